@@ -1,0 +1,219 @@
+//! The calling side: a struct with one method for each handler.
+
+use proc_macro2::{Ident, TokenStream};
+use quote::{ToTokens, quote, quote_spanned};
+use syn::Attribute;
+use syn::spanned::Spanned as _;
+
+use super::{Aegis, at, fields, subject, timeout};
+use crate::model::{Client, Handler, Service};
+
+/// What a generated client shows.
+pub(crate) struct Face<'a> {
+    ident: &'a Ident,
+    visibility: TokenStream,
+    docs: String,
+    service: &'a str,
+    envelope: bool,
+    cfgs: &'a [Attribute],
+    handlers: Vec<&'a Handler>,
+    sound: bool,
+}
+
+impl<'a> Face<'a> {
+    /// The client beside a service.
+    pub(crate) fn of_service(service: &'a Service) -> Self {
+        let (name, version) = (&service.name.value, &service.version.value);
+        let head = format!("Calls the service `{name}`, version {version}.");
+        let docs = match service.description.as_str() {
+            "" => head,
+            description => format!("{head}\n\n{description}"),
+        };
+        Self {
+            ident: &service.client,
+            visibility: quote!(pub),
+            docs,
+            service: name,
+            envelope: false,
+            cfgs: &service.cfgs,
+            handlers: service.handlers.iter().collect(),
+            sound: true,
+        }
+    }
+
+    /// The client of a trait.
+    pub(crate) fn of_client(client: &'a Client) -> Self {
+        let (name, source) = (&client.service.value, &client.source);
+        Self {
+            ident: &client.ident,
+            visibility: client.visibility.to_token_stream(),
+            docs: format!("Calls the service `{name}`, as [`{source}`] says."),
+            service: name,
+            envelope: client.envelope,
+            cfgs: &client.cfgs,
+            handlers: client.handlers.iter().collect(),
+            sound: true,
+        }
+    }
+
+    /// The same beside mistakes: only what has none, and nothing that is checked again.
+    pub(crate) fn unsound(mut self) -> Self {
+        self.handlers
+            .retain(|handler| handler.usable && handler.fits_a_client());
+        self.sound = false;
+        self
+    }
+}
+
+/// Everything for a client without mistakes.
+pub(crate) fn client(client: &Client, aegis: &Aegis) -> TokenStream {
+    let item = &client.item;
+    let face = face(&Face::of_client(client), aegis);
+    quote!(#item #face)
+}
+
+/// The struct and its methods.
+pub(crate) fn face(face: &Face<'_>, aegis: &Aegis) -> TokenStream {
+    let Face {
+        ident,
+        visibility,
+        docs,
+        service,
+        envelope,
+        cfgs,
+        handlers,
+        sound,
+    } = face;
+    let path = aegis.path(at(ident.span()));
+    let doc = docs.lines().map(|line| format!(" {line}"));
+    let rows = handlers
+        .iter()
+        .filter(|_| *sound)
+        .map(|handler| row(handler, service, aegis));
+    let methods = handlers
+        .iter()
+        .map(|handler| method(handler, service, aegis));
+    let envelope = envelope.then(|| quote!(.envelope()));
+    let quiet = quiet();
+    quote! {
+        #(#cfgs)*
+        #(#[doc = #doc])*
+        #quiet
+        #[derive(::core::clone::Clone, ::core::fmt::Debug)]
+        #visibility struct #ident {
+            stub: #path::__private::Stub,
+        }
+
+        #(#cfgs)*
+        #quiet
+        impl #ident {
+            /// Calls over the connection of `client`.
+            pub fn new(client: &#path::Client) -> Self {
+                const METHODS: &[#path::__private::Method] = &[#(#rows),*];
+                Self { stub: #path::__private::Stub::new(client, #service, METHODS)#envelope }
+            }
+            #(#methods)*
+        }
+
+        #(#cfgs)*
+        impl ::core::convert::From<&#path::Client> for #ident {
+            fn from(client: &#path::Client) -> Self {
+                Self::new(client)
+            }
+        }
+    }
+}
+
+/// The visibility of the types it shows is not known to a macro.
+fn quiet() -> TokenStream {
+    quote! {
+        #[allow(
+            dead_code,
+            deprecated,
+            private_bounds,
+            private_interfaces,
+            unreachable_pub,
+            unused_qualifications,
+            clippy::all,
+            clippy::pedantic,
+            rustdoc::broken_intra_doc_links,
+            rustdoc::private_intra_doc_links,
+            reason = "generated from the handlers, whose surroundings the macro cannot see"
+        )]
+    }
+}
+
+fn row(handler: &Handler, service: &str, aegis: &Aegis) -> TokenStream {
+    let Handler {
+        name,
+        cfgs,
+        idempotent,
+        ..
+    } = handler;
+    let path = aegis.path(at(handler.method.span()));
+    let name = &name.value;
+    let subject = subject(service, handler);
+    let timeout = timeout(handler.timeout);
+    quote! {
+        #(#cfgs)*
+        #path::__private::Method {
+            name: #name,
+            subject: #path::Subject::literal(#subject),
+            timeout: #timeout,
+            idempotent: #idempotent,
+        }
+    }
+}
+
+fn method(handler: &Handler, service: &str, aegis: &Aegis) -> TokenStream {
+    let Handler {
+        method,
+        name,
+        cfgs,
+        shown,
+        docs,
+        ..
+    } = handler;
+    let span = at(method.span());
+    let path = aegis.path(span);
+    let name = &name.value;
+    let doc = docs.is_empty().then(|| {
+        let doc = format!(" Calls `{name}` of the service `{service}`.");
+        quote!(#[doc = #doc])
+    });
+    let arguments = handler.owned().map(|(ident, ty)| quote!(#ident: #ty));
+    let (ok, err) = (
+        outcome(handler, "Ok", aegis),
+        outcome(handler, "Err", aegis),
+    );
+    let body = body(handler);
+    quote_spanned! {span=>
+        #(#cfgs)*
+        #(#shown)*
+        #doc
+        pub fn #method(&self, #(#arguments),*) -> #path::Call<#ok, #err> #body
+    }
+}
+
+/// A half of the handler's result; the compiler says at the result that it is none.
+fn outcome(handler: &Handler, half: &str, aegis: &Aegis) -> TokenStream {
+    let output = &handler.output;
+    let span = at(output.span());
+    let path = aegis.path(span);
+    let half = Ident::new(half, span);
+    quote_spanned!(span=> <#output as #path::__private::Outcome>::#half)
+}
+
+/// An argument that cannot travel is shown at its type.
+fn body(handler: &Handler) -> TokenStream {
+    let name = &handler.name.value;
+    let fields = fields(handler);
+    let values = handler.owned().map(|(ident, ty)| {
+        let mut value = ident.clone();
+        value.set_span(at(ty.span()));
+        value
+    });
+    quote_spanned! {at(handler.output.span())=>
+        { self.stub.call(#name, #fields, (#(#values,)*)) }
+    }
+}

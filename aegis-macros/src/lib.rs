@@ -1,0 +1,135 @@
+//! Macros of aegis: an `impl` block becomes a service, a trait becomes a client.
+//!
+//! One direction: `parse` reads tokens into `model`, `validate` judges it, `expand` writes it down.
+//! Every mistake of an item is reported in one compile; then `fallback` keeps the item alive.
+//!
+//! The crate `aegis` re-exports all of these: use them from there.
+
+mod diag;
+mod expand;
+mod fallback;
+#[expect(
+    dead_code,
+    reason = "the file is shared with `aegis`, which uses it all"
+)]
+mod grammar;
+mod model;
+mod parse;
+mod run;
+#[cfg(test)]
+mod tests;
+mod validate;
+
+use proc_macro::TokenStream;
+
+/// Turns an inherent `impl` block into a service.
+///
+/// Required: `name = "calculator"` and `version = "1.0.0"` (semver). Optional: `description = ".."`
+/// (default: the doc comment of the block) and `metadata(team = "core")`.
+///
+/// Inside the block, `#[rpc]` marks handlers, `#[on_start]` and `#[on_stop]` mark hooks; everything
+/// else stays untouched. What a handler borrows comes from the framework, what it owns comes from
+/// the wire. A client named like the type (`CalculatorClient`) is generated beside the block.
+///
+/// ```text
+/// #[aegis::service(name = "calculator", version = "1.0.0")]
+/// impl Calculator {
+///     /// Adds two numbers.
+///     #[rpc(timeout = "2s", idempotent)]
+///     async fn add(&self, a: i64, b: i64) -> Result<i64, Failure> {
+///         Ok(a + b)
+///     }
+/// }
+/// ```
+#[proc_macro_attribute]
+pub fn service(args: TokenStream, item: TokenStream) -> TokenStream {
+    run::service(args.into(), &item.into(), &expand::Aegis::find()).into()
+}
+
+/// Turns a trait into a typed client of a service written elsewhere.
+///
+/// Required: `service = "pricing"`. Optional: the flag `envelope`, for a peer that expects the
+/// request envelope. A method may carry `#[rpc(name = "..", timeout = "2s", idempotent)]`.
+///
+/// ```text
+/// #[aegis::client(service = "pricing")]
+/// trait Pricing {
+///     async fn quote(&self, sku: String) -> Result<Quote, Failure>;
+/// }
+/// // let quote = PricingClient::new(&client).quote(sku).await?;
+/// ```
+#[proc_macro_attribute]
+pub fn client(args: TokenStream, item: TokenStream) -> TokenStream {
+    run::client(args.into(), &item.into(), &expand::Aegis::find()).into()
+}
+
+/// Runs an `async fn main` on the runtime of aegis.
+///
+/// The one argument decides what is built first: an `App`, a `Client` or a `Config`. An error
+/// becomes a readable chain on standard error and a non-zero exit code.
+///
+/// ```text
+/// #[aegis::main]
+/// async fn main(app: App) -> Result<()> {
+///     app.service(Calculator).run().await
+/// }
+/// ```
+#[proc_macro_attribute]
+pub fn main(args: TokenStream, item: TokenStream) -> TokenStream {
+    run::main(&args.into(), &item.into(), &expand::Aegis::find()).into()
+}
+
+/// Marks a handler inside a block with `#[aegis::service(..)]`.
+///
+/// Options: `name = ".."` (default: the name of the method), `timeout = "2s"`, `idempotent` (a
+/// caller may retry), `concurrency = 8` (calls at once), `queue = 16` (calls that may wait beyond).
+///
+/// ```text
+/// #[rpc(name = "sum", timeout = "2s", idempotent, concurrency = 8, queue = 16)]
+/// async fn add(&self, ctx: &Context, a: i64, b: i64) -> Result<i64, Failure> { .. }
+/// ```
+#[proc_macro_attribute]
+pub fn rpc(_args: TokenStream, item: TokenStream) -> TokenStream {
+    run::outside("rpc", &item.into()).into()
+}
+
+/// Marks the hook that runs before a service accepts calls; an error stops the start.
+///
+/// ```text
+/// #[on_start]
+/// async fn warm_up(&self, ctx: &Context) -> Result<(), Failure> { .. }
+/// ```
+#[proc_macro_attribute]
+pub fn on_start(_args: TokenStream, item: TokenStream) -> TokenStream {
+    run::outside("on_start", &item.into()).into()
+}
+
+/// Marks the hook that runs after a service has answered its last call; it returns nothing.
+///
+/// ```text
+/// #[on_stop]
+/// async fn flush(&self) { .. }
+/// ```
+#[proc_macro_attribute]
+pub fn on_stop(_args: TokenStream, item: TokenStream) -> TokenStream {
+    run::outside("on_stop", &item.into()).into()
+}
+
+/// Makes an enum or a struct a domain error that is typed on both ends of a call.
+///
+/// The type also needs `Display`, `Serialize` and `DeserializeOwned`. A variant may carry
+/// `#[failure(code = "ORDER_NOT_FOUND", retryable, status = 404)]`; the default code is its name in
+/// `SCREAMING_SNAKE_CASE`.
+///
+/// ```text
+/// #[derive(Debug, thiserror::Error, Serialize, Deserialize, aegis::Failure)]
+/// enum OrderError {
+///     #[error("out of stock: {sku}")]
+///     #[failure(code = "OUT_OF_STOCK", retryable)]
+///     OutOfStock { sku: String },
+/// }
+/// ```
+#[proc_macro_derive(Failure, attributes(failure))]
+pub fn failure(item: TokenStream) -> TokenStream {
+    run::failure(item.into(), &expand::Aegis::find()).into()
+}

@@ -1,0 +1,190 @@
+//! What was written, as values: after `parse` nothing looks at syntax again.
+
+use std::time::Duration;
+
+use proc_macro2::{Ident, Span, TokenStream};
+use syn::{Attribute, Visibility};
+
+/// A text and the place where it was written.
+#[derive(Clone)]
+pub(crate) struct Text {
+    /// The text.
+    pub(crate) value: String,
+    /// Its place.
+    pub(crate) span: Span,
+}
+
+/// An `impl` block with `#[aegis::service(..)]`.
+pub(crate) struct Service {
+    /// The user's block, without markers.
+    pub(crate) item: TokenStream,
+    /// The type that the block is for.
+    pub(crate) ty: TokenStream,
+    /// Whether the type can be named elsewhere; if not, a mistake has been reported.
+    pub(crate) nameable: bool,
+    /// The name of the generated client.
+    pub(crate) client: Ident,
+    /// The name of the service on the wire.
+    pub(crate) name: Text,
+    /// The version of the service.
+    pub(crate) version: Text,
+    /// One text for people, or nothing.
+    pub(crate) description: String,
+    /// Pairs for the registry.
+    pub(crate) metadata: Vec<(String, String)>,
+    /// The block's own `#[cfg]`s.
+    pub(crate) cfgs: Vec<Attribute>,
+    /// The methods with `#[rpc]`.
+    pub(crate) handlers: Vec<Handler>,
+    /// The methods with `#[on_start]` or `#[on_stop]`.
+    pub(crate) hooks: Vec<Hook>,
+}
+
+/// A trait with `#[aegis::client(..)]`.
+pub(crate) struct Client {
+    /// The user's trait, without markers.
+    pub(crate) item: TokenStream,
+    /// The name of the trait.
+    pub(crate) source: Ident,
+    /// The name of the generated client.
+    pub(crate) ident: Ident,
+    /// The visibility of the trait, and so of the client.
+    pub(crate) visibility: Visibility,
+    /// The name of the service on the wire.
+    pub(crate) service: Text,
+    /// Whether the peer expects the request envelope.
+    pub(crate) envelope: bool,
+    /// The trait's own `#[cfg]`s.
+    pub(crate) cfgs: Vec<Attribute>,
+    /// The methods.
+    pub(crate) handlers: Vec<Handler>,
+}
+
+/// A method that is called over the wire.
+pub(crate) struct Handler {
+    /// The method.
+    pub(crate) method: Ident,
+    /// Its name on the wire.
+    pub(crate) name: Text,
+    /// Its doc comment.
+    pub(crate) docs: String,
+    /// Its `#[cfg]`s.
+    pub(crate) cfgs: Vec<Attribute>,
+    /// The attributes that the client's method gets too, except `#[cfg]`.
+    pub(crate) shown: Vec<Attribute>,
+    /// Its arguments after `&self`.
+    pub(crate) arguments: Vec<Argument>,
+    /// Its return type.
+    pub(crate) output: TokenStream,
+    /// How long a call may take.
+    pub(crate) timeout: Option<Duration>,
+    /// Whether a call may be repeated.
+    pub(crate) idempotent: bool,
+    /// How many calls run at once.
+    pub(crate) concurrency: Option<usize>,
+    /// How many calls may wait beyond those that run.
+    pub(crate) queue: Option<usize>,
+    /// Whether the signature is without mistakes, so that a client can have it.
+    pub(crate) usable: bool,
+}
+
+impl Handler {
+    /// More arguments than this have no `Arguments` tuple.
+    pub(crate) const MOST_ARGUMENTS: usize = 12;
+
+    /// Whether a client can have such a method.
+    pub(crate) fn fits_a_client(&self) -> bool {
+        self.method != "new" && self.owned().count() <= Self::MOST_ARGUMENTS
+    }
+
+    /// The arguments that travel, in order.
+    pub(crate) fn owned(&self) -> impl Iterator<Item = (&Ident, &TokenStream)> {
+        self.arguments.iter().filter_map(|argument| match argument {
+            Argument::Owned { ident, ty } => Some((ident, ty)),
+            Argument::Borrowed { .. } => None,
+        })
+    }
+}
+
+/// An argument of a handler.
+pub(crate) enum Argument {
+    /// A value from the wire.
+    Owned {
+        /// Its name; on the wire without `r#`.
+        ident: Ident,
+        /// Its type.
+        ty: TokenStream,
+    },
+    /// A reference to something of the framework.
+    Borrowed {
+        /// The type behind the reference.
+        ty: TokenStream,
+    },
+}
+
+/// When a hook runs.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Stage {
+    /// Before the first call.
+    Start,
+    /// After the last call.
+    Stop,
+}
+
+impl Stage {
+    /// The marker of this stage.
+    pub(crate) const fn marker(self) -> &'static str {
+        match self {
+            Self::Start => "on_start",
+            Self::Stop => "on_stop",
+        }
+    }
+}
+
+/// A method that runs at a stage of the service's life.
+pub(crate) struct Hook {
+    /// When it runs.
+    pub(crate) stage: Stage,
+    /// The method.
+    pub(crate) method: Ident,
+    /// Where it asks for the context, if it does.
+    pub(crate) context: Option<Span>,
+    /// Its `#[cfg]`s.
+    pub(crate) cfgs: Vec<Attribute>,
+}
+
+/// A type with `#[derive(Failure)]`.
+pub(crate) struct Failure {
+    /// The type.
+    pub(crate) ident: Ident,
+    /// Its variants, or the one case of a struct.
+    pub(crate) cases: Vec<Case>,
+    /// Whether code for it can be written at all; if not, a mistake has been reported.
+    pub(crate) usable: bool,
+}
+
+/// One way to fail.
+pub(crate) struct Case {
+    /// The variant; a struct has none.
+    pub(crate) variant: Option<Ident>,
+    /// The code on the wire.
+    pub(crate) code: Text,
+    /// Whether a caller may try again.
+    pub(crate) retryable: bool,
+    /// The number in the NATS micro error header.
+    pub(crate) status: Option<u16>,
+}
+
+/// A function with `#[aegis::main]`.
+pub(crate) struct Main {
+    /// The name, which must be `main`.
+    pub(crate) ident: Ident,
+    /// The user's function, without visibility and `#[cfg]`s: these are on the outer one.
+    pub(crate) item: TokenStream,
+    /// The function's `#[cfg]`s.
+    pub(crate) cfgs: Vec<Attribute>,
+    /// The function's visibility.
+    pub(crate) visibility: Visibility,
+    /// Where the argument's type is.
+    pub(crate) argument: Span,
+}

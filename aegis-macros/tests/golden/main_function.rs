@@ -1,0 +1,6 @@
+/// Starts.
+#[aegis::main]
+#[cfg(unix)]
+async fn main(app: App) -> Result<()> {
+    app.service(Calculator).run().await
+}

@@ -1,0 +1,74 @@
+//! What generated code calls. Not for users: it changes without notice.
+
+use std::any::Any;
+use std::sync::Arc;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+pub use futures_util::future::BoxFuture;
+pub use inventory;
+
+pub use crate::app::main;
+pub use crate::client::{Method, Stub};
+pub use crate::model::{Arguments, Field, Owned};
+pub use crate::serve::{Borrowed, HookFuture, Outcome, arguments, reply};
+
+use crate::model::Failure;
+use crate::serve::{Request, Service};
+
+/// The service behind a row's type-erased pointer.
+///
+/// # Panics
+/// Never for rows that macros write: the table is filtered by the type.
+pub fn service<S: Service>(service: &Arc<dyn Any + Send + Sync>) -> &S {
+    match service.downcast_ref() {
+        Some(service) => service,
+        #[expect(clippy::panic, reason = "a row written by hand names two types")]
+        None => panic!("this handler's row names another type than its `service` field"),
+    }
+}
+
+/// What a handler borrows.
+pub fn borrowed<B: Borrowed>(request: &Request) -> &B {
+    B::of(request)
+}
+
+/// Says at an argument's type that it can be the only one.
+pub const fn assert_owned<T: Owned>() {}
+
+/// Says at an argument's type that it can be one of several.
+pub const fn assert_field<T: Field>() {}
+
+/// Says at an argument's type that it can be borrowed.
+pub const fn assert_borrowed<T: Borrowed + ?Sized>() {}
+
+/// Says at a return type that a handler can return it.
+pub const fn assert_outcome<R: Outcome>() {}
+
+/// A derived domain error as it travels.
+pub fn failure<E>(error: &E, code: &'static str, retryable: bool, status: Option<u16>) -> Failure
+where
+    E: std::fmt::Display + Serialize,
+{
+    // Details that cannot be written cost the type on the other side, not the code and the text.
+    let details = serde_json::to_value(error).unwrap_or_default();
+    let failure = Failure::new(code, error.to_string()).with_details(details);
+    let failure = if retryable {
+        failure.retryable()
+    } else {
+        failure
+    };
+    match status {
+        Some(status) => failure.with_status(status),
+        None => failure,
+    }
+}
+
+/// A derived domain error as it arrived.
+pub fn decode_failure<E: DeserializeOwned>(failure: &Failure, codes: &[&str]) -> Option<E> {
+    if !codes.contains(&failure.code()) {
+        return None;
+    }
+    serde_json::from_value(failure.details().clone()).ok()
+}

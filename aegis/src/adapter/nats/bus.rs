@@ -1,0 +1,320 @@
+//! The port `Bus` on a NATS connection.
+
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use async_nats::StatusCode;
+use futures_util::future::{BoxFuture, FutureExt};
+use futures_util::stream::{self, StreamExt};
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+use super::connect::{Watch, denied};
+use super::convert;
+use crate::error::{Error, ErrorKind, Result};
+use crate::model::{Pattern, Subject};
+use crate::observe;
+use crate::port::{Bus, ConnectionState, Message, Outgoing, Stop, Subscription};
+
+/// A hand-over or a round trip that the connection does not take for so long has failed.
+const STUCK: Duration = Duration::from_secs(5);
+/// How long a refusal may come after the answer of the server to a later request.
+const LATE_REFUSAL: Duration = Duration::from_millis(20);
+/// `UNSUB sid max` with a `max` of more than nine digits ends the subscription in the server at
+/// once (`parseSize` in nats-server, 2.0 to 2.15, takes it for "no maximum"), while the client
+/// goes on receiving what is on the way. That is the drain which `Subscriber::drain` of
+/// `async-nats` 0.51 promises: it forgets the subscription before the server has answered.
+const END_IN_SERVER: u64 = 10_000_000_000;
+
+/// A NATS connection.
+pub(crate) struct NatsBus {
+    client: async_nats::Client,
+    watch: Arc<Watch>,
+    name: String,
+}
+
+impl fmt::Debug for NatsBus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("NatsBus")
+            .field("name", &self.name)
+            .finish_non_exhaustive()
+    }
+}
+
+type SharedSubscriber = Arc<Mutex<async_nats::Subscriber>>;
+
+impl NatsBus {
+    pub(super) fn new(client: async_nats::Client, watch: Arc<Watch>, name: String) -> Self {
+        Self {
+            client,
+            watch,
+            name,
+        }
+    }
+
+    fn is_connected(&self) -> bool {
+        *self.watch.state.borrow() == ConnectionState::Connected
+    }
+
+    /// Waits for a connection. Nothing is handed over before: `async-nats` would keep it, and send
+    /// it when the caller has long given up.
+    async fn connected(&self, subject: &Subject, deadline: Instant) -> Result<()> {
+        let mut state = self.watch.state.subscribe();
+        let ready = state.wait_for(|state| *state != ConnectionState::Disconnected);
+        match tokio::time::timeout_at(deadline, ready).await {
+            Ok(Ok(state)) if *state == ConnectionState::Connected => Ok(()),
+            Ok(_) => Err(Error::new(
+                ErrorKind::Disconnected,
+                "this connection was closed",
+            )),
+            Err(_) => Err(Error::new(
+                ErrorKind::Disconnected,
+                format!(
+                    "no connection to NATS at {}: nothing was sent on {subject}",
+                    self.name
+                ),
+            )),
+        }
+    }
+
+    fn check_size(&self, message: &Outgoing) -> Result<()> {
+        let limit = self.client.max_payload();
+        let headers = message
+            .headers
+            .iter()
+            .map(|(name, value)| name.len() + value.len() + 4);
+        let size = if message.headers.is_empty() {
+            message.payload.len()
+        } else {
+            message.payload.len() + headers.sum::<usize>() + "NATS/1.0\r\n\r\n".len()
+        };
+        if size > limit {
+            return Err(observe::too_large(size, limit));
+        }
+        Ok(())
+    }
+
+    /// Hands a message to the client, with or without a reply subject.
+    async fn hand_over(&self, message: Outgoing, reply: Option<async_nats::Subject>) -> Result<()> {
+        self.check_size(&message)?;
+        let subject = convert::to_subject(&message.subject);
+        let payload = message.payload;
+        let sent = if message.headers.is_empty() {
+            match reply {
+                Some(reply) => {
+                    self.client
+                        .publish_with_reply(subject, reply, payload)
+                        .await
+                }
+                None => self.client.publish(subject, payload).await,
+            }
+        } else {
+            let headers = convert::to_headers(&message.headers)?;
+            match reply {
+                Some(reply) => {
+                    let client = &self.client;
+                    client
+                        .publish_with_reply_and_headers(subject, reply, headers, payload)
+                        .await
+                }
+                None => {
+                    self.client
+                        .publish_with_headers(subject, headers, payload)
+                        .await
+                }
+            }
+        };
+        sent.map_err(|cause| {
+            Error::new(ErrorKind::Disconnected, "the connection took no message").because(cause)
+        })
+    }
+
+    async fn publish_now(&self, message: Outgoing) -> Result<()> {
+        let reply = message.reply.as_ref().map(convert::to_subject);
+        if self.is_connected() {
+            return self.hand_over(message, reply).await;
+        }
+        // The client keeps a bounded number for the next connection; then it makes us wait.
+        let kept = tokio::time::timeout(STUCK, self.hand_over(message, reply)).await;
+        kept.unwrap_or_else(|_| {
+            Err(Error::new(
+                ErrorKind::Disconnected,
+                "no connection, and too much waits for one",
+            ))
+        })
+    }
+
+    async fn ask(&self, message: Outgoing, within: Duration) -> Result<Message> {
+        let deadline = Instant::now() + within;
+        let subject = message.subject.clone();
+        if !self.is_connected() {
+            self.connected(&subject, deadline).await?;
+        }
+        let mut ticket = self.watch.inbox.ticket(&subject);
+        let reply = ticket.reply_subject();
+        self.hand_over(message, Some(reply)).await?;
+        match tokio::time::timeout_at(deadline, &mut ticket.answer).await {
+            Ok(Ok(Ok(answer))) if answer.status == Some(StatusCode::NO_RESPONDERS) => {
+                Err(observe::no_service(&subject))
+            }
+            Ok(Ok(answer)) => answer.map(convert::from_message),
+            Err(_) if self.is_connected() => Err(observe::no_answer(&subject, within)),
+            _ => Err(Error::new(
+                ErrorKind::Disconnected,
+                format!("the connection to NATS was lost while {subject} was asked"),
+            )
+            .after_sending()),
+        }
+    }
+
+    /// Sends a message to ourselves: the server handles a connection's lines in order, so its
+    /// arrival proves that everything before was handled. (`Client::flush` only writes.)
+    async fn round_trip(&self) -> Result<()> {
+        let subject = Subject::literal("round.trip");
+        let deadline = Instant::now() + STUCK;
+        self.connected(&subject, deadline).await?;
+        let mut ticket = self.watch.inbox.ticket(&subject);
+        let sent = self
+            .client
+            .publish(ticket.reply_subject(), bytes::Bytes::new())
+            .await;
+        sent.map_err(|cause| {
+            Error::new(ErrorKind::Disconnected, "the connection took no message").because(cause)
+        })?;
+        match tokio::time::timeout_at(deadline, &mut ticket.answer).await {
+            Ok(Ok(answer)) => answer.map(drop),
+            _ => Err(Error::new(
+                ErrorKind::Disconnected,
+                format!("NATS at {} did not answer within {STUCK:?}", self.name),
+            )),
+        }
+    }
+
+    async fn flush_now(&self) -> Result<()> {
+        self.round_trip().await?;
+        if self.client.server_info().auth_required {
+            // A refusal takes another way through the client than the answer just received.
+            tokio::time::sleep(LATE_REFUSAL).await;
+        }
+        match self.watch.take_refused().first() {
+            Some(subject) => Err(denied("subscribe", subject)),
+            None => Ok(()),
+        }
+    }
+
+    async fn listen(&self, pattern: Pattern, queue: Option<String>) -> Result<Subscription> {
+        let subject = convert::to_pattern(&pattern);
+        let made = match queue {
+            Some(queue) => self.client.queue_subscribe(subject, queue).await,
+            None => self.client.subscribe(subject).await,
+        };
+        let subscriber = made.map_err(|cause| {
+            Error::new(
+                ErrorKind::Disconnected,
+                format!("no subscription on {pattern}"),
+            )
+            .because(cause)
+        })?;
+        let subscriber = Arc::new(Mutex::new(subscriber));
+        let reader = subscriber.clone();
+        let messages = stream::poll_fn(move |cx| {
+            let mut subscriber = reader.lock().unwrap_or_else(PoisonError::into_inner);
+            subscriber
+                .poll_next_unpin(cx)
+                .map(|next| next.map(convert::from_message))
+        });
+        let bus = Self {
+            client: self.client.clone(),
+            watch: self.watch.clone(),
+            name: self.name.clone(),
+        };
+        let bus = Arc::new(bus);
+        let subscriber = Arc::downgrade(&subscriber);
+        let stop: Stop = Arc::new(move || {
+            let (bus, subscriber) = (bus.clone(), subscriber.upgrade());
+            async move {
+                match subscriber {
+                    Some(subscriber) => bus.end(&subscriber).await,
+                    None => Ok(()),
+                }
+            }
+            .boxed()
+        });
+        Ok(Subscription::new(messages.boxed(), stop))
+    }
+
+    /// Ends a subscription without losing what the server has delivered.
+    async fn end(&self, subscriber: &SharedSubscriber) -> Result<()> {
+        until_taken(|| {
+            with(subscriber, |s| {
+                s.unsubscribe_after(END_IN_SERVER).now_or_never()
+            })
+        })
+        .await;
+        let delivered = self.round_trip().await;
+        until_taken(|| with(subscriber, |s| s.unsubscribe().now_or_never())).await;
+        delivered
+    }
+}
+
+fn with<T>(subscriber: &SharedSubscriber, f: impl FnOnce(&mut async_nats::Subscriber) -> T) -> T {
+    f(&mut subscriber.lock().unwrap_or_else(PoisonError::into_inner))
+}
+
+/// Tries until the client's queue of commands has room. An error means that the connection is
+/// closed, and the subscription with it.
+async fn until_taken<E>(mut attempt: impl FnMut() -> Option<Result<(), E>>) {
+    while attempt().is_none() {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+}
+
+impl Bus for NatsBus {
+    fn publish(&self, message: Outgoing) -> BoxFuture<'_, Result<()>> {
+        self.publish_now(message).boxed()
+    }
+
+    fn request(&self, message: Outgoing, within: Duration) -> BoxFuture<'_, Result<Message>> {
+        self.ask(message, within).boxed()
+    }
+
+    fn subscribe(
+        &self,
+        pattern: Pattern,
+        queue: Option<String>,
+    ) -> BoxFuture<'_, Result<Subscription>> {
+        self.listen(pattern, queue).boxed()
+    }
+
+    fn flush(&self) -> BoxFuture<'_, Result<()>> {
+        self.flush_now().boxed()
+    }
+
+    fn close(&self) -> BoxFuture<'_, Result<()>> {
+        async {
+            let flushed = if self.is_connected() {
+                self.round_trip().await
+            } else {
+                Ok(())
+            };
+            self.watch.state.send_replace(ConnectionState::Closed);
+            // An error means that it is closed already.
+            let _ = self.client.drain().await;
+            flushed
+        }
+        .boxed()
+    }
+
+    fn state(&self) -> watch::Receiver<ConnectionState> {
+        self.watch.state.subscribe()
+    }
+
+    fn max_payload(&self) -> usize {
+        self.client.max_payload()
+    }
+
+    fn name(&self) -> String {
+        self.name.clone()
+    }
+}

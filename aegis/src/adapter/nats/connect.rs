@@ -1,0 +1,285 @@
+//! Makes the connection, and keeps watch over it.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use async_nats::{ConnectErrorKind, ConnectOptions, Event, ServerAddr, ServerError};
+use tokio::sync::watch;
+
+use super::bus::NatsBus;
+use super::inbox::Inbox;
+use super::options::{Authentication, NatsOptions};
+use crate::error::{Error, ErrorKind, Result};
+use crate::observe;
+use crate::port::ConnectionState;
+
+/// One attempt to connect, the server's greeting included.
+const ATTEMPT: Duration = Duration::from_secs(2);
+/// The longest wait between two attempts to connect again; before jitter.
+const SLOWEST_RECONNECT: Duration = Duration::from_millis(250);
+/// Refused subscriptions remembered until somebody asks.
+const MOST_REFUSALS: usize = 64;
+
+/// What the connection's events tell, shared with the bus.
+#[derive(Debug)]
+pub(super) struct Watch {
+    pub(super) state: watch::Sender<ConnectionState>,
+    pub(super) inbox: Arc<Inbox>,
+    refused: Mutex<Vec<String>>,
+}
+
+impl Watch {
+    /// The subscriptions refused since this was last asked.
+    pub(super) fn take_refused(&self) -> Vec<String> {
+        std::mem::take(&mut *self.refused.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn notice(&self, event: &Event) {
+        match event {
+            Event::Connected => self.enter(ConnectionState::Connected),
+            Event::Disconnected => {
+                metrics::counter!(observe::DISCONNECTS).increment(1);
+                tracing::warn!("the connection to NATS is lost; connecting again");
+                self.enter(ConnectionState::Disconnected);
+            }
+            Event::Closed => self.enter(ConnectionState::Closed),
+            Event::SlowConsumer(_) => {
+                metrics::counter!(observe::SLOW_CONSUMERS).increment(1);
+                tracing::error!("a subscription is read too slowly and loses messages");
+            }
+            Event::ServerError(ServerError::Other(text)) => self.server_error(text),
+            Event::LameDuckMode => tracing::warn!("the NATS server is about to stop"),
+            Event::ClientError(error) => tracing::debug!(%error, "NATS client"),
+            other => tracing::debug!(event = %other, "NATS connection"),
+        }
+    }
+
+    fn enter(&self, next: ConnectionState) {
+        self.state.send_if_modified(|state| {
+            // Closed is for ever: a late event of the client does not undo it.
+            let news = *state != ConnectionState::Closed && *state != next;
+            if news {
+                *state = next;
+            }
+            news
+        });
+    }
+
+    fn server_error(&self, text: &str) {
+        tracing::error!(error = %text, "the NATS server reports an error");
+        match parse_violation(text) {
+            Some(("publish", subject)) => self.inbox.denied(subject),
+            Some((_, subject)) => {
+                let mut refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
+                if refused.len() < MOST_REFUSALS {
+                    refused.push(subject.to_owned());
+                }
+            }
+            None => {}
+        }
+    }
+}
+
+/// Reads `Permissions Violation for Publish to "subject"`, as servers since 2.0 word it.
+fn parse_violation(text: &str) -> Option<(&'static str, &str)> {
+    let at = text
+        .to_ascii_lowercase()
+        .find("permissions violation for ")?;
+    let rest = &text[at + "permissions violation for ".len()..];
+    let verb = match rest.get(..9)?.to_ascii_lowercase().as_str() {
+        "publish t" => "publish",
+        "subscript" => "subscribe",
+        _ => return None,
+    };
+    let subject = rest.split('"').nth(1)?;
+    Some((verb, subject))
+}
+
+pub(super) fn denied(verb: &str, subject: &str) -> Error {
+    Error::new(
+        ErrorKind::Denied,
+        format!("NATS does not allow this user to {verb} on {subject}: grant the permission"),
+    )
+}
+
+/// Connects. A server that is not there yet is awaited within `connect_within`; wrong credentials
+/// are an error at once.
+pub(crate) async fn connect(options: NatsOptions) -> Result<Arc<NatsBus>> {
+    let (state, _) = watch::channel(ConnectionState::Connected);
+    let inbox = Inbox::new(&options.inbox_prefix);
+    let watch = Arc::new(Watch {
+        state,
+        inbox: inbox.clone(),
+        refused: Mutex::default(),
+    });
+    let client = first_connection(&options, &watch).await?;
+    let answers = client
+        .subscribe(inbox.pattern())
+        .await
+        .map_err(|cause| Error::new(ErrorKind::Internal, "no inbox for answers").because(cause))?;
+    tokio::spawn(inbox.receive(answers));
+    let bus = NatsBus::new(client, watch, names(&options));
+    // The inbox is refused here rather than at the first call.
+    crate::port::Bus::flush(&bus).await?;
+    Ok(Arc::new(bus))
+}
+
+async fn first_connection(options: &NatsOptions, watch: &Arc<Watch>) -> Result<async_nats::Client> {
+    let start = Instant::now();
+    let mut attempts = 0;
+    loop {
+        attempts += 1;
+        let connecting = client_options(options, watch)
+            .await?
+            .connect(addresses(options)?);
+        let error = match connecting.await {
+            Ok(client) => return Ok(client),
+            Err(error) => error,
+        };
+        let refused = matches!(
+            error.kind(),
+            ConnectErrorKind::Authentication
+                | ConnectErrorKind::AuthorizationViolation
+                | ConnectErrorKind::Tls
+                | ConnectErrorKind::ServerParse
+        );
+        let wait = reconnect_delay(attempts);
+        if refused || start.elapsed() + wait >= options.connect_within {
+            return Err(explained(options, attempts, error));
+        }
+        tokio::time::sleep(wait).await;
+    }
+}
+
+fn explained(options: &NatsOptions, attempts: usize, error: async_nats::ConnectError) -> Error {
+    let names = names(options);
+    match error.kind() {
+        ConnectErrorKind::Authentication | ConnectErrorKind::AuthorizationViolation => Error::new(
+            ErrorKind::Denied,
+            format!(
+                "NATS at {names} refuses these credentials ({:?}): check user and password, \
+                 token, NKey or credentials file",
+                options.authentication
+            ),
+        ),
+        ConnectErrorKind::Tls => Error::new(
+            ErrorKind::Disconnected,
+            format!("no TLS connection to NATS at {names}: check the authority and certificate"),
+        ),
+        _ => Error::new(
+            ErrorKind::Disconnected,
+            format!(
+                "no connection to NATS at {names} after {attempts} attempts in {:?}: is a server \
+                 running there? `aegis dev` starts one; AEGIS_NATS_URL names another",
+                options.connect_within
+            ),
+        ),
+    }
+    .because(error)
+}
+
+fn names(options: &NatsOptions) -> String {
+    let names: Vec<&str> = options.servers.iter().map(url::Url::as_str).collect();
+    names.join(", ")
+}
+
+fn addresses(options: &NatsOptions) -> Result<Vec<ServerAddr>> {
+    let parsed = options.servers.iter().cloned().map(ServerAddr::from_url);
+    parsed
+        .collect::<std::io::Result<_>>()
+        .map_err(|cause| Error::new(ErrorKind::Config, "the NATS URL is not usable").because(cause))
+}
+
+async fn client_options(options: &NatsOptions, watch: &Arc<Watch>) -> Result<ConnectOptions> {
+    let watch = watch.clone();
+    let mut nats = ConnectOptions::new()
+        .name(&options.name)
+        .connection_timeout(ATTEMPT)
+        .ping_interval(options.ping_interval)
+        .request_timeout(None)
+        .custom_inbox_prefix(&options.inbox_prefix)
+        // Our own subject type has checked every one of them already.
+        .skip_subject_validation(true)
+        .reconnect_delay_callback(reconnect_delay)
+        .event_callback(move |event| {
+            watch.notice(&event);
+            std::future::ready(())
+        });
+    nats = match &options.authentication {
+        Authentication::None => nats,
+        Authentication::UserPassword { user, password } => {
+            nats.user_and_password(user.clone(), password.clone())
+        }
+        Authentication::Token(token) => nats.token(token.clone()),
+        Authentication::NKey(seed) => nats.nkey(seed.clone()),
+        Authentication::CredentialsFile(path) => {
+            nats.credentials_file(path).await.map_err(|cause| {
+                let text = format!("the credentials file {} cannot be used", path.display());
+                Error::new(ErrorKind::Config, text).because(cause)
+            })?
+        }
+    };
+    if options.tls.required {
+        nats = nats.require_tls(true);
+    }
+    if let Some(path) = &options.tls.authority {
+        nats = nats.add_root_certificates(path.clone());
+    }
+    if let Some((certificate, key)) = &options.tls.certificate {
+        nats = nats.add_client_certificate(certificate.clone(), key.clone());
+    }
+    Ok(nats)
+}
+
+/// 0, then 20, 40 ... 250 ms, each up to a fifth more, so that clients do not come all at once.
+fn reconnect_delay(attempts: usize) -> Duration {
+    if attempts <= 1 {
+        return Duration::ZERO;
+    }
+    let doublings = u32::try_from(attempts - 2).unwrap_or(u32::MAX).min(10);
+    let delay = Duration::from_millis(20 * 2u64.pow(doublings)).min(SLOWEST_RECONNECT);
+    delay.mul_f64(1.0 + observe::chance() / 5.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn violations_are_read() {
+        for (text, expected) in [
+            (
+                "Permissions Violation for Publish to \"rpc.a.b\"",
+                Some(("publish", "rpc.a.b")),
+            ),
+            (
+                "permissions violation for publish to \"rpc.a.b\"",
+                Some(("publish", "rpc.a.b")),
+            ),
+            (
+                "Permissions Violation for Subscription to \"rpc.a.b\" using queue \"rpc.a\"",
+                Some(("subscribe", "rpc.a.b")),
+            ),
+            ("Permissions Violation for Publish to rpc.a.b", None),
+            ("Permissions Violation for ", None),
+            ("Permissions Violation for Pübl", None),
+            ("Maximum Payload Violation", None),
+            ("", None),
+        ] {
+            assert_eq!(parse_violation(text), expected, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn reconnecting_is_quick_at_first_and_never_slow() {
+        assert_eq!(reconnect_delay(0), Duration::ZERO);
+        assert_eq!(reconnect_delay(1), Duration::ZERO);
+        for (attempts, millis) in [(2, 20), (3, 40), (5, 160), (6, 250), (1_000_000, 250)] {
+            let delay = reconnect_delay(attempts).as_millis();
+            assert!(
+                (millis..=millis + millis / 5).contains(&delay),
+                "{attempts}: {delay} ms"
+            );
+        }
+    }
+}

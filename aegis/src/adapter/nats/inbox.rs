@@ -1,0 +1,153 @@
+//! The answers to calls: one subscription for all of them, one entry per call that waits.
+//!
+//! `async-nats` has such a thing inside, but keeps the entry of a call that timed out or was
+//! dropped for ever; here it goes with the call.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use futures_util::StreamExt;
+use tokio::sync::oneshot;
+
+use crate::error::Error;
+use crate::model::Subject;
+
+/// What a call waits for.
+pub(super) type Answer = Result<async_nats::Message, Error>;
+
+#[derive(Debug)]
+pub(super) struct Inbox {
+    /// Ends with a dot.
+    prefix: String,
+    next: AtomicU64,
+    waiting: Mutex<HashMap<u64, Waiter>>,
+}
+
+#[derive(Debug)]
+struct Waiter {
+    subject: Subject,
+    sender: oneshot::Sender<Answer>,
+}
+
+/// One call that waits; dropping it removes its entry.
+#[derive(Debug)]
+pub(super) struct Ticket {
+    inbox: Arc<Inbox>,
+    id: u64,
+    pub(super) answer: oneshot::Receiver<Answer>,
+}
+
+impl Inbox {
+    pub(super) fn new(prefix: &str) -> Arc<Self> {
+        let unique = uuid::Uuid::new_v4().simple();
+        Arc::new(Self {
+            prefix: format!("{prefix}.{unique}."),
+            next: AtomicU64::new(0),
+            waiting: Mutex::default(),
+        })
+    }
+
+    /// The pattern of all its reply subjects.
+    pub(super) fn pattern(&self) -> String {
+        format!("{}*", self.prefix)
+    }
+
+    fn waiting(&self) -> MutexGuard<'_, HashMap<u64, Waiter>> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Makes room for an answer to a request on `subject`.
+    pub(super) fn ticket(self: &Arc<Self>, subject: &Subject) -> Ticket {
+        let (sender, answer) = oneshot::channel();
+        let id = self.next.fetch_add(1, Ordering::Relaxed);
+        self.waiting().insert(
+            id,
+            Waiter {
+                subject: subject.clone(),
+                sender,
+            },
+        );
+        Ticket {
+            inbox: self.clone(),
+            id,
+            answer,
+        }
+    }
+
+    /// Hands each message to the call that waits for it, until the subscription ends.
+    pub(super) async fn receive(self: Arc<Self>, mut messages: async_nats::Subscriber) {
+        while let Some(message) = messages.next().await {
+            let token = message.subject.strip_prefix(&*self.prefix).map(str::parse);
+            let Some(Ok(id)) = token else { continue };
+            if let Some(waiter) = self.waiting().remove(&id) {
+                let _ = waiter.sender.send(Ok(message));
+            }
+        }
+    }
+
+    /// Tells the calls on a subject that the server refused it.
+    pub(super) fn denied(&self, subject: &str) {
+        let mut waiting = self.waiting();
+        let ids: Vec<u64> = waiting
+            .iter()
+            .filter(|(_, waiter)| waiter.subject.as_str() == subject)
+            .map(|(id, _)| *id)
+            .collect();
+        for id in ids {
+            if let Some(waiter) = waiting.remove(&id) {
+                let _ = waiter
+                    .sender
+                    .send(Err(super::connect::denied("publish", subject)));
+            }
+        }
+    }
+
+    #[cfg(test)]
+    pub(super) fn len(&self) -> usize {
+        self.waiting().len()
+    }
+}
+
+impl Ticket {
+    pub(super) fn reply_subject(&self) -> async_nats::Subject {
+        use std::fmt::Write as _;
+        let mut text = String::with_capacity(self.inbox.prefix.len() + 20);
+        text.push_str(&self.inbox.prefix);
+        // Writing to a `String` cannot fail.
+        let _ = write!(text, "{}", self.id);
+        async_nats::Subject::from(text)
+    }
+}
+
+impl Drop for Ticket {
+    fn drop(&mut self) {
+        self.inbox.waiting().remove(&self.id);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_call_that_went_away_leaves_nothing() {
+        let inbox = Inbox::new("_INBOX");
+        let subject = Subject::literal("rpc.a.b");
+        let tickets: Vec<Ticket> = (0..100).map(|_| inbox.ticket(&subject)).collect();
+        assert_eq!(inbox.len(), 100);
+        drop(tickets);
+        assert_eq!(inbox.len(), 0);
+    }
+
+    #[tokio::test]
+    async fn a_refused_subject_ends_its_calls_only() {
+        let inbox = Inbox::new("_INBOX");
+        let mut refused = inbox.ticket(&Subject::literal("rpc.a.b"));
+        let mut other = inbox.ticket(&Subject::literal("rpc.a.c"));
+        inbox.denied("rpc.a.b");
+        let error = (&mut refused.answer).await.unwrap().unwrap_err();
+        assert_eq!(error.kind(), crate::ErrorKind::Denied);
+        assert!(other.answer.try_recv().is_err());
+    }
+}

@@ -1,0 +1,60 @@
+//! How to reach a NATS server, and as whom.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use url::Url;
+
+/// Everything needed to connect. `Debug` shows no secret.
+#[derive(Debug, Clone)]
+pub(crate) struct NatsOptions {
+    /// One or more servers of one cluster, without user or password.
+    pub(crate) servers: Vec<Url>,
+    pub(crate) authentication: Authentication,
+    pub(crate) tls: Tls,
+    /// Shown in the server's own reports.
+    pub(crate) name: String,
+    pub(crate) inbox_prefix: String,
+    /// How long the first connection may take, all attempts together.
+    pub(crate) connect_within: Duration,
+    /// How often the connection is checked.
+    pub(crate) ping_interval: Duration,
+}
+
+/// As whom to connect.
+#[derive(Clone)]
+pub(crate) enum Authentication {
+    None,
+    UserPassword {
+        user: String,
+        password: String,
+    },
+    Token(String),
+    /// The seed of an `NKey`.
+    NKey(String),
+    /// A `.creds` file with a JWT and a seed.
+    CredentialsFile(PathBuf),
+}
+
+impl fmt::Debug for Authentication {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::None => f.write_str("None"),
+            Self::UserPassword { user, .. } => write!(f, "UserPassword({user:?}, <redacted>)"),
+            Self::Token(_) => f.write_str("Token(<redacted>)"),
+            Self::NKey(_) => f.write_str("NKey(<redacted>)"),
+            Self::CredentialsFile(path) => write!(f, "CredentialsFile({})", path.display()),
+        }
+    }
+}
+
+/// Encryption beyond what the URL's scheme `tls://` asks for.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Tls {
+    pub(crate) required: bool,
+    /// A PEM file of authorities to trust beside the system's.
+    pub(crate) authority: Option<PathBuf>,
+    /// PEM files of the client's certificate and its key.
+    pub(crate) certificate: Option<(PathBuf, PathBuf)>,
+}

@@ -1,0 +1,84 @@
+//! A program, put together.
+
+use std::fmt;
+
+use super::config::Config;
+use super::mount::Mount;
+use super::running::Running;
+use crate::error::Result;
+use crate::serve::Service;
+
+/// A program that serves: mount services, then [`run`](Self::run) it or [`start`](Self::start) it.
+///
+/// ```no_run
+/// use aegis::prelude::*;
+///
+/// struct Calculator;
+///
+/// #[aegis::service(name = "calculator", version = "1.0.0")]
+/// impl Calculator {
+///     /// Adds two numbers.
+///     #[rpc]
+///     async fn add(&self, a: i64, b: i64) -> Result<i64, Failure> {
+///         Ok(a + b)
+///     }
+/// }
+///
+/// #[aegis::main]
+/// async fn main(app: App) -> Result<()> {
+///     app.service(Calculator).run().await
+/// }
+/// ```
+#[must_use = "a program does nothing until `run` or `start`"]
+pub struct App {
+    pub(super) config: Config,
+    pub(super) mounts: Vec<Mount>,
+}
+
+impl fmt::Debug for App {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: Vec<&str> = self.mounts.iter().map(|mount| mount.name).collect();
+        f.debug_struct("App")
+            .field("services", &names)
+            .field("config", &self.config)
+            .finish()
+    }
+}
+
+impl App {
+    /// A program with a configuration.
+    pub fn new(config: Config) -> Self {
+        Self {
+            config,
+            mounts: Vec::new(),
+        }
+    }
+
+    /// Mounts a service. One type can be mounted once.
+    pub fn service<S: Service>(mut self, service: S) -> Self {
+        self.mounts.push(Mount::new(service));
+        self
+    }
+
+    /// Changes the configuration in code, which comes last.
+    pub fn configure(mut self, change: impl FnOnce(Config) -> Config) -> Self {
+        self.config = change(self.config);
+        self
+    }
+
+    /// Starts, and returns when the server has every subscription: a call right after it succeeds.
+    ///
+    /// All or nothing: if a part fails, what was started is undone in reverse order.
+    ///
+    /// Errors: as [`Client::connect`](crate::Client::connect); `Lifecycle` if an `#[on_start]`
+    /// fails, handlers are lost in linking, or two of them have one name.
+    pub async fn start(self) -> Result<Running> {
+        super::start::start(self, std::future::pending()).await
+    }
+
+    /// Serves until SIGINT or SIGTERM, then drains: takes nothing new, finishes what runs within
+    /// `drain_timeout`, runs `#[on_stop]`. A second signal ends it at once.
+    pub async fn run(self) -> Result<()> {
+        super::run::run(self).await
+    }
+}

@@ -1,0 +1,340 @@
+//! What can be set, with its defaults.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use url::Url;
+
+use super::settings::{self, LogFormat};
+use crate::adapter::nats::{Authentication, Tls};
+use crate::error::{Error, ErrorKind, Result};
+use crate::model::{BreakerPolicy, Codec, InstanceId, Layout, RetryPolicy, Subject};
+
+/// The configuration of a program: defaults, then `aegis.toml`, then the environment, then code.
+///
+/// `docs/configuration.md` lists every setting. `Debug` shows no secret.
+///
+/// ```
+/// use std::time::Duration;
+/// use aegis::Config;
+///
+/// let config = Config::default().url("memory://").call_timeout(Duration::from_secs(2));
+/// # let _ = config;
+/// ```
+#[derive(Clone)]
+pub struct Config {
+    pub(super) target: Target,
+    pub(super) user: Option<String>,
+    pub(super) password: Option<String>,
+    pub(super) token: Option<String>,
+    pub(super) nkey: Option<String>,
+    pub(super) credentials_file: Option<PathBuf>,
+    pub(super) tls_required: bool,
+    pub(super) tls_ca: Option<PathBuf>,
+    pub(super) tls_cert: Option<PathBuf>,
+    pub(super) tls_key: Option<PathBuf>,
+    pub(super) inbox_prefix: String,
+    pub(super) instance: Option<InstanceId>,
+    pub(super) codec: Codec,
+    pub(super) envelope: bool,
+    pub(super) prefix: String,
+    pub(super) micro_root: Option<Subject>,
+    pub(super) log: String,
+    pub(super) log_format: LogFormat,
+    pub(super) call_timeout: Duration,
+    pub(super) connect_timeout: Duration,
+    pub(super) drain_timeout: Duration,
+    pub(super) ping_interval: Duration,
+    pub(super) retry: RetryPolicy,
+    pub(super) breaker: BreakerPolicy,
+    /// Mistakes in what code has set, told when the configuration is used.
+    pub(super) mistakes: Vec<String>,
+}
+
+/// Where messages go.
+#[derive(Debug, Clone)]
+pub(super) enum Target {
+    /// A bus inside this process.
+    Memory(String),
+    /// The servers of one NATS cluster.
+    Nats(Vec<Url>),
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        // The literal is a URL; an empty list would be refused with a clear text when connecting.
+        let servers = Url::parse("nats://127.0.0.1:4222").into_iter().collect();
+        Self {
+            target: Target::Nats(servers),
+            user: None,
+            password: None,
+            token: None,
+            nkey: None,
+            credentials_file: None,
+            tls_required: false,
+            tls_ca: None,
+            tls_cert: None,
+            tls_key: None,
+            inbox_prefix: "_INBOX".to_owned(),
+            instance: None,
+            codec: Codec::Json,
+            envelope: false,
+            prefix: String::new(),
+            micro_root: None,
+            log: "info".to_owned(),
+            log_format: LogFormat::Pretty,
+            call_timeout: Duration::from_secs(5),
+            connect_timeout: Duration::from_secs(10),
+            drain_timeout: Duration::from_secs(30),
+            ping_interval: Duration::from_secs(3),
+            retry: RetryPolicy::never(),
+            breaker: BreakerPolicy::default(),
+            mistakes: Vec::new(),
+        }
+    }
+}
+
+impl Config {
+    /// Reads `aegis.toml` (or the file that `AEGIS_CONFIG` names) and the environment.
+    ///
+    /// Errors: `Config`, with every mistake and where its value came from.
+    pub fn load() -> Result<Self> {
+        settings::load(&|name| std::env::var(name).ok())
+    }
+
+    fn set(mut self, key: &'static str, text: &str) -> Self {
+        if let Err(mistake) = settings::set(&mut self, key, text, "in code") {
+            self.mistakes.push(mistake);
+        }
+        self
+    }
+
+    /// Where to connect: `nats://host:4222`, `tls://..`, several servers with commas between them,
+    /// or `memory://` for a bus inside this process.
+    #[must_use]
+    pub fn url(self, url: &str) -> Self {
+        self.set("nats.url", url)
+    }
+
+    /// User and password.
+    #[must_use]
+    pub fn user_and_password(mut self, user: &str, password: &str) -> Self {
+        self.user = Some(user.to_owned());
+        self.password = Some(password.to_owned());
+        self
+    }
+
+    /// A token.
+    #[must_use]
+    pub fn token(mut self, token: &str) -> Self {
+        self.token = Some(token.to_owned());
+        self
+    }
+
+    /// The seed of an `NKey`.
+    #[must_use]
+    pub fn nkey(mut self, seed: &str) -> Self {
+        self.nkey = Some(seed.to_owned());
+        self
+    }
+
+    /// A `.creds` file with a JWT and a seed.
+    #[must_use]
+    pub fn credentials_file(mut self, path: impl Into<PathBuf>) -> Self {
+        self.credentials_file = Some(path.into());
+        self
+    }
+
+    /// Refuses connections without TLS.
+    #[must_use]
+    pub fn require_tls(mut self) -> Self {
+        self.tls_required = true;
+        self
+    }
+
+    /// A PEM file of authorities to trust beside the system's.
+    #[must_use]
+    pub fn tls_ca(mut self, path: impl Into<PathBuf>) -> Self {
+        self.tls_ca = Some(path.into());
+        self
+    }
+
+    /// PEM files of the client's own certificate and its key.
+    #[must_use]
+    pub fn tls_certificate(mut self, cert: impl Into<PathBuf>, key: impl Into<PathBuf>) -> Self {
+        self.tls_cert = Some(cert.into());
+        self.tls_key = Some(key.into());
+        self
+    }
+
+    /// The id of this process: a letter or digit, then up to 127 letters, digits, `_` or `-`.
+    /// Default: the service's name and a random number.
+    #[must_use]
+    pub fn instance_id(self, id: &str) -> Self {
+        self.set("instance_id", id)
+    }
+
+    /// A subject prefix, for several environments on one account.
+    #[must_use]
+    pub fn subject_prefix(self, prefix: &str) -> Self {
+        self.set("subject_prefix", prefix)
+    }
+
+    /// The encoding of calls. A service answers in the encoding of the request.
+    #[must_use]
+    pub fn codec(mut self, codec: Codec) -> Self {
+        self.codec = codec;
+        self
+    }
+
+    /// Calls speak the envelope of `AegisSDK` 1.0, for services written with it.
+    #[must_use]
+    pub fn envelope(mut self) -> Self {
+        self.envelope = true;
+        self
+    }
+
+    /// How long a call may take whose method and caller say nothing; default 5 s.
+    #[must_use]
+    pub fn call_timeout(mut self, timeout: Duration) -> Self {
+        self.call_timeout = timeout;
+        self
+    }
+
+    /// How long a start waits for the NATS server; default 10 s.
+    #[must_use]
+    pub fn connect_timeout(mut self, timeout: Duration) -> Self {
+        self.connect_timeout = timeout;
+        self
+    }
+
+    /// How long a stop waits for calls that run; default 30 s.
+    #[must_use]
+    pub fn drain_timeout(mut self, timeout: Duration) -> Self {
+        self.drain_timeout = timeout;
+        self
+    }
+
+    /// The retry policy of calls that name none; default: never.
+    #[must_use]
+    pub fn retry(mut self, policy: RetryPolicy) -> Self {
+        self.retry = policy;
+        self
+    }
+
+    /// The circuit breaker of every method.
+    #[must_use]
+    pub fn breaker(mut self, policy: BreakerPolicy) -> Self {
+        self.breaker = policy;
+        self
+    }
+
+    /// The log filter, such as `info` or `warn,my_crate=debug`.
+    #[must_use]
+    pub fn log(mut self, filter: &str) -> Self {
+        filter.clone_into(&mut self.log);
+        self
+    }
+
+    /// Tells every mistake at once.
+    pub(super) fn check(&self) -> Result<()> {
+        let mut mistakes = self.mistakes.clone();
+        mistakes.extend(self.contradictions());
+        if mistakes.is_empty() {
+            return Ok(());
+        }
+        Err(Error::new(
+            ErrorKind::Config,
+            format!(
+                "the configuration is wrong:\n  - {}",
+                mistakes.join("\n  - ")
+            ),
+        ))
+    }
+
+    fn contradictions(&self) -> Vec<String> {
+        let ways = [
+            (
+                self.user.is_some() || self.password.is_some(),
+                "user and password",
+            ),
+            (self.token.is_some(), "token"),
+            (self.nkey.is_some(), "nkey"),
+            (self.credentials_file.is_some(), "credentials_file"),
+        ];
+        let used: Vec<&str> = ways.iter().filter(|way| way.0).map(|way| way.1).collect();
+        let mut found = Vec::new();
+        if used.len() > 1 {
+            found.push(format!(
+                "only one way to log in can be used, not {}",
+                used.join(" and ")
+            ));
+        }
+        if self.user.is_some() != self.password.is_some() {
+            found.push("`nats.user` and `nats.password` go together".to_owned());
+        }
+        if self.tls_cert.is_some() != self.tls_key.is_some() {
+            found.push("`nats.tls_cert` and `nats.tls_key` go together".to_owned());
+        }
+        let times = [
+            (self.call_timeout, "call_timeout"),
+            (self.connect_timeout, "connect_timeout"),
+            (self.ping_interval, "nats.ping_interval"),
+        ];
+        let zero = times.iter().filter(|time| time.0.is_zero());
+        found.extend(zero.map(|time| format!("`{}` must be longer than 0", time.1)));
+        found
+    }
+
+    pub(super) fn authentication(&self) -> Authentication {
+        if let (Some(user), Some(password)) = (&self.user, &self.password) {
+            return Authentication::UserPassword {
+                user: user.clone(),
+                password: password.clone(),
+            };
+        }
+        if let Some(token) = &self.token {
+            return Authentication::Token(token.clone());
+        }
+        if let Some(seed) = &self.nkey {
+            return Authentication::NKey(seed.clone());
+        }
+        self.credentials_file
+            .clone()
+            .map_or(Authentication::None, Authentication::CredentialsFile)
+    }
+
+    pub(super) fn tls(&self) -> Tls {
+        Tls {
+            required: self.tls_required,
+            authority: self.tls_ca.clone(),
+            certificate: self.tls_cert.clone().zip(self.tls_key.clone()),
+        }
+    }
+
+    pub(super) fn layout(&self) -> Result<Layout> {
+        let layout = Layout::with_prefix(&self.prefix)?;
+        Ok(match &self.micro_root {
+            Some(root) => layout.with_micro_root(root),
+            None => layout,
+        })
+    }
+}
+
+impl fmt::Debug for Config {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Config")
+            .field("target", &self.target)
+            .field("authentication", &self.authentication())
+            .field("tls", &self.tls())
+            .field("instance", &self.instance)
+            .field("codec", &self.codec)
+            .field("envelope", &self.envelope)
+            .field("subject_prefix", &self.prefix)
+            .field("call_timeout", &self.call_timeout)
+            .field("connect_timeout", &self.connect_timeout)
+            .field("drain_timeout", &self.drain_timeout)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,116 @@
+//! What `#[aegis::main]` calls.
+
+use std::fmt::Write as _;
+use std::future::Future;
+use std::io::Write as _;
+use std::process::ExitCode;
+
+use super::builder::App;
+use super::config::Config;
+use crate::client::Client;
+use crate::error::{Error, ErrorKind, Result};
+
+/// What a `main` can take.
+#[diagnostic::on_unimplemented(
+    message = "`main` cannot take `{Self}`",
+    label = "not made from the configuration",
+    note = "take `App` to serve, `Client` to call, or `Config` to do both yourself"
+)]
+pub trait FromConfig: Sized {
+    #[doc(hidden)]
+    fn from_config(config: Config) -> impl Future<Output = Result<Self>>;
+}
+
+impl FromConfig for Config {
+    async fn from_config(config: Config) -> Result<Self> {
+        Ok(config)
+    }
+}
+
+impl FromConfig for App {
+    async fn from_config(config: Config) -> Result<Self> {
+        Ok(Self::new(config))
+    }
+}
+
+impl FromConfig for Client {
+    async fn from_config(config: Config) -> Result<Self> {
+        Self::connect(config).await
+    }
+}
+
+/// What a `main` can return.
+#[diagnostic::on_unimplemented(
+    message = "`main` cannot return `{Self}`",
+    label = "not a `Result<()>`",
+    note = "return `aegis::Result<()>`, or a `Result<(), E>` with another error type"
+)]
+pub trait Ending {
+    #[doc(hidden)]
+    fn ending(self) -> std::result::Result<(), Box<dyn std::error::Error + Send + Sync>>;
+}
+
+impl<E: Into<Box<dyn std::error::Error + Send + Sync>>> Ending for std::result::Result<(), E> {
+    fn ending(self) -> std::result::Result<(), Box<dyn std::error::Error + Send + Sync>> {
+        self.map_err(Into::into)
+    }
+}
+
+impl Ending for () {
+    fn ending(self) -> std::result::Result<(), Box<dyn std::error::Error + Send + Sync>> {
+        Ok(())
+    }
+}
+
+/// Builds the runtime, reads the configuration, starts the log, runs `main`, and tells an error
+/// with all its causes.
+pub fn main<A, F, Fut>(main: F) -> ExitCode
+where
+    A: FromConfig,
+    F: FnOnce(A) -> Fut,
+    Fut: Future<Output: Ending>,
+{
+    let outcome = runtime().and_then(|runtime| {
+        let outcome = runtime.block_on(async {
+            let config = Config::load()?;
+            super::log::start(&config.log, config.log_format);
+            let argument = A::from_config(config).await?;
+            main(argument).await.ending()
+        });
+        // A handler that blocks its thread must not hold up the end.
+        runtime.shutdown_background();
+        outcome
+    });
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tell(&*error);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+type Boxed = Box<dyn std::error::Error + Send + Sync>;
+
+fn runtime() -> std::result::Result<tokio::runtime::Runtime, Boxed> {
+    let built = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build();
+    built.map_err(|cause| {
+        let text = "the runtime could not be started";
+        Error::new(ErrorKind::Lifecycle, text).because(cause).into()
+    })
+}
+
+/// The error and its causes, one per line.
+fn tell(error: &(dyn std::error::Error + 'static)) {
+    let mut text = format!("error: {error}\n");
+    let mut cause = error.source();
+    while let Some(next) = cause {
+        // Writing to a `String` cannot fail.
+        let _ = writeln!(text, "  because: {next}");
+        cause = next.source();
+    }
+    // Nothing can be done about a closed standard error.
+    let _ = std::io::stderr().write_all(text.as_bytes());
+}

@@ -1,0 +1,22 @@
+//! Layer 5: how is it put together. `config` what can be set, `settings` where it comes from,
+//! `connect` from a configuration to a bus, `builder` the program, `start` and `running` its life,
+//! `run` signals, `entry` what `#[aegis::main]` calls, `log` the log output.
+
+mod builder;
+mod config;
+mod connect;
+mod entry;
+mod log;
+mod mount;
+mod run;
+mod running;
+mod settings;
+mod start;
+
+pub use builder::App;
+pub use config::Config;
+#[cfg(feature = "testing")]
+pub(crate) use connect::bus;
+pub use entry::main;
+pub use running::Running;
+pub use settings::LogFormat;

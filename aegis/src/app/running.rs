@@ -1,0 +1,142 @@
+//! A program that serves, and its orderly end.
+
+use std::fmt;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::{FutureExt, join_all};
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+use super::start::enter;
+use crate::client::Client;
+use crate::error::{Error, ErrorKind, Result};
+use crate::model::Lifecycle;
+use crate::serve::{Context, Home, Hooks, Server};
+
+/// One service that has run its `#[on_start]`, and serves once it has a server.
+pub(super) struct Started {
+    pub(super) home: Arc<Home>,
+    pub(super) hooks: Arc<dyn Hooks>,
+    pub(super) server: Option<Server>,
+}
+
+/// A program that serves. [`stop`](Self::stop) ends it in order; dropping it ends it at once.
+///
+/// ```
+/// # use aegis::prelude::*;
+/// # struct Calculator;
+/// # #[aegis::service(name = "calculator", version = "1.0.0")]
+/// # impl Calculator {
+/// #     #[rpc]
+/// #     async fn add(&self, a: i64, b: i64) -> Result<i64, Failure> { Ok(a + b) }
+/// # }
+/// # #[tokio::main]
+/// # async fn main() -> Result<()> {
+/// let config = aegis::Config::default().url("memory://");
+/// let running = App::new(config).service(Calculator).start().await?;
+/// let sum = CalculatorClient::new(running.client()).add(1, 2).await?;
+/// assert_eq!(sum, 3);
+/// running.stop().await
+/// # }
+/// ```
+#[must_use = "dropping it ends the program's services"]
+pub struct Running {
+    client: Client,
+    state: watch::Sender<Lifecycle>,
+    started: Vec<Started>,
+    drain_timeout: Duration,
+}
+
+impl fmt::Debug for Running {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Running")
+            .field("state", &*self.state.borrow())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Running {
+    pub(super) fn new(
+        client: Client,
+        state: watch::Sender<Lifecycle>,
+        started: Vec<Started>,
+        drain_timeout: Duration,
+    ) -> Self {
+        Self {
+            client,
+            state,
+            started,
+            drain_timeout,
+        }
+    }
+
+    /// A client on the program's own connection.
+    pub fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// The instance id of a service; none if it is not mounted.
+    pub fn instance(&self, service: &str) -> Option<&str> {
+        let found = self
+            .started
+            .iter()
+            .find(|part| part.home.service.as_str() == service);
+        found.map(|part| part.home.instance.as_str())
+    }
+
+    /// The program's state, to look at or to wait for.
+    pub fn lifecycle(&self) -> watch::Receiver<Lifecycle> {
+        self.state.subscribe()
+    }
+
+    /// Ends it in order: takes nothing new, finishes what runs within `drain_timeout`, runs
+    /// `#[on_stop]`, sends what is left, closes the connection.
+    ///
+    /// No call that the server had delivered to this instance is lost, unless its handler does not
+    /// end in time: then its caller gets `CANCELLED`.
+    ///
+    /// Errors: `Lifecycle` if the connection could not be closed in order; everything is ended
+    /// nevertheless.
+    pub async fn stop(self) -> Result<()> {
+        enter(&self.state, Lifecycle::Stopping);
+        undo(self.started, Instant::now() + self.drain_timeout).await;
+        let closed = self.client.close().await;
+        enter(
+            &self.state,
+            if closed.is_ok() {
+                Lifecycle::Stopped
+            } else {
+                Lifecycle::Failed
+            },
+        );
+        closed.map_err(|cause| {
+            Error::new(
+                ErrorKind::Lifecycle,
+                "the connection was not closed in order",
+            )
+            .because(cause)
+        })
+    }
+}
+
+/// Ends what was started: first all serving, then the hooks in reverse order.
+pub(super) async fn undo(mut started: Vec<Started>, deadline: Instant) {
+    let servers = started.iter_mut().filter_map(|part| part.server.take());
+    join_all(servers.map(|server| server.stop(deadline))).await;
+    while let Some(part) = started.pop() {
+        let context = Context::of_hook(part.home.clone(), "on_stop");
+        let hook = AssertUnwindSafe(part.hooks.stop(&context)).catch_unwind();
+        // A hook has the same time again: it may have to write what the last calls did.
+        let rest = deadline
+            .saturating_duration_since(Instant::now())
+            .max(Duration::from_secs(5));
+        let service = &part.home.service;
+        match tokio::time::timeout(rest, hook).await {
+            Ok(Ok(())) => {}
+            Ok(Err(_)) => tracing::error!(%service, "`#[on_stop]` panicked"),
+            Err(_) => tracing::error!(%service, "`#[on_stop]` did not end within {rest:?}"),
+        }
+    }
+}

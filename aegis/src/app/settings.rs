@@ -1,0 +1,357 @@
+//! Where settings come from: one table of keys, for the file and for the environment alike.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use url::Url;
+
+use super::config::{Config, Target};
+use crate::error::{Error, ErrorKind, Result};
+use crate::model::{Codec, InstanceId, Subject};
+
+/// How log lines look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum LogFormat {
+    /// For people.
+    #[default]
+    Pretty,
+    /// One JSON object per line.
+    Json,
+}
+
+type Apply = fn(&mut Config, &str) -> Result<(), String>;
+
+/// One setting: its key in the file, its names in the environment (the first that is set counts).
+struct Setting {
+    key: &'static str,
+    env: &'static [&'static str],
+    /// Its value is never shown.
+    secret: bool,
+    apply: Apply,
+}
+
+const fn open(key: &'static str, env: &'static [&'static str], apply: Apply) -> Setting {
+    Setting {
+        key,
+        env,
+        secret: false,
+        apply,
+    }
+}
+
+const fn secret(key: &'static str, env: &'static [&'static str], apply: Apply) -> Setting {
+    Setting {
+        key,
+        env,
+        secret: true,
+        apply,
+    }
+}
+
+const SETTINGS: &[Setting] = &[
+    secret("nats.url", &["AEGIS_NATS_URL", "NATS_URL"], url),
+    open("nats.user", &["AEGIS_NATS_USER"], |config, text| {
+        keep(&mut config.user, text)
+    }),
+    secret("nats.password", &["AEGIS_NATS_PASSWORD"], |config, text| {
+        keep(&mut config.password, text)
+    }),
+    secret("nats.token", &["AEGIS_NATS_TOKEN"], |config, text| {
+        keep(&mut config.token, text)
+    }),
+    secret("nats.nkey", &["AEGIS_NATS_NKEY"], |config, text| {
+        keep(&mut config.nkey, text)
+    }),
+    open(
+        "nats.credentials_file",
+        &["AEGIS_NATS_CREDENTIALS_FILE"],
+        |config, text| file(&mut config.credentials_file, text),
+    ),
+    open("nats.tls", &["AEGIS_NATS_TLS"], |config, text| {
+        switch(text).map(|on| config.tls_required = on)
+    }),
+    open("nats.tls_ca", &["AEGIS_NATS_TLS_CA"], |config, text| {
+        file(&mut config.tls_ca, text)
+    }),
+    open("nats.tls_cert", &["AEGIS_NATS_TLS_CERT"], |config, text| {
+        file(&mut config.tls_cert, text)
+    }),
+    open("nats.tls_key", &["AEGIS_NATS_TLS_KEY"], |config, text| {
+        file(&mut config.tls_key, text)
+    }),
+    open(
+        "nats.inbox_prefix",
+        &["AEGIS_NATS_INBOX_PREFIX"],
+        inbox_prefix,
+    ),
+    open(
+        "nats.ping_interval",
+        &["AEGIS_NATS_PING_INTERVAL"],
+        |config, text| time(text).map(|time| config.ping_interval = time),
+    ),
+    open(
+        "nats.micro_prefix",
+        &["AEGIS_NATS_MICRO_PREFIX"],
+        |config, text| {
+            let root = Subject::parse(text).map_err(|error| error.to_string())?;
+            config.micro_root = Some(root);
+            Ok(())
+        },
+    ),
+    open("instance_id", &["AEGIS_INSTANCE_ID"], |config, text| {
+        config.instance = Some(InstanceId::parse(text).map_err(|error| error.to_string())?);
+        Ok(())
+    }),
+    open("codec", &["AEGIS_CODEC"], |config, text| {
+        config.codec = Codec::parse(text).ok_or("it is `json` or `msgpack`")?;
+        Ok(())
+    }),
+    open("envelope", &["AEGIS_ENVELOPE"], |config, text| {
+        switch(text).map(|on| config.envelope = on)
+    }),
+    open(
+        "subject_prefix",
+        &["AEGIS_SUBJECT_PREFIX"],
+        |config, text| {
+            if !text.is_empty() {
+                Subject::parse(text).map_err(|error| error.to_string())?;
+            }
+            text.clone_into(&mut config.prefix);
+            Ok(())
+        },
+    ),
+    open("log", &["AEGIS_LOG", "RUST_LOG"], |config, text| {
+        super::log::check(text)?;
+        text.clone_into(&mut config.log);
+        Ok(())
+    }),
+    open("log_format", &["AEGIS_LOG_FORMAT"], |config, text| {
+        config.log_format = match text {
+            "pretty" => LogFormat::Pretty,
+            "json" => LogFormat::Json,
+            _ => return Err("it is `pretty` or `json`".to_owned()),
+        };
+        Ok(())
+    }),
+    open("call_timeout", &["AEGIS_CALL_TIMEOUT"], |config, text| {
+        time(text).map(|time| config.call_timeout = time)
+    }),
+    open(
+        "connect_timeout",
+        &["AEGIS_CONNECT_TIMEOUT"],
+        |config, text| time(text).map(|time| config.connect_timeout = time),
+    ),
+    open("drain_timeout", &["AEGIS_DRAIN_TIMEOUT"], |config, text| {
+        time(text).map(|time| config.drain_timeout = time)
+    }),
+];
+
+#[expect(
+    clippy::unnecessary_wraps,
+    reason = "it stands in the table beside those that can fail"
+)]
+fn keep(slot: &mut Option<String>, text: &str) -> Result<(), String> {
+    *slot = Some(text.to_owned());
+    Ok(())
+}
+
+fn file(slot: &mut Option<PathBuf>, text: &str) -> Result<(), String> {
+    let path = PathBuf::from(text);
+    if !path.is_file() {
+        return Err("there is no such file".to_owned());
+    }
+    *slot = Some(path);
+    Ok(())
+}
+
+fn switch(text: &str) -> Result<bool, String> {
+    match text.to_ascii_lowercase().as_str() {
+        "true" | "1" | "yes" | "on" => Ok(true),
+        "false" | "0" | "no" | "off" => Ok(false),
+        _ => Err("it is `true` or `false`".to_owned()),
+    }
+}
+
+fn time(text: &str) -> Result<Duration, String> {
+    humantime::parse_duration(text).map_err(|_| "it is a time such as `500ms`, `2s` or `5m`".into())
+}
+
+fn inbox_prefix(config: &mut Config, text: &str) -> Result<(), String> {
+    // `_INBOX` itself is reserved for users, but is what this setting is about.
+    let plain = text
+        .strip_prefix("_INBOX")
+        .map_or(text, |rest| rest.trim_start_matches('.'));
+    if !plain.is_empty() {
+        Subject::parse(plain).map_err(|error| error.to_string())?;
+    }
+    text.clone_into(&mut config.inbox_prefix);
+    Ok(())
+}
+
+fn url(config: &mut Config, text: &str) -> Result<(), String> {
+    if let Some(name) = text.strip_prefix("memory://") {
+        config.target = Target::Memory(name.trim_end_matches('/').to_owned());
+        return Ok(());
+    }
+    let mut servers = Vec::new();
+    for part in text.split(',').map(str::trim) {
+        let whole = if part.contains("://") {
+            part.to_owned()
+        } else {
+            format!("nats://{part}")
+        };
+        let mut server = Url::parse(&whole)
+            .map_err(|error| format!("{error}; it is a URL such as nats://host:4222"))?;
+        if !matches!(server.scheme(), "nats" | "tls") || server.host_str().is_none_or(str::is_empty)
+        {
+            return Err("it is nats://host:port, tls://host:port or memory://".to_owned());
+        }
+        take_login(config, &mut server);
+        servers.push(server);
+    }
+    config.target = Target::Nats(servers);
+    Ok(())
+}
+
+/// `async-nats` ignores a login in the URL, and a URL is shown in logs: take it out.
+fn take_login(config: &mut Config, server: &mut Url) {
+    let decoded = |text: &str| {
+        let pairs = format!("x={}", text.replace('+', "%2B"));
+        url::form_urlencoded::parse(pairs.as_bytes())
+            .next()
+            .map_or_else(String::new, |(_, value)| value.into_owned())
+    };
+    let (user, password) = (decoded(server.username()), server.password().map(decoded));
+    match (user.is_empty(), password) {
+        (false, Some(password)) => {
+            config.user = Some(user);
+            config.password = Some(password);
+        }
+        (false, None) => config.token = Some(user),
+        (true, _) => {}
+    }
+    // These fail only for URLs that cannot have a login.
+    let _ = server.set_username("");
+    let _ = server.set_password(None);
+}
+
+/// Sets one setting; the mistake says where its value came from.
+pub(super) fn set(
+    config: &mut Config,
+    key: &'static str,
+    text: &str,
+    source: &str,
+) -> Result<(), String> {
+    match SETTINGS.iter().find(|setting| setting.key == key) {
+        Some(setting) => apply(config, setting, text, source),
+        None => Err(format!("there is no setting `{key}`")),
+    }
+}
+
+fn apply(config: &mut Config, setting: &Setting, text: &str, source: &str) -> Result<(), String> {
+    (setting.apply)(config, text).map_err(|mistake| {
+        let shown = if setting.secret {
+            String::new()
+        } else {
+            format!(" = {:?}", text.chars().take(80).collect::<String>())
+        };
+        format!("`{}`{shown} ({source}): {mistake}", setting.key)
+    })
+}
+
+/// Reads the file and the environment.
+pub(super) fn load(env: &dyn Fn(&str) -> Option<String>) -> Result<Config> {
+    let mut config = Config::default();
+    let mut mistakes = Vec::new();
+    let named = env("AEGIS_CONFIG");
+    let path = PathBuf::from(named.as_deref().unwrap_or("aegis.toml"));
+    match std::fs::read_to_string(&path) {
+        Ok(text) => from_file(
+            &mut config,
+            &text,
+            &path.display().to_string(),
+            &mut mistakes,
+        ),
+        Err(error) if named.is_none() && error.kind() == std::io::ErrorKind::NotFound => {}
+        Err(error) => mistakes.push(format!("{} cannot be read: {error}", path.display())),
+    }
+    for setting in SETTINGS {
+        let found = setting.env.iter().find_map(|name| Some((name, env(name)?)));
+        if let Some((name, text)) = found
+            && let Err(mistake) = apply(&mut config, setting, &text, &format!("from {name}"))
+        {
+            mistakes.push(mistake);
+        }
+    }
+    if mistakes.is_empty() {
+        config.check()?;
+        return Ok(config);
+    }
+    Err(Error::new(
+        ErrorKind::Config,
+        format!(
+            "the configuration is wrong:\n  - {}",
+            mistakes.join("\n  - ")
+        ),
+    ))
+}
+
+fn from_file(config: &mut Config, text: &str, path: &str, mistakes: &mut Vec<String>) {
+    let table: toml::Table = match toml::from_str(text) {
+        Ok(table) => table,
+        // The error's own text would quote the line, which may hold a secret.
+        Err(error) => {
+            let line = error
+                .span()
+                .map_or(0, |span| text[..span.start].lines().count().max(1));
+            return mistakes.push(format!("{path}, line {line}: {}", error.message()));
+        }
+    };
+    let mut values = Vec::new();
+    flatten("", &table, &mut values);
+    for (key, value) in values {
+        let Some(setting) = SETTINGS.iter().find(|setting| setting.key == key) else {
+            mistakes.push(format!(
+                "`{key}` (in {path}) is no setting{}",
+                suggestion(&key)
+            ));
+            continue;
+        };
+        if let Err(mistake) = apply(config, setting, &value, &format!("in {path}")) {
+            mistakes.push(mistake);
+        }
+    }
+}
+
+fn flatten(before: &str, table: &toml::Table, values: &mut Vec<(String, String)>) {
+    for (key, value) in table {
+        let key = if before.is_empty() {
+            key.clone()
+        } else {
+            format!("{before}.{key}")
+        };
+        match value {
+            toml::Value::Table(table) => flatten(&key, table, values),
+            toml::Value::String(text) => values.push((key, text.clone())),
+            other => values.push((key, other.to_string())),
+        }
+    }
+}
+
+/// The key that was probably meant.
+fn suggestion(key: &str) -> String {
+    let last = key.rsplit('.').next().unwrap_or(key);
+    let similar = SETTINGS.iter().find(|setting| {
+        let name = setting.key.rsplit('.').next().unwrap_or(setting.key);
+        name == last || name.replace('_', "") == last.replace(['_', '-'], "")
+    });
+    if let Some(setting) = similar {
+        return format!("; did you mean `{}`?", setting.key);
+    }
+    let keys: Vec<&str> = SETTINGS.iter().map(|setting| setting.key).collect();
+    format!("; there are {}", keys.join(", "))
+}
+
+#[cfg(test)]
+#[path = "settings_tests.rs"]
+mod tests;

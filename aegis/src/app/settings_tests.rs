@@ -1,0 +1,141 @@
+use std::collections::HashMap;
+
+use super::*;
+
+fn from_env(pairs: &[(&str, &str)]) -> Result<Config> {
+    let map: HashMap<String, String> = pairs
+        .iter()
+        .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+        .collect();
+    load(&|name| map.get(name).cloned())
+}
+
+fn from_text(text: &str, env: &[(&str, &str)]) -> Result<Config> {
+    let file = tempfile_with(text);
+    let path = file.path().display().to_string();
+    let mut pairs = vec![("AEGIS_CONFIG", path.as_str())];
+    pairs.extend(env);
+    from_env(&pairs)
+}
+
+fn tempfile_with(text: &str) -> tempfile::NamedTempFile {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), text).unwrap();
+    file
+}
+
+#[test]
+fn later_sources_win() {
+    let file = "call_timeout = '1s'\nsubject_prefix = 'file'\n[nats]\nurl = 'nats://file:1'\n";
+    let config = from_text(file, &[("AEGIS_SUBJECT_PREFIX", "env")]).unwrap();
+    assert_eq!(config.call_timeout, Duration::from_secs(1));
+    assert_eq!(config.prefix, "env");
+    assert_eq!(config.drain_timeout, Duration::from_secs(30), "the default");
+    assert_eq!(config.subject_prefix("code").prefix, "code");
+    let config = from_env(&[("NATS_URL", "a:1"), ("AEGIS_NATS_URL", "b:2,tls://c:3")]).unwrap();
+    let Target::Nats(servers) = config.target else {
+        panic!("NATS")
+    };
+    let shown: Vec<_> = servers.iter().map(Url::as_str).collect();
+    assert_eq!(shown, ["nats://b:2", "tls://c:3"]);
+}
+
+#[test]
+fn every_mistake_is_told_at_once_with_its_source() {
+    let file = "codec = 'xml'\ntimeout = '1s'\n[nats]\nurls = 'x'\ntls = 'perhaps'\n";
+    let env = [("AEGIS_CALL_TIMEOUT", "soon"), ("AEGIS_INSTANCE_ID", "a.b")];
+    let text = from_text(file, &env).unwrap_err().to_string();
+    for part in [
+        "`codec` = \"xml\" (in ",
+        "`timeout` (in ",
+        "`nats.urls` (in ",
+        "`nats.tls` = \"perhaps\"",
+        "`call_timeout` = \"soon\" (from AEGIS_CALL_TIMEOUT): it is a time such as",
+        "`instance_id` = \"a.b\" (from AEGIS_INSTANCE_ID)",
+    ] {
+        assert!(text.contains(part), "{part} is in {text}");
+    }
+}
+
+#[test]
+fn urls_are_checked() {
+    for (url, right) in [
+        ("nats://127.0.0.1:4222", true),
+        ("127.0.0.1:4222", true),
+        ("localhost", true),
+        ("tls://nats.example.com", true),
+        ("nats://[::1]:4222", true),
+        ("memory://", true),
+        ("memory://orders", true),
+        ("http://x:1", false),
+        ("nats://", false),
+        ("", false),
+        ("nats://a:99999", false),
+        ("nats://a b", false),
+        ("nats://a:1,,nats://b:2", false),
+    ] {
+        assert_eq!(
+            from_env(&[("AEGIS_NATS_URL", url)]).is_ok(),
+            right,
+            "{url:?}"
+        );
+    }
+}
+
+#[test]
+fn a_login_in_the_url_is_used_and_never_shown() {
+    let config = from_env(&[("AEGIS_NATS_URL", "nats://joe:s%40cret@h:1")]).unwrap();
+    assert_eq!(
+        (config.user.as_deref(), config.password.as_deref()),
+        (Some("joe"), Some("s@cret"))
+    );
+    assert!(!format!("{config:?}").contains("cret"));
+    let config = from_env(&[("AEGIS_NATS_URL", "nats://t0ken@h:1")]).unwrap();
+    assert_eq!(config.token.as_deref(), Some("t0ken"));
+    assert!(!format!("{config:?}").contains("t0ken"));
+    let text = from_env(&[("AEGIS_NATS_URL", "nats://joe:secret@h:x")])
+        .unwrap_err()
+        .to_string();
+    assert!(!text.contains("secret"), "{text}");
+    let text = from_text("[nats]\npassword = secret\n", &[])
+        .unwrap_err()
+        .to_string();
+    assert!(!text.contains("secret"), "{text}");
+}
+
+#[test]
+fn settings_that_exclude_each_other_are_told() {
+    for (env, part) in [
+        (
+            &[("AEGIS_NATS_TOKEN", "t"), ("AEGIS_NATS_NKEY", "n")][..],
+            "token and nkey",
+        ),
+        (
+            &[("AEGIS_NATS_USER", "u")],
+            "`nats.user` and `nats.password` go together",
+        ),
+        (
+            &[("AEGIS_CALL_TIMEOUT", "0s")],
+            "`call_timeout` must be longer than 0",
+        ),
+        (
+            &[("AEGIS_NATS_CREDENTIALS_FILE", "/no/such")],
+            "there is no such file",
+        ),
+        (&[("AEGIS_CONFIG", "/no/such.toml")], "cannot be read"),
+        (&[("AEGIS_LOG", "info,,=x=")], "`log`"),
+    ] {
+        let text = from_env(env).unwrap_err().to_string();
+        assert!(text.contains(part), "{part} is in {text}");
+    }
+}
+
+#[test]
+fn mistakes_in_code_wait_until_the_configuration_is_used() {
+    let config = Config::default()
+        .url("http://x")
+        .instance_id("a b")
+        .subject_prefix("*");
+    let text = config.check().unwrap_err().to_string();
+    assert_eq!(text.matches("(in code)").count(), 3, "{text}");
+}

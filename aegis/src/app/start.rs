@@ -1,0 +1,177 @@
+//! The start: all or nothing.
+
+use std::any::TypeId;
+use std::collections::HashSet;
+use std::future::Future;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+
+use futures_util::future::FutureExt;
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+use super::builder::App;
+use super::config::Config;
+use super::connect;
+use super::mount::Mount;
+use super::running::{Running, Started};
+use crate::client::Client;
+use crate::error::{Error, ErrorKind, Result};
+use crate::model::{Failure, InstanceId, Lifecycle, ServiceName};
+use crate::serve::{Context, HandlerTable, Home, ServeSettings, Server};
+
+/// Changes the state; a way that does not exist is a mistake of ours, and said loudly.
+pub(super) fn enter(state: &watch::Sender<Lifecycle>, next: Lifecycle) {
+    state.send_modify(|state| match state.enter(next) {
+        Ok(next) => {
+            tracing::info!("{state} -> {next}");
+            *state = next;
+        }
+        Err(error) => tracing::error!(%error, "a step that should not be"),
+    });
+}
+
+/// Starts a program, unless `cancel` becomes ready first.
+pub(super) async fn start(app: App, cancel: impl Future<Output = ()>) -> Result<Running> {
+    let (state, _) = watch::channel(Lifecycle::Initializing);
+    enter(&state, Lifecycle::Starting);
+    let outcome = parts(app, &state, cancel).await;
+    if outcome.is_err() {
+        enter(&state, Lifecycle::Failed);
+    }
+    let (client, config, started) = outcome?;
+    enter(&state, Lifecycle::Started);
+    for part in &started {
+        let home = &part.home;
+        tracing::info!(service = %home.service, instance = %home.instance, "serves");
+    }
+    Ok(Running::new(client, state, started, config.drain_timeout))
+}
+
+async fn parts(
+    app: App,
+    state: &watch::Sender<Lifecycle>,
+    cancel: impl Future<Output = ()>,
+) -> Result<(Client, Config, Vec<Started>)> {
+    let App { config, mounts } = app;
+    let mounts = checked(mounts)?;
+    config.check()?;
+    let name = mounts.first().map_or("aegis", |(mount, _)| mount.name);
+    let mut cancel = std::pin::pin!(cancel);
+    let client = tokio::select! {
+        biased;
+        () = &mut cancel => return Err(cancelled()),
+        client = connected(&config, name) => client?,
+    };
+    let mut started = Vec::new();
+    let outcome = tokio::select! {
+        biased;
+        () = &mut cancel => Err(cancelled()),
+        outcome = all(&config, mounts, &client, state, &mut started) => outcome,
+    };
+    if let Err(error) = outcome {
+        // Every service before the one that failed has run its `#[on_start]`.
+        super::running::undo(started, Instant::now() + config.drain_timeout).await;
+        let _ = client.close().await;
+        return Err(error);
+    }
+    Ok((client, config, started))
+}
+
+fn cancelled() -> Error {
+    Error::new(
+        ErrorKind::Lifecycle,
+        "a signal came before the start was complete",
+    )
+}
+
+async fn connected(config: &Config, name: &str) -> Result<Client> {
+    let bus = connect::bus(config, name).await?;
+    connect::client(config, bus, name)
+}
+
+/// Everything that can be found wrong without a server.
+fn checked(mounts: Vec<Mount>) -> Result<Vec<(Mount, HandlerTable)>> {
+    let mut names = HashSet::new();
+    let mut checked = Vec::new();
+    for mount in mounts {
+        if !names.insert(mount.name) {
+            return Err(Error::new(
+                ErrorKind::Lifecycle,
+                format!("the service {} is mounted twice: mount it once", mount.name),
+            ));
+        }
+        let table = mount.table()?;
+        checked.push((mount, table));
+    }
+    let ids: Vec<TypeId> = checked.iter().map(|(mount, _)| mount.id).collect();
+    for row in HandlerTable::unmounted(&ids) {
+        tracing::warn!(
+            handler = %row.source,
+            "a service is linked in but not mounted: `app.service(..)` makes it serve"
+        );
+    }
+    Ok(checked)
+}
+
+async fn all(
+    config: &Config,
+    mounts: Vec<(Mount, HandlerTable)>,
+    client: &Client,
+    state: &watch::Sender<Lifecycle>,
+    started: &mut Vec<Started>,
+) -> Result<()> {
+    let number = crate::observe::random() & 0xffff_ffff;
+    for (mount, _) in &mounts {
+        let home = Arc::new(Home {
+            client: client.clone(),
+            service: ServiceName::parse(mount.name)?,
+            instance: match &config.instance {
+                Some(instance) => instance.clone(),
+                None => InstanceId::parse(&format!("{}-{number:08x}", mount.name))?,
+            },
+        });
+        on_start(mount, &home).await?;
+        started.push(Started {
+            home,
+            hooks: mount.hooks.clone(),
+            server: None,
+        });
+    }
+    let settings = ServeSettings {
+        reply_prefixes: reply_prefixes(config),
+        state: state.subscribe(),
+    };
+    for ((mount, table), part) in mounts.into_iter().zip(started.iter_mut()) {
+        let home = part.home.clone();
+        let server =
+            Server::start(table, mount.about, mount.service, home, settings.clone()).await?;
+        part.server = Some(server);
+    }
+    client.bus().flush().await
+}
+
+/// Answers go to inboxes only: `_R_` and `_GR_` are those of other accounts and clusters.
+fn reply_prefixes(config: &Config) -> Vec<String> {
+    let mut prefixes = vec!["_INBOX.".to_owned(), "_R_.".to_owned(), "_GR_.".to_owned()];
+    if config.inbox_prefix != "_INBOX" {
+        prefixes.push(format!("{}.", config.inbox_prefix));
+    }
+    prefixes
+}
+
+async fn on_start(mount: &Mount, home: &Arc<Home>) -> Result<()> {
+    let context = Context::of_hook(home.clone(), "on_start");
+    let hook = AssertUnwindSafe(mount.hooks.start(&context))
+        .catch_unwind()
+        .await;
+    let failure = match hook {
+        Ok(Ok(())) => return Ok(()),
+        Ok(Err(failure)) => failure,
+        Err(_) => Failure::internal("it panicked; the log says where"),
+    };
+    Err(Error::new(
+        ErrorKind::Lifecycle,
+        format!("`#[on_start]` of {} failed: {failure}", mount.name),
+    ))
+}

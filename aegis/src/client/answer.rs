@@ -1,0 +1,228 @@
+//! What came back: a result, a failure of the service, or a failure of the framework.
+
+use bytes::Bytes;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use std::marker::PhantomData;
+
+use super::core::Wire;
+use crate::error::{CallError, Error, ErrorKind, Result};
+use crate::model::{Code, Codec, DomainError, Failure, Headers, InEnvelope, header};
+use crate::port::Message;
+
+/// An answer whose kind is known and whose value is not yet read.
+pub(super) enum Answer {
+    /// The result, bare or in an envelope.
+    Success {
+        codec: Codec,
+        payload: Bytes,
+        enveloped: bool,
+    },
+    /// An error of the service's own.
+    Failure(Failure),
+}
+
+/// What tells success from failure in a response's body.
+#[derive(Deserialize, Default)]
+#[serde(default)]
+struct Verdict {
+    success: Option<bool>,
+    error: Option<Value>,
+    code: Option<String>,
+    message: Option<String>,
+    details: Value,
+    retryable: bool,
+}
+
+impl Answer {
+    /// Tells what kind of answer a message is. The framework's own failures are errors at once.
+    pub(super) fn read(message: Message, wire: Wire) -> Result<Self> {
+        let Message {
+            headers, payload, ..
+        } = message;
+        let codec = Codec::detect(headers.get(header::CONTENT_TYPE), &payload);
+        let marked = headers.get(header::SERVICE_ERROR_CODE).is_some()
+            || headers.get(header::SERVICE_ERROR).is_some();
+        if !marked && wire == Wire::Plain {
+            return Ok(Self::Success {
+                codec,
+                payload,
+                enveloped: false,
+            });
+        }
+        let verdict: Verdict = codec.decode(&payload).unwrap_or_default();
+        if !marked && verdict.success != Some(false) {
+            let enveloped = verdict.success.is_some();
+            return Ok(Self::Success {
+                codec,
+                payload,
+                enveloped,
+            });
+        }
+        let failure = verdict.into_failure(&headers);
+        match Code::parse(failure.code()) {
+            Some(_) => Err(Error::reported(failure)),
+            None => Ok(Self::Failure(failure)),
+        }
+    }
+
+    pub(super) fn is_success(&self) -> bool {
+        matches!(self, Self::Success { .. })
+    }
+
+    /// Reads the value.
+    pub(super) fn decode<T: DeserializeOwned, E: DomainError>(self) -> Result<T, CallError<E>> {
+        let (codec, payload, enveloped) = match self {
+            Self::Success {
+                codec,
+                payload,
+                enveloped,
+            } => (codec, payload, enveloped),
+            Self::Failure(failure) => {
+                return Err(match E::from_failure(&failure) {
+                    Some(error) => CallError::Service(error),
+                    None => CallError::Failed(Error::reported(failure)),
+                });
+            }
+        };
+        let decoded = match (enveloped, payload.is_empty()) {
+            (true, _) => codec.decode_seed(
+                &payload,
+                InEnvelope {
+                    field: "result",
+                    seed: PhantomData,
+                },
+            ),
+            // A plain responder that has nothing to say.
+            (false, true) => Codec::Json.decode(b"null"),
+            (false, false) => codec.decode(&payload),
+        };
+        decoded.map_err(|cause| {
+            let text = "the answer does not have the expected type: is the client of the \
+                        service's version?";
+            CallError::Failed(
+                Error::new(ErrorKind::Decode, text)
+                    .because(cause)
+                    .after_sending(),
+            )
+        })
+    }
+}
+
+impl Verdict {
+    /// The failure: from the body where it says more, else from the headers.
+    fn into_failure(self, headers: &Headers) -> Failure {
+        let status = headers
+            .get(header::SERVICE_ERROR_CODE)
+            .and_then(|code| code.parse().ok());
+        let text = self.error.as_ref().and_then(Value::as_str);
+        let failure = match self.code {
+            Some(code) => {
+                let failure = Failure::received(code, self.message.unwrap_or_default());
+                let failure = failure.with_details(self.details);
+                if self.retryable {
+                    failure.retryable()
+                } else {
+                    failure
+                }
+            }
+            None => Failure::parse(text.or(headers.get(header::SERVICE_ERROR)).unwrap_or("")),
+        };
+        match status {
+            Some(status) => failure.with_status(status),
+            None => failure,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Subject;
+    use serde_json::json;
+
+    fn answer(headers: &[(&str, &str)], body: &str, wire: Wire) -> Result<Answer> {
+        let mut all = Headers::new();
+        for (name, value) in headers {
+            all.set(name, value).unwrap();
+        }
+        let subject = Subject::literal("inbox");
+        let payload = Bytes::copy_from_slice(body.as_bytes());
+        Answer::read(
+            Message {
+                subject,
+                reply: None,
+                headers: all,
+                payload,
+            },
+            wire,
+        )
+    }
+
+    fn value(answer: Result<Answer>) -> Value {
+        answer.unwrap().decode::<Value, Failure>().unwrap()
+    }
+
+    #[test]
+    fn results_are_read_bare_and_in_envelopes() {
+        let envelope = r#"{"success":true,"result":3,"error":null,"message_id":"m"}"#;
+        assert_eq!(value(answer(&[], "3", Wire::Plain)), json!(3));
+        assert_eq!(value(answer(&[], "", Wire::Plain)), Value::Null);
+        assert_eq!(value(answer(&[], envelope, Wire::Envelope)), json!(3));
+        assert_eq!(
+            value(answer(&[], "3", Wire::Envelope)),
+            json!(3),
+            "a plain responder"
+        );
+        assert_eq!(
+            value(answer(&[], r#"{"a":1}"#, Wire::Envelope)),
+            json!({"a": 1})
+        );
+        // A plain result may look like a failed envelope: it is one only if it was asked for.
+        let odd = r#"{"success":false}"#;
+        assert_eq!(
+            value(answer(&[], odd, Wire::Plain)),
+            json!({"success": false})
+        );
+    }
+
+    #[test]
+    fn failures_are_read_from_wherever_they_stand() {
+        let body = r#"{"error":"SOLD_OUT: none","code":"SOLD_OUT","message":"none","details":{"sku":7},"retryable":true}"#;
+        let marked = [
+            ("Nats-Service-Error-Code", "409"),
+            ("Nats-Service-Error", "SOLD_OUT: none"),
+        ];
+        let python = r#"{"success":false,"result":null,"error":"SOLD_OUT: none"}"#;
+        for (headers, body, wire, status, details) in [
+            (&marked[..], body, Wire::Plain, 409, json!({"sku": 7})),
+            (&marked[..], "", Wire::Plain, 409, Value::Null),
+            (&marked[1..], "not json", Wire::Plain, 500, Value::Null),
+            (&[], python, Wire::Envelope, 500, Value::Null),
+        ] {
+            let Ok(Answer::Failure(failure)) = answer(headers, body, wire) else {
+                panic!("{body} is a failure")
+            };
+            assert_eq!((failure.code(), failure.message()), ("SOLD_OUT", "none"));
+            assert_eq!((failure.status(), failure.details()), (status, &details));
+        }
+    }
+
+    #[test]
+    fn failures_of_the_framework_are_errors() {
+        let marked = [
+            ("Nats-Service-Error-Code", "429"),
+            ("Nats-Service-Error", "OVERLOADED: x"),
+        ];
+        let Err(error) = answer(&marked, "", Wire::Plain) else {
+            panic!("an error")
+        };
+        assert_eq!(error.kind(), ErrorKind::Overloaded);
+        let python = r#"{"success":false,"error":"NOT_ACTIVE"}"#;
+        let Err(error) = answer(&[], python, Wire::Envelope) else {
+            panic!("an error")
+        };
+        assert_eq!(error.kind(), ErrorKind::NotActive);
+    }
+}

@@ -1,0 +1,86 @@
+//! The questions of NATS micro (ADR-32): who is there?
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+use tokio::time::Instant;
+
+use super::core::Client;
+use crate::error::Result;
+use crate::model::{Pattern, Subject, header};
+use crate::port::Outgoing;
+
+/// Answers kept at most.
+const MOST_ANSWERS: usize = 10_000;
+
+/// One instance of a service, as it describes itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ServiceInfo {
+    /// The service's name.
+    pub name: String,
+    /// The instance.
+    pub id: String,
+    /// The service's version.
+    pub version: String,
+    /// What the service is for.
+    #[serde(default)]
+    pub description: String,
+    /// What the service says about itself beyond that.
+    #[serde(default)]
+    pub metadata: BTreeMap<String, String>,
+    /// Its methods.
+    #[serde(default)]
+    pub endpoints: Vec<EndpointInfo>,
+}
+
+/// One method of a service, as it describes itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EndpointInfo {
+    /// The method's name.
+    pub name: String,
+    /// Where it is called.
+    pub subject: String,
+    /// Which group shares its calls.
+    #[serde(default)]
+    pub queue_group: String,
+    /// Kind, deadline, and what else is known of it.
+    #[serde(default)]
+    pub metadata: BTreeMap<String, String>,
+}
+
+impl Client {
+    /// Asks every service on this bus what it is (`$SRV.INFO`), and collects the answers that come
+    /// within the given time; sorted by name and instance.
+    pub async fn services(&self, within: Duration) -> Result<Vec<ServiceInfo>> {
+        let answers = self
+            .ask_all(&self.layout().micro_all("INFO"), within)
+            .await?;
+        let infos = answers
+            .iter()
+            .filter_map(|answer| serde_json::from_slice(answer).ok());
+        let mut infos: Vec<ServiceInfo> = infos.collect();
+        infos.sort_by(|a, b| (&a.name, &a.id).cmp(&(&b.name, &b.id)));
+        Ok(infos)
+    }
+
+    async fn ask_all(&self, subject: &Subject, within: Duration) -> Result<Vec<Bytes>> {
+        let deadline = Instant::now() + within;
+        let inbox = format!("_INBOX.{}", uuid::Uuid::new_v4().simple());
+        let bus = self.bus();
+        let mut answers = bus.subscribe(Pattern::trusted(inbox.clone()), None).await?;
+        let question = Outgoing::new(subject.clone(), Bytes::new());
+        bus.publish(question.with_reply(Subject::trusted(inbox)))
+            .await?;
+        let mut collected = Vec::new();
+        while collected.len() < MOST_ANSWERS {
+            match tokio::time::timeout_at(deadline, answers.next()).await {
+                Ok(Some(answer)) if answer.headers.get(header::STATUS).is_some() => break,
+                Ok(Some(answer)) => collected.push(answer.payload),
+                Ok(None) | Err(_) => break,
+            }
+        }
+        Ok(collected)
+    }
+}

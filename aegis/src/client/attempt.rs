@@ -1,0 +1,187 @@
+//! The sending of a call: deadline, circuit, retries, cancellation.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::time::Instant;
+
+use super::answer::Answer;
+use super::call::Way;
+use super::core::{Client, Wire};
+use crate::error::{Error, ErrorKind, Result};
+use crate::model::{Headers, InstanceId, Layout, RetryPolicy, Subject, deadline_header, header};
+use crate::observe;
+use crate::port::Outgoing;
+
+/// A call with everything said.
+pub(super) struct Prepared {
+    client: Client,
+    pub(super) way: Way,
+    wire: Wire,
+    body: Bytes,
+    pub(super) within: Option<Duration>,
+    pub(super) retry: RetryPolicy,
+    pub(super) instance: Option<InstanceId>,
+    pub(super) headers: Headers,
+}
+
+impl Prepared {
+    pub(super) fn new(client: Client, way: Way, wire: Wire, body: Bytes) -> Self {
+        let retry = client.shared.settings.retry;
+        Self {
+            client,
+            way,
+            wire,
+            body,
+            within: None,
+            retry,
+            instance: None,
+            headers: Headers::new(),
+        }
+    }
+
+    /// Sends the call, again where that is allowed and safe, until there is an answer or the time
+    /// is over.
+    pub(super) async fn send(self) -> Result<Answer> {
+        let start = Instant::now();
+        let outcome = self.attempts(start).await;
+        let failed = !matches!(&outcome, Ok(answer) if answer.is_success());
+        self.way.route.count(start.elapsed(), failed);
+        outcome
+    }
+
+    async fn attempts(&self, start: Instant) -> Result<Answer> {
+        let deadline = self.deadline(start)?;
+        let subject = match &self.instance {
+            Some(instance) => Layout::to_instance(&self.way.route.subject, instance),
+            None => self.way.route.subject.clone(),
+        };
+        let mut attempt = 1;
+        loop {
+            let outcome = self.attempt(attempt, &subject, deadline).await;
+            let Err(error) = &outcome else { return outcome };
+            if !error.is_retryable(self.way.repeatable) {
+                return outcome;
+            }
+            let Some(delay) = self.retry.delay(attempt, observe::chance()) else {
+                return outcome;
+            };
+            if Instant::now() + delay >= deadline {
+                return outcome;
+            }
+            tracing::debug!(%subject, attempt, %error, "trying again in {delay:?}");
+            tokio::time::sleep(delay).await;
+            attempt += 1;
+        }
+    }
+
+    /// The end of the call's time; never after that of the call being handled.
+    fn deadline(&self, start: Instant) -> Result<Instant> {
+        let settings = &self.client.shared.settings;
+        let own = start + self.within.or(self.way.timeout).unwrap_or(settings.timeout);
+        match self.client.scope().deadline {
+            Some(inherited) if inherited <= start => Err(Error::new(
+                ErrorKind::Cancelled,
+                "the deadline of the call being handled has passed: no further call is made",
+            )),
+            Some(inherited) => Ok(own.min(inherited)),
+            None => Ok(own),
+        }
+    }
+
+    async fn attempt(&self, attempt: u32, subject: &Subject, deadline: Instant) -> Result<Answer> {
+        self.way.route.permit()?;
+        let outcome = self.ask(subject, self.share(attempt, deadline)).await;
+        self.way
+            .route
+            .report(outcome.as_ref().map(drop).map_err(Error::kind));
+        outcome
+    }
+
+    /// The time of one attempt. Only a call that may be repeated keeps some for the next one.
+    fn share(&self, attempt: u32, deadline: Instant) -> Duration {
+        let remaining = deadline.saturating_duration_since(Instant::now());
+        if !self.way.repeatable {
+            return remaining;
+        }
+        let mut left = 1;
+        while left < 100 && self.retry.delay(attempt + left - 1, 0.5).is_some() {
+            left += 1;
+        }
+        remaining / left
+    }
+
+    async fn ask(&self, subject: &Subject, within: Duration) -> Result<Answer> {
+        let shared = &self.client.shared;
+        let call = shared.call_id();
+        let message = Outgoing {
+            subject: subject.clone(),
+            reply: None,
+            headers: self.all_headers(within, shared.cancel_subject(&self.way.route.service, call)),
+            payload: self.body.clone(),
+        };
+        let given_up = GivenUp {
+            prepared: self,
+            call,
+            armed: true,
+        };
+        let answer = shared.bus.request(message, within).await;
+        given_up.disarm();
+        Answer::read(answer?, self.wire)
+    }
+
+    fn all_headers(&self, within: Duration, cancel: String) -> Headers {
+        let settings = &self.client.shared.settings;
+        let mut headers = self.headers.clone();
+        headers.own(header::DEADLINE, deadline_header(within));
+        headers.own(header::CANCEL, cancel);
+        if let Some(trace) = self.client.scope().trace {
+            headers.own(
+                header::TRACEPARENT,
+                trace.child(observe::random()).to_string(),
+            );
+        }
+        if settings.codec != crate::model::Codec::Json {
+            headers.own(
+                header::CONTENT_TYPE,
+                settings.codec.content_type().to_owned(),
+            );
+        }
+        if self.wire == Wire::Envelope {
+            headers.own(header::VERSION, "1".to_owned());
+        }
+        headers
+    }
+}
+
+/// Tells the service that nobody waits any more, if the call is dropped before its answer.
+struct GivenUp<'a> {
+    prepared: &'a Prepared,
+    call: u64,
+    armed: bool,
+}
+
+impl GivenUp<'_> {
+    fn disarm(mut self) {
+        self.armed = false;
+    }
+}
+
+impl Drop for GivenUp<'_> {
+    fn drop(&mut self) {
+        if !self.armed {
+            return;
+        }
+        let shared = self.prepared.client.shared.clone();
+        let subject = shared.cancel_subject(&self.prepared.way.route.service, self.call);
+        // Drop cannot wait; without a runtime the service's deadline ends the work.
+        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+            runtime.spawn(async move {
+                let message = Outgoing::new(Subject::trusted(subject), Bytes::new());
+                if let Err(error) = shared.bus.publish(message).await {
+                    tracing::debug!(%error, "a cancellation was not sent");
+                }
+            });
+        }
+    }
+}

@@ -1,0 +1,215 @@
+//! One call before it is sent: what is required stands in its making, the rest is said in words.
+
+use std::fmt;
+use std::future::{Future, IntoFuture};
+use std::marker::PhantomData;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+use super::attempt::Prepared;
+use super::core::{Client, Wire};
+use super::route::Route;
+use crate::error::{CallError, Error, ErrorKind, Result};
+use crate::model::{Codec, DomainError, InstanceId, RequestEnvelope, RetryPolicy, header};
+
+/// A call, sent by `.await`. Dropping the future while it waits cancels the work.
+///
+/// ```no_run
+/// # async fn example(client: aegis::Client) -> aegis::Result<()> {
+/// # use std::time::Duration;
+/// # use aegis::RetryPolicy;
+/// let receipt = client
+///     .call("orders", "create", &serde_json::json!({"sku": "chair"}))
+///     .within(Duration::from_secs(2))
+///     .retry(RetryPolicy::default())
+///     .idempotency_key("order-7")
+///     .await?;
+/// # Ok(())
+/// # }
+/// ```
+#[must_use = "a call is sent by `.await`"]
+pub struct Call<T, E> {
+    prepared: Result<Prepared>,
+    result: PhantomData<fn() -> Result<T, E>>,
+}
+
+impl<T, E> fmt::Debug for Call<T, E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.prepared {
+            Ok(call) => write!(f, "Call({})", call.way.route.subject),
+            Err(error) => write!(f, "Call({error})"),
+        }
+    }
+}
+
+impl<T, E> Call<T, E> {
+    /// Mistakes wait in it until it is awaited, so that a call stays one expression.
+    pub(super) fn new(
+        client: Client,
+        way: Result<Way>,
+        wire: Wire,
+        encode: impl FnOnce(&Encoding<'_>) -> Result<Bytes>,
+    ) -> Self {
+        let prepared = way.and_then(|way| {
+            let body = encode(&Encoding {
+                client: &client,
+                way: &way,
+                wire,
+            })?;
+            Ok(Prepared::new(client, way, wire, body))
+        });
+        Self {
+            prepared,
+            result: PhantomData,
+        }
+    }
+
+    fn with(mut self, change: impl FnOnce(&mut Prepared) -> Result<()>) -> Self {
+        self.prepared = self
+            .prepared
+            .and_then(|mut call| change(&mut call).map(|()| call));
+        self
+    }
+
+    /// The time for everything, retries included. It travels with the call, so the service stops
+    /// when it has passed. Default: the method's own timeout, else 5 s; inside a handler never
+    /// more than what the call being handled has left.
+    pub fn within(self, time: Duration) -> Self {
+        self.with(|call| {
+            call.within = Some(time);
+            Ok(())
+        })
+    }
+
+    /// Tries again where that is safe: always when nothing ran (no instance, `NOT_ACTIVE`,
+    /// `OVERLOADED`, no connection), after a timeout or a lost connection only if the method is
+    /// idempotent or the call has an [idempotency key](Self::idempotency_key).
+    ///
+    /// Such a repeatable call gives each attempt an equal share of the time that is left.
+    pub fn retry(self, policy: RetryPolicy) -> Self {
+        self.with(|call| {
+            call.retry = policy;
+            Ok(())
+        })
+    }
+
+    /// Asks one instance instead of any.
+    pub fn to_instance(self, instance: &str) -> Self {
+        self.with(|call| {
+            call.instance = Some(InstanceId::parse(instance)?);
+            Ok(())
+        })
+    }
+
+    /// Adds a header; the handler reads it with `ctx.header(..)`.
+    pub fn header(self, name: &str, value: &str) -> Self {
+        self.with(|call| {
+            let set = call.headers.set(name, value);
+            set.map_err(|cause| Error::new(ErrorKind::Invalid, cause.to_string()))
+        })
+    }
+
+    /// Names this piece of work: the handler reads the key with `ctx.idempotency_key()` and makes
+    /// the effect once. With a key the call may be repeated after a timeout.
+    pub fn idempotency_key(self, key: &str) -> Self {
+        self.header(header::IDEMPOTENCY_KEY, key).with(|call| {
+            call.way.repeatable = true;
+            Ok(())
+        })
+    }
+
+    /// The same call with another type of result.
+    pub fn returning<U: DeserializeOwned>(self) -> Call<U, E> {
+        Call {
+            prepared: self.prepared,
+            result: PhantomData,
+        }
+    }
+
+    /// The same call with a typed error.
+    pub fn failing_with<F: DomainError>(self) -> Call<T, F> {
+        Call {
+            prepared: self.prepared,
+            result: PhantomData,
+        }
+    }
+}
+
+impl<T: DeserializeOwned + Send + 'static, E: DomainError> IntoFuture for Call<T, E> {
+    type Output = Result<T, CallError<E>>;
+    type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(async move {
+            let call = self.prepared?;
+            call.send().await?.decode()
+        })
+    }
+}
+
+/// Which method is called, and what is known of it.
+pub(super) struct Way {
+    pub(super) route: Arc<Route>,
+    pub(super) timeout: Option<Duration>,
+    /// Running it twice does no harm.
+    pub(super) repeatable: bool,
+}
+
+impl Way {
+    /// A method of which only the name is known.
+    pub(super) fn new(route: Arc<Route>) -> Self {
+        Self {
+            route,
+            timeout: None,
+            repeatable: false,
+        }
+    }
+}
+
+/// What the making of a body needs to know.
+pub(super) struct Encoding<'a> {
+    client: &'a Client,
+    way: &'a Way,
+    wire: Wire,
+}
+
+impl Encoding<'_> {
+    pub(super) fn encode<P: Serialize + ?Sized>(&self, codec: Codec, params: &P) -> Result<Bytes> {
+        let encoded = match self.wire {
+            Wire::Plain => codec.encode(params),
+            Wire::Envelope => codec.encode(&self.envelope(params)?),
+        };
+        encoded.map_err(|cause| {
+            let text = format!("the arguments of {} cannot be sent", self.way.route.subject);
+            Error::new(ErrorKind::Encode, text).because(cause)
+        })
+    }
+
+    fn envelope<P: Serialize>(&self, params: P) -> Result<impl Serialize> {
+        let settings = &self.client.shared.settings;
+        let trace = self.client.scope().trace.map(|trace| trace.trace_id());
+        let timestamp = OffsetDateTime::now_utc()
+            .format(&Rfc3339)
+            .map_err(|cause| {
+                Error::new(ErrorKind::Encode, "the time cannot be written").because(cause)
+            })?;
+        Ok(RequestEnvelope {
+            message_id: uuid::Uuid::now_v7().to_string(),
+            trace_id: trace.unwrap_or_else(|| uuid::Uuid::new_v4().to_string()),
+            correlation_id: None,
+            timestamp,
+            source: Some(settings.source.clone()),
+            target: Some(self.way.route.service.clone()),
+            method: self.way.route.method.clone(),
+            params,
+            timeout: self.way.timeout.unwrap_or(settings.timeout).as_secs_f64(),
+        })
+    }
+}

@@ -1,0 +1,181 @@
+//! What a program holds to call services.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use serde::Serialize;
+use serde_json::Value;
+use tokio::sync::watch;
+
+use super::call::{Call, Way};
+use super::route::{Route, Routes};
+use super::scope::Scope;
+use crate::error::Result;
+use crate::model::{
+    BreakerPolicy, BreakerState, Codec, Failure, Layout, MethodName, RetryPolicy, ServiceName,
+};
+use crate::port::{Bus, ConnectionState};
+
+/// How the params of a call stand in its body.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Wire {
+    /// As they are, with the facts in headers.
+    #[default]
+    Plain,
+    /// In the envelope of `AegisSDK` 1.0.
+    Envelope,
+}
+
+/// What all calls of a client have in common.
+#[derive(Debug, Clone)]
+pub(crate) struct ClientSettings {
+    pub(crate) layout: Layout,
+    pub(crate) codec: Codec,
+    pub(crate) wire: Wire,
+    pub(crate) timeout: Duration,
+    pub(crate) retry: RetryPolicy,
+    pub(crate) breaker: BreakerPolicy,
+    /// Who calls, for envelopes.
+    pub(crate) source: String,
+}
+
+/// Calls services: cheap to clone, safe to share.
+///
+/// It is all a program needs that only calls. A program that serves gets one from
+/// [`Context::client`](crate::Context::client).
+///
+/// ```no_run
+/// # async fn example() -> aegis::Result<()> {
+/// use aegis::{Client, Config};
+/// use serde_json::json;
+///
+/// let client = Client::connect(Config::load()?).await?;
+/// let sum = client.call("calculator", "add", &json!({"a": 1, "b": 2})).await?;
+/// assert_eq!(sum, json!(3));
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct Client {
+    pub(super) shared: Arc<Shared>,
+    /// What calls inherit, if this client was handed to a handler.
+    scope: Option<Scope>,
+}
+
+pub(super) struct Shared {
+    pub(super) bus: Arc<dyn Bus>,
+    pub(super) settings: ClientSettings,
+    routes: Routes,
+    /// Makes the ids of calls: unique to this client, and a number.
+    id: String,
+    next: AtomicU64,
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client")
+            .field("bus", &self.shared.bus.name())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Client {
+    pub(crate) fn new(bus: Arc<dyn Bus>, settings: ClientSettings) -> Self {
+        let shared = Shared {
+            bus,
+            settings,
+            routes: Routes::default(),
+            id: format!("{:x}", crate::observe::random()),
+            next: AtomicU64::new(0),
+        };
+        Self {
+            shared: Arc::new(shared),
+            scope: None,
+        }
+    }
+
+    /// Calls a method by its name, with params of any kind, and gets the result as JSON;
+    /// [`Call::returning`] names another type.
+    ///
+    /// For a service whose type is known, use the client that `#[aegis::service]` or
+    /// `#[aegis::client]` generates.
+    pub fn call<P: Serialize + ?Sized>(
+        &self,
+        service: &str,
+        method: &str,
+        params: &P,
+    ) -> Call<Value, Failure> {
+        let way = self.route(service, method).map(Way::new);
+        let codec = self.shared.settings.codec;
+        Call::new(self.clone(), way, self.shared.settings.wire, |call| {
+            call.encode(codec, params)
+        })
+    }
+
+    /// The state of the circuit breaker of a method, as this client sees it.
+    pub fn circuit(&self, service: &str, method: &str) -> Result<BreakerState> {
+        self.route(service, method).map(|route| route.state())
+    }
+
+    /// What this client remembers of a method.
+    pub(super) fn route(&self, service: &str, method: &str) -> Result<Arc<Route>> {
+        let (service, method) = (ServiceName::parse(service)?, MethodName::parse(method)?);
+        let settings = &self.shared.settings;
+        let subject = settings.layout.rpc(&service, &method);
+        let names = (service.as_str(), method.as_str());
+        let make = || Route::new(names, subject.clone(), settings.breaker);
+        Ok(self.shared.routes.get(&subject, make))
+    }
+
+    /// The state of the connection, to look at or to wait for.
+    pub fn connection(&self) -> watch::Receiver<ConnectionState> {
+        self.shared.bus.state()
+    }
+
+    /// Where this client is connected to, without secrets.
+    pub fn server(&self) -> String {
+        self.shared.bus.name()
+    }
+
+    /// Sends what is left and closes the connection. Dropping the last clone closes it as well,
+    /// but waits for nothing.
+    pub async fn close(&self) -> Result<()> {
+        self.shared.bus.close().await
+    }
+
+    pub(crate) fn bus(&self) -> &Arc<dyn Bus> {
+        &self.shared.bus
+    }
+
+    pub(crate) fn layout(&self) -> &Layout {
+        &self.shared.settings.layout
+    }
+
+    /// The same client, whose calls inherit from the call being handled.
+    pub(crate) fn within(&self, scope: Scope) -> Self {
+        Self {
+            shared: self.shared.clone(),
+            scope: Some(scope),
+        }
+    }
+
+    pub(super) fn scope(&self) -> Scope {
+        self.scope.or_else(Scope::current).unwrap_or_default()
+    }
+}
+
+impl Shared {
+    /// An id for a call, unique among all clients for all practical purposes.
+    pub(super) fn call_id(&self) -> u64 {
+        self.next.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// Where the caller says that it gave up on a call.
+    pub(super) fn cancel_subject(&self, service: &str, call: u64) -> String {
+        self.settings
+            .layout
+            .cancel(service, &format!("{}-{call:x}", self.id))
+    }
+}

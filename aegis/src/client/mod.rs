@@ -1,0 +1,20 @@
+//! Layer 3: how do I call. `client` is what a program holds, `call` one call before it is sent,
+//! `attempt` the sending with deadline, retry and breaker, `route` what is remembered of a method,
+//! `answer` what came back, `scope` what calls inside a handler inherit, `stub` what generated
+//! clients use, `ask` the questions of NATS micro.
+
+mod answer;
+mod ask;
+mod attempt;
+mod call;
+mod core;
+mod route;
+mod scope;
+mod stub;
+
+pub use ask::{EndpointInfo, ServiceInfo};
+pub use call::Call;
+pub use core::Client;
+pub(crate) use core::{ClientSettings, Wire};
+pub(crate) use scope::Scope;
+pub use stub::{Method, Stub};

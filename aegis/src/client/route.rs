@@ -1,0 +1,107 @@
+//! What a client remembers of one method: its subject, its circuit, its figures.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::model::{Breaker, BreakerPolicy, BreakerState, Subject};
+use crate::observe;
+
+/// Methods remembered at most; further ones work, but their circuit never opens.
+const MOST_ROUTES: usize = 4096;
+
+/// One method of one service.
+#[derive(Debug)]
+pub(super) struct Route {
+    pub(super) service: String,
+    pub(super) method: String,
+    /// With the prefix, ready for the wire.
+    pub(super) subject: Subject,
+    breaker: Mutex<Breaker>,
+    calls: metrics::Counter,
+    errors: metrics::Counter,
+    duration: metrics::Histogram,
+}
+
+impl Route {
+    pub(super) fn new(
+        (service, method): (&str, &str),
+        subject: Subject,
+        policy: BreakerPolicy,
+    ) -> Self {
+        let labels = [
+            ("service", service.to_owned()),
+            ("method", method.to_owned()),
+        ];
+        Self {
+            service: service.to_owned(),
+            method: method.to_owned(),
+            subject,
+            breaker: Mutex::new(Breaker::new(policy)),
+            calls: metrics::counter!(observe::CLIENT_CALLS, &labels),
+            errors: metrics::counter!(observe::CLIENT_ERRORS, &labels),
+            duration: metrics::histogram!(observe::CLIENT_DURATION, &labels),
+        }
+    }
+
+    /// Asks the circuit to let a call through.
+    pub(super) fn permit(&self) -> Result<()> {
+        let permitted = self.breaker(|breaker| breaker.permit(Instant::now()));
+        permitted.map_err(|remaining| {
+            Error::new(
+                ErrorKind::CircuitOpen,
+                format!(
+                    "{} does not answer; calls are refused for another {remaining:?}",
+                    self.subject
+                ),
+            )
+        })
+    }
+
+    /// Tells the circuit how a call ended.
+    pub(super) fn report(&self, ended: Result<(), ErrorKind>) {
+        match ended {
+            Err(ErrorKind::Timeout) => self.breaker(|breaker| breaker.unanswered(Instant::now())),
+            // Our own side failed: that says nothing about the service.
+            Err(ErrorKind::Disconnected | ErrorKind::Denied) => {}
+            _ => self.breaker(Breaker::answered),
+        }
+    }
+
+    /// Counts a call.
+    pub(super) fn count(&self, took: Duration, failed: bool) {
+        self.calls.increment(1);
+        self.duration.record(took);
+        if failed {
+            self.errors.increment(1);
+        }
+    }
+
+    /// The state of the circuit.
+    pub(super) fn state(&self) -> BreakerState {
+        self.breaker(|breaker| breaker.state(Instant::now()))
+    }
+
+    fn breaker<T>(&self, f: impl FnOnce(&mut Breaker) -> T) -> T {
+        f(&mut self.breaker.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// The methods a client has called so far.
+#[derive(Debug, Default)]
+pub(super) struct Routes(Mutex<HashMap<Subject, Arc<Route>>>);
+
+impl Routes {
+    pub(super) fn get(&self, subject: &Subject, make: impl FnOnce() -> Route) -> Arc<Route> {
+        let mut routes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(route) = routes.get(subject) {
+            return route.clone();
+        }
+        let route = Arc::new(make());
+        if routes.len() < MOST_ROUTES {
+            routes.insert(subject.clone(), route.clone());
+        }
+        route
+    }
+}

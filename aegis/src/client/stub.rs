@@ -1,0 +1,89 @@
+//! What a generated client holds: its service's methods, looked up once.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::call::{Call, Way};
+use super::core::{Client, Wire};
+use super::route::Route;
+use crate::error::{Error, ErrorKind, Result};
+use crate::model::{Arguments, Names, Subject, WriteArguments};
+
+/// One method as a generated client knows it.
+#[derive(Debug, Clone)]
+pub struct Method {
+    /// The name on the wire.
+    pub name: &'static str,
+    /// The shared subject, without a prefix.
+    pub subject: Subject,
+    /// The method's own timeout.
+    pub timeout: Option<Duration>,
+    /// Whether running it twice does no harm.
+    pub idempotent: bool,
+}
+
+/// The body of a generated client.
+#[derive(Clone)]
+pub struct Stub {
+    client: Client,
+    wire: Wire,
+    ways: Arc<[(Method, Result<Arc<Route>>)]>,
+}
+
+impl fmt::Debug for Stub {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Stub")
+            .field("client", &self.client)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Stub {
+    /// Looks up the methods of a service.
+    pub fn new(client: &Client, service: &'static str, methods: &[Method]) -> Self {
+        let ways = methods
+            .iter()
+            .map(|method| (method.clone(), client.route(service, method.name)));
+        let wire = client.shared.settings.wire;
+        Self {
+            client: client.clone(),
+            wire,
+            ways: ways.collect(),
+        }
+    }
+
+    /// The same, speaking the envelope of `AegisSDK` 1.0.
+    #[must_use]
+    pub fn envelope(mut self) -> Self {
+        self.wire = Wire::Envelope;
+        self
+    }
+
+    /// Makes a call of one method.
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "generated code hands its arguments over"
+    )]
+    pub fn call<A: Arguments, T, E>(&self, method: &str, names: Names, arguments: A) -> Call<T, E> {
+        let codec = self.client.shared.settings.codec;
+        Call::new(self.client.clone(), self.way(method), self.wire, |call| {
+            call.encode(codec, &WriteArguments(names, &arguments))
+        })
+    }
+
+    fn way(&self, method: &str) -> Result<Way> {
+        let found = self.ways.iter().find(|(known, _)| known.name == method);
+        let (known, route) = found.ok_or_else(|| {
+            Error::new(
+                ErrorKind::Invalid,
+                format!("this client has no method {method}"),
+            )
+        })?;
+        Ok(Way {
+            route: route.clone()?,
+            timeout: known.timeout,
+            repeatable: known.idempotent,
+        })
+    }
+}

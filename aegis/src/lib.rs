@@ -1,0 +1,62 @@
+//! A service framework on NATS: annotate an `impl` block, and it serves.
+//!
+//! ```no_run
+//! use aegis::prelude::*;
+//!
+//! struct Calculator;
+//!
+//! #[aegis::service(name = "calculator", version = "1.0.0")]
+//! impl Calculator {
+//!     /// Adds two numbers.
+//!     #[rpc]
+//!     async fn add(&self, a: i64, b: i64) -> Result<i64, Failure> {
+//!         Ok(a + b)
+//!     }
+//! }
+//!
+//! #[aegis::main]
+//! async fn main(app: App) -> Result<()> {
+//!     app.service(Calculator).run().await
+//! }
+//! ```
+//!
+//! One sentence to remember: **what a handler borrows comes from the framework, what it owns comes
+//! from the wire.**
+//!
+//! Where to look: [`service`] and [`rpc`] for the attributes, [`Context`] for what a handler may
+//! ask, [`Call`] for what a caller may say, [`App`] and [`Config`] for the program,
+//! [`testing`](crate::testing) (feature `testing`) for tests.
+
+// Generated code says `::aegis`; in our own documentation tests and unit tests that is us.
+extern crate self as aegis;
+
+#[doc(hidden)]
+pub mod __private;
+pub mod prelude;
+#[cfg(feature = "testing")]
+pub mod testing;
+
+mod adapter;
+mod app;
+mod client;
+mod error;
+mod model;
+pub mod observe;
+pub mod port;
+mod serve;
+
+pub use aegis_macros::{Failure, client, main, on_start, on_stop, rpc, service};
+
+pub use app::{App, Config, LogFormat, Running};
+pub use client::{Call, Client, EndpointInfo, ServiceInfo};
+pub use error::{CallError, Error, ErrorKind, Result};
+pub use model::{
+    BreakerPolicy, BreakerState, Code, Codec, CodecError, DomainError, Failure, HeaderError,
+    Headers, IllegalTransition, InstanceId, Layout, Lifecycle, MethodName, NameError, Params,
+    Pattern, RetryPolicy, ServiceName, Subject, TraceContext,
+};
+pub use port::ConnectionState;
+pub use serve::{
+    Context, HandlerDescriptor, HandlerKind, HookFuture, Reply, Request, RpcCall, RpcHandler,
+    Service, Source,
+};

@@ -1,0 +1,241 @@
+//! What a handler answers when it cannot do what it was asked.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::grammar;
+use super::status::Code;
+
+/// A failure as the caller sees it: a code to branch on, a text to read, details, and whether
+/// trying again may help.
+///
+/// `?` turns any [`std::error::Error`] into a failure with code `INTERNAL`. For errors that the
+/// caller should tell apart, derive [`Failure`](macro@crate::Failure) on an enum instead.
+///
+/// ```
+/// use aegis::Failure;
+///
+/// let failure = Failure::new("OUT_OF_STOCK", "no more blue chairs").retryable();
+/// assert_eq!(failure.to_string(), "OUT_OF_STOCK: no more blue chairs");
+/// ```
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
+pub struct Failure {
+    code: Cow<'static, str>,
+    #[serde(default)]
+    message: String,
+    #[serde(default)]
+    details: Value,
+    #[serde(default)]
+    retryable: bool,
+    #[serde(skip)]
+    status: Option<u16>,
+}
+
+impl Failure {
+    /// A failure with a code of your own, such as `ORDER_NOT_FOUND`, and a text for people.
+    ///
+    /// A code is a capital letter, then up to 63 capital letters, digits or `_`, and none of the
+    /// framework's own ([`Code`]), which tell callers what may be repeated; another text becomes
+    /// `INTERNAL`, with the text kept in the message.
+    pub fn new(code: impl Into<Cow<'static, str>>, message: impl Into<String>) -> Self {
+        let (code, message) = (code.into(), message.into());
+        if grammar::RESERVED_CODES.contains(&&*code) {
+            return Self::internal(format!("{code}: {message}"));
+        }
+        Self::received(code, message)
+    }
+
+    /// A failure from the wire, where the framework's own codes stand as well.
+    pub(crate) fn received(code: impl Into<Cow<'static, str>>, message: impl Into<String>) -> Self {
+        let (code, message) = (code.into(), message.into());
+        match grammar::code(&code) {
+            Ok(()) => Self {
+                code,
+                message,
+                details: Value::Null,
+                retryable: false,
+                status: None,
+            },
+            Err(_) => Self::internal(format!("{}: {message}", shortened(&code))),
+        }
+    }
+
+    /// An unexpected failure: code `INTERNAL`.
+    pub fn internal(message: impl Into<String>) -> Self {
+        Self::framework(Code::Internal, message)
+    }
+
+    pub(crate) fn framework(code: Code, message: impl Into<String>) -> Self {
+        Self {
+            code: Cow::Borrowed(code.text()),
+            message: message.into(),
+            details: Value::Null,
+            retryable: code.is_retryable(),
+            status: Some(code.number()),
+        }
+    }
+
+    /// Says that trying the same again later may succeed.
+    #[must_use]
+    pub fn retryable(mut self) -> Self {
+        self.retryable = true;
+        self
+    }
+
+    /// Adds structured details for the caller.
+    #[must_use]
+    pub fn with_details(mut self, details: Value) -> Self {
+        self.details = details;
+        self
+    }
+
+    /// Sets the number in the `Nats-Service-Error-Code` header: 400 to 599, else it stays 500.
+    #[must_use]
+    pub fn with_status(mut self, status: u16) -> Self {
+        self.status = (400..=599).contains(&status).then_some(status);
+        self
+    }
+
+    /// The code to branch on.
+    pub fn code(&self) -> &str {
+        &self.code
+    }
+
+    /// The text for people.
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+
+    /// Structured details; `null` if there are none.
+    pub fn details(&self) -> &Value {
+        &self.details
+    }
+
+    /// Whether trying again may help.
+    pub fn is_retryable(&self) -> bool {
+        self.retryable
+    }
+
+    /// The number for the `Nats-Service-Error-Code` header.
+    pub fn status(&self) -> u16 {
+        self.status
+            .or_else(|| Code::parse(&self.code).map(Code::number))
+            .unwrap_or(500)
+    }
+
+    /// A failure read from `CODE` or `CODE: text`, as error texts stand on the wire.
+    pub(crate) fn parse(text: &str) -> Self {
+        let (code, message) = text.split_once(": ").unwrap_or((text, ""));
+        match grammar::code(code) {
+            Ok(()) => Self::received(code.to_owned(), message),
+            Err(_) => Self::internal(text),
+        }
+    }
+}
+
+fn shortened(text: &str) -> String {
+    text.chars().take(80).collect()
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.message.as_str() {
+            "" => f.write_str(&self.code),
+            message => write!(f, "{}: {message}", self.code),
+        }
+    }
+}
+
+impl fmt::Debug for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}", self.to_string())
+    }
+}
+
+/// Any error with its causes, as `INTERNAL`.
+///
+/// For this `Failure` cannot be a `std::error::Error` itself.
+impl<E: std::error::Error + Send + Sync + 'static> From<E> for Failure {
+    fn from(error: E) -> Self {
+        let mut text = error.to_string();
+        let mut cause = error.source();
+        while let Some(next) = cause {
+            text = format!("{text}: {next}");
+            cause = next.source();
+        }
+        Self::internal(text)
+    }
+}
+
+/// A service's error, typed on both ends; derive it with `#[derive(aegis::Failure)]`.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be a handler's error",
+    label = "not a domain error",
+    note = "return `Result<T, Failure>`, or add `#[derive(aegis::Failure)]` to `{Self}`"
+)]
+pub trait DomainError: Sized + Send + 'static {
+    /// The codes this type can have.
+    const CODES: &'static [&'static str];
+    /// This error as it travels.
+    fn to_failure(&self) -> Failure;
+    /// The error behind a failure that arrived; none if it is not one of this type.
+    fn from_failure(failure: &Failure) -> Option<Self>;
+}
+
+impl DomainError for Failure {
+    const CODES: &'static [&'static str] = &[];
+
+    fn to_failure(&self) -> Failure {
+        self.clone()
+    }
+
+    fn from_failure(failure: &Failure) -> Option<Self> {
+        Some(failure.clone())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_from_the_wire_are_read() {
+        for (text, code, message) in [
+            ("ORDER_NOT_FOUND", "ORDER_NOT_FOUND", ""),
+            ("ORDER_NOT_FOUND: order 7", "ORDER_NOT_FOUND", "order 7"),
+            ("Something went wrong", "INTERNAL", "Something went wrong"),
+            ("Error: it: broke", "INTERNAL", "Error: it: broke"),
+            ("", "INTERNAL", ""),
+        ] {
+            let failure = Failure::parse(text);
+            assert_eq!(
+                (failure.code(), failure.message()),
+                (code, message),
+                "{text:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn any_error_becomes_a_failure_with_its_causes() {
+        fn parse() -> Result<u8, Failure> {
+            Ok("x".parse::<u8>()?)
+        }
+        assert_eq!(
+            parse().unwrap_err().to_string(),
+            "INTERNAL: invalid digit found in string"
+        );
+    }
+
+    #[test]
+    fn a_code_that_is_none_does_not_reach_the_wire() {
+        let failure = Failure::new("not a code\r\n", "text");
+        assert_eq!((failure.code(), failure.status()), ("INTERNAL", 500));
+        assert_eq!(Failure::new("OVERLOADED", "mine").code(), "INTERNAL");
+        assert_eq!(Failure::new("X", "").with_status(404).status(), 404);
+        assert_eq!(Failure::new("X", "").with_status(200).status(), 500);
+    }
+}

@@ -1,0 +1,163 @@
+//! Which subject serves which purpose: the table of `docs/subjects.md`, in one place.
+
+use super::name::{InstanceId, MethodName, NameError, ServiceName};
+use super::subject::{Pattern, Subject};
+
+/// Makes every subject of the framework, under one optional prefix.
+///
+/// ```
+/// use aegis::Layout;
+///
+/// let staging = Layout::with_prefix("staging")?;
+/// let add = staging.rpc(&"calculator".parse()?, &"add".parse()?);
+/// assert_eq!(add.as_str(), "staging.rpc.calculator.add");
+/// # Ok::<(), aegis::NameError>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Layout {
+    /// Empty, or ends with a dot.
+    prefix: String,
+    micro: String,
+}
+
+impl Default for Layout {
+    fn default() -> Self {
+        Self {
+            prefix: String::new(),
+            micro: "$SRV".to_owned(),
+        }
+    }
+}
+
+impl Layout {
+    /// Puts `prefix` (one or more tokens) before every subject; an empty one is no prefix.
+    pub fn with_prefix(prefix: &str) -> Result<Self, NameError> {
+        if prefix.is_empty() {
+            return Ok(Self::default());
+        }
+        Subject::parse(prefix)?;
+        Ok(Self {
+            prefix: format!("{prefix}."),
+            ..Self::default()
+        })
+    }
+
+    /// Answers the NATS micro protocol under another root than `$SRV`.
+    #[must_use]
+    pub fn with_micro_root(mut self, root: &Subject) -> Self {
+        root.as_str().clone_into(&mut self.micro);
+        self
+    }
+
+    /// The prefix without its dot; empty if there is none.
+    pub fn prefix(&self) -> &str {
+        self.prefix.trim_end_matches('.')
+    }
+
+    /// Puts the prefix before a subject that was written without it.
+    pub fn place(&self, subject: &Subject) -> Subject {
+        if self.prefix.is_empty() {
+            return subject.clone();
+        }
+        Subject::trusted(format!("{}{subject}", self.prefix))
+    }
+
+    /// `rpc.{service}.{method}`: any instance answers.
+    pub fn rpc(&self, service: &ServiceName, method: &MethodName) -> Subject {
+        Subject::trusted(format!("{}rpc.{service}.{method}", self.prefix))
+    }
+
+    /// `rpc.{service}.*.{instance}`: what one instance listens on for calls meant for it alone.
+    pub fn rpc_instance(&self, service: &ServiceName, instance: &InstanceId) -> Pattern {
+        Pattern::trusted(format!("{}rpc.{service}.*.{instance}", self.prefix))
+    }
+
+    /// `{subject}.{instance}`: one instance answers.
+    pub fn to_instance(subject: &Subject, instance: &InstanceId) -> Subject {
+        Subject::trusted(format!("{subject}.{instance}"))
+    }
+
+    /// `rpc.{service}`: the queue group that shares the calls among instances.
+    pub fn rpc_queue(service: &ServiceName) -> String {
+        format!("rpc.{service}")
+    }
+
+    /// `cancel.{service}.{call}`: where a caller says that it gave up.
+    pub fn cancel(&self, service: &str, call: &str) -> String {
+        format!("{}cancel.{service}.{call}", self.prefix)
+    }
+
+    /// `cancel.{service}.*`: what every instance listens on.
+    pub fn cancels(&self, service: &ServiceName) -> Pattern {
+        Pattern::trusted(format!("{}cancel.{service}.*", self.prefix))
+    }
+
+    /// `$SRV.{verb}[.{name}[.{id}]]`, the three subjects of one verb (NATS micro, ADR-32).
+    pub fn micro(&self, verb: &str, service: &ServiceName, instance: &InstanceId) -> [Pattern; 3] {
+        let root = format!("{}.{verb}", self.micro);
+        [
+            Pattern::trusted(root.clone()),
+            Pattern::trusted(format!("{root}.{service}")),
+            Pattern::trusted(format!("{root}.{service}.{instance}")),
+        ]
+    }
+
+    /// `$SRV.{verb}`: where everybody is asked (NATS micro, ADR-32).
+    pub fn micro_all(&self, verb: &str) -> Subject {
+        Subject::trusted(format!("{}.{verb}", self.micro))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn subjects_are_those_of_the_wire() {
+        let service = ServiceName::parse("calculator").unwrap();
+        let method = MethodName::parse("add").unwrap();
+        let instance = InstanceId::parse("calculator-2").unwrap();
+        for (prefix, before) in [
+            ("", ""),
+            ("staging", "staging."),
+            ("eu.staging", "eu.staging."),
+        ] {
+            let layout = Layout::with_prefix(prefix).unwrap();
+            let shared = layout.rpc(&service, &method);
+            let rows = [
+                (shared.to_string(), "rpc.calculator.add"),
+                (
+                    layout
+                        .place(&Subject::literal("rpc.calculator.add"))
+                        .to_string(),
+                    "rpc.calculator.add",
+                ),
+                (
+                    Layout::to_instance(&shared, &instance).to_string(),
+                    "rpc.calculator.add.calculator-2",
+                ),
+                (
+                    layout.rpc_instance(&service, &instance).to_string(),
+                    "rpc.calculator.*.calculator-2",
+                ),
+                (layout.cancel("calculator", "k3"), "cancel.calculator.k3"),
+                (layout.cancels(&service).to_string(), "cancel.calculator.*"),
+            ];
+            for (made, expected) in rows {
+                assert_eq!(made, format!("{before}{expected}"));
+            }
+            assert_eq!(Layout::rpc_queue(&service), "rpc.calculator");
+            assert_eq!(layout.prefix(), prefix);
+        }
+        let ping = Layout::default().micro("PING", &service, &instance);
+        assert_eq!(
+            ping.map(|pattern| pattern.to_string()),
+            [
+                "$SRV.PING",
+                "$SRV.PING.calculator",
+                "$SRV.PING.calculator.calculator-2"
+            ]
+        );
+        assert!(Layout::with_prefix("a.*").is_err());
+    }
+}

@@ -1,0 +1,38 @@
+//! Layer 0: values and decisions. Nothing here waits, reads a clock or knows a transport.
+//!
+//! `grammar`, `name`, `subject`, `layout` say what may be named how; `header`, `codec`, `envelope`,
+//! `failure`, `deadline`, `trace` are what travels; `retry`, `breaker`, `lifecycle` decide.
+
+mod arguments;
+mod breaker;
+mod codec;
+mod deadline;
+mod envelope;
+mod failure;
+pub(crate) mod grammar;
+pub(crate) mod header;
+mod layout;
+mod lifecycle;
+mod name;
+mod retry;
+mod status;
+mod subject;
+mod trace;
+
+pub(crate) use arguments::Names;
+pub use arguments::{Arguments, Field, Owned, Params};
+pub(crate) use arguments::{ReadArguments, WriteArguments};
+pub(crate) use breaker::Breaker;
+pub use breaker::{BreakerPolicy, BreakerState};
+pub use codec::{Codec, CodecError};
+pub(crate) use deadline::{deadline_header, deadline_of};
+pub(crate) use envelope::{Facts, InEnvelope, RequestEnvelope, ResponseEnvelope, read_facts};
+pub use failure::{DomainError, Failure};
+pub use header::{HeaderError, Headers};
+pub use layout::Layout;
+pub use lifecycle::{IllegalTransition, Lifecycle};
+pub use name::{InstanceId, MethodName, NameError, ServiceName};
+pub use retry::RetryPolicy;
+pub use status::Code;
+pub use subject::{Pattern, Subject};
+pub use trace::TraceContext;

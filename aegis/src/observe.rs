@@ -1,0 +1,85 @@
+//! Layer 1: names of metrics, random numbers, and the errors that every bus words alike.
+
+use std::time::Duration;
+
+use crate::error::{Error, ErrorKind};
+use crate::model::Subject;
+
+/// Counter: requests a service handled; labels `service`, `method`.
+pub const SERVER_REQUESTS: &str = "aegis_server_requests_total";
+/// Counter: requests that ended in an error; labels `service`, `method`.
+pub const SERVER_ERRORS: &str = "aegis_server_errors_total";
+/// Histogram, seconds: from arrival to reply; labels `service`, `method`.
+pub const SERVER_DURATION: &str = "aegis_server_request_duration_seconds";
+/// Counter: handlers that panicked; labels `service`, `method`.
+pub const SERVER_PANICS: &str = "aegis_server_panics_total";
+/// Counter: requests refused because too many ran and waited; labels `service`, `method`.
+pub const SERVER_OVERLOADS: &str = "aegis_server_overloads_total";
+/// Counter: messages ignored for want of a reply subject to answer to; labels `service`, `method`.
+pub const SERVER_IGNORED: &str = "aegis_server_ignored_total";
+/// Counter: calls made; labels `service`, `method`.
+pub const CLIENT_CALLS: &str = "aegis_client_calls_total";
+/// Counter: calls that failed; labels `service`, `method`.
+pub const CLIENT_ERRORS: &str = "aegis_client_errors_total";
+/// Histogram, seconds: from the call to its end, retries included; labels `service`, `method`.
+pub const CLIENT_DURATION: &str = "aegis_client_call_duration_seconds";
+/// Counter: subscriptions that lost messages because they were read too slowly.
+pub const SLOW_CONSUMERS: &str = "aegis_slow_consumers_total";
+/// Counter: times the connection was lost.
+pub const DISCONNECTS: &str = "aegis_disconnects_total";
+
+/// A random number, good for jitter and ids, not for secrets.
+pub(crate) fn random() -> u64 {
+    use std::cell::Cell;
+    thread_local!(static STATE: Cell<u64> = Cell::new(seed()));
+    // SplitMix64 (Steele, Lea, Flood 2014).
+    STATE.with(|state| {
+        let next = state.get().wrapping_add(0x9e37_79b9_7f4a_7c15);
+        state.set(next);
+        let mixed = (next ^ (next >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^ (mixed >> 31)
+    })
+}
+
+fn seed() -> u64 {
+    let (high, low) = uuid::Uuid::new_v4().as_u64_pair();
+    high ^ low
+}
+
+/// A random share in 0.0..1.0.
+pub(crate) fn chance() -> f64 {
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "53 bits are what a double holds"
+    )]
+    let share = (random() >> 11) as f64 / (1u64 << 53) as f64;
+    share
+}
+
+pub(crate) fn no_service(subject: &Subject) -> Error {
+    Error::new(
+        ErrorKind::NoService,
+        format!(
+            "nobody serves {subject}: no instance is running, or the service has no such method \
+             (`aegis services` shows who is there)"
+        ),
+    )
+}
+
+pub(crate) fn no_answer(subject: &Subject, within: Duration) -> Error {
+    Error::new(
+        ErrorKind::Timeout,
+        format!("no answer on {subject} within {within:?}"),
+    )
+}
+
+pub(crate) fn too_large(size: usize, limit: usize) -> Error {
+    Error::new(
+        ErrorKind::TooLarge,
+        format!(
+            "a message of {size} bytes is larger than the {limit} bytes this NATS server takes: \
+             send less at once, or raise `max_payload` on the server"
+        ),
+    )
+}

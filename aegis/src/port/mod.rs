@@ -1,0 +1,5 @@
+//! Layer 1: what we ask of the outside, as small traits that are held as `Arc<dyn ..>`.
+
+mod bus;
+
+pub use bus::{Bus, ConnectionState, Message, Outgoing, Stop, Subscription};

@@ -1,0 +1,91 @@
+//! One request as it arrived: its encoding, its deadline, its envelope if it has one.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::time::Instant;
+
+use super::context::{Context, Home};
+use crate::client::Scope;
+use crate::model::{Codec, Facts, TraceContext, deadline_of, header, read_facts};
+use crate::port::Message;
+
+/// A request with everything a handler's code needs: read the arguments from it, reply to it.
+#[derive(Debug, Clone)]
+pub struct Request {
+    pub(super) context: Context,
+    pub(super) call: Arc<Incoming>,
+}
+
+impl Request {
+    /// What the handler may ask about the call.
+    pub fn context(&self) -> &Context {
+        &self.context
+    }
+}
+
+/// The body of a request, and how to answer it.
+#[derive(Debug)]
+pub(super) struct Incoming {
+    pub(super) codec: Codec,
+    pub(super) body: Bytes,
+    pub(super) envelope: Option<Facts>,
+    /// The peer understands the fields beyond `AegisSDK` 1.0.
+    pub(super) extended: bool,
+    pub(super) service: Arc<Home>,
+}
+
+/// How long a call may take whose caller said nothing, as in `AegisSDK`.
+const DEFAULT_TIMEOUT: Duration = Duration::from_secs(5);
+
+impl Request {
+    pub(super) fn read(
+        message: Message,
+        home: &Arc<Home>,
+        method: &'static str,
+        limit: Option<Duration>,
+        arrived: Instant,
+    ) -> Self {
+        let Message {
+            headers, payload, ..
+        } = message;
+        let codec = Codec::detect(headers.get(header::CONTENT_TYPE), &payload);
+        let envelope = read_facts(codec, &payload);
+        let asked = headers
+            .get(header::DEADLINE)
+            .and_then(deadline_of)
+            .or(envelope.as_ref().and_then(|facts| facts.timeout));
+        let allowed = match (asked, limit) {
+            (Some(asked), Some(limit)) => asked.min(limit),
+            (Some(one), None) | (None, Some(one)) => one,
+            (None, None) => DEFAULT_TIMEOUT,
+        };
+        let scope = Scope {
+            // Beyond what the clock can hold there is no deadline to speak of.
+            deadline: arrived.checked_add(allowed),
+            trace: headers
+                .get(header::TRACEPARENT)
+                .and_then(TraceContext::parse),
+        };
+        let extended = headers.get(header::VERSION).is_some();
+        let source = envelope.as_ref().and_then(|facts| facts.source.clone());
+        let call = Incoming {
+            codec,
+            body: payload,
+            envelope,
+            extended,
+            service: home.clone(),
+        };
+        let context = Context::new(home.clone(), method, headers, scope, source);
+        Self {
+            context,
+            call: Arc::new(call),
+        }
+    }
+
+    pub(super) fn deadline(&self) -> Instant {
+        let far = Instant::now() + Duration::from_secs(24 * 3600);
+        self.context.state.scope.deadline.unwrap_or(far)
+    }
+}

@@ -1,0 +1,190 @@
+//! What a handler may ask about the call it handles.
+
+use std::fmt;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use super::call::Request;
+use crate::client::{Client, Scope};
+use crate::model::{Headers, InstanceId, ServiceName, TraceContext, header};
+
+/// The call being handled: who calls, how long there is, and a client for further calls.
+///
+/// Cheap to clone. Calls made through [`client`](Self::client), or through any other client inside
+/// the handler, inherit the remaining time and the trace.
+///
+/// ```
+/// use aegis::prelude::*;
+///
+/// struct Shop;
+///
+/// #[aegis::service(name = "shop", version = "1.0.0")]
+/// impl Shop {
+///     #[rpc]
+///     async fn buy(&self, ctx: &Context, sku: String) -> Result<String, Failure> {
+///         if ctx.remaining().is_some_and(|left| left.as_millis() < 5) {
+///             return Err(Failure::new("TOO_LATE", "no time left to buy").retryable());
+///         }
+///         let tenant = ctx.header("Tenant").unwrap_or("nobody");
+///         Ok(format!("{sku} for {tenant}"))
+///     }
+/// }
+/// ```
+#[derive(Clone)]
+pub struct Context {
+    pub(super) state: Arc<State>,
+}
+
+pub(super) struct State {
+    pub(super) home: Arc<Home>,
+    pub(super) method: &'static str,
+    pub(super) headers: Headers,
+    pub(super) scope: Scope,
+    pub(super) source: Option<String>,
+    cancel: OnceLock<CancellationToken>,
+}
+
+/// What all calls of one service share.
+#[derive(Debug)]
+pub(crate) struct Home {
+    pub(crate) client: Client,
+    pub(crate) service: ServiceName,
+    pub(crate) instance: InstanceId,
+}
+
+impl Context {
+    pub(super) fn new(
+        home: Arc<Home>,
+        method: &'static str,
+        headers: Headers,
+        scope: Scope,
+        source: Option<String>,
+    ) -> Self {
+        let cancel = OnceLock::new();
+        Self {
+            state: Arc::new(State {
+                home,
+                method,
+                headers,
+                scope,
+                source,
+                cancel,
+            }),
+        }
+    }
+
+    /// The context of a hook, which belongs to no call.
+    pub(crate) fn of_hook(home: Arc<Home>, method: &'static str) -> Self {
+        Self::new(home, method, Headers::new(), Scope::default(), None)
+    }
+
+    /// A client whose calls inherit the remaining time and the trace, also in tasks of their own.
+    pub fn client(&self) -> Client {
+        self.state.home.client.within(self.state.scope)
+    }
+
+    /// The service.
+    pub fn service(&self) -> &str {
+        self.state.home.service.as_str()
+    }
+
+    /// The method that was called, or the hook that runs.
+    pub fn method(&self) -> &str {
+        self.state.method
+    }
+
+    /// The instance that handles the call.
+    pub fn instance(&self) -> &str {
+        self.state.home.instance.as_str()
+    }
+
+    /// Who calls, if the caller said it.
+    pub fn source(&self) -> Option<&str> {
+        self.state.source.as_deref()
+    }
+
+    /// A header of the request, found without regard to case.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.state.headers.get(name)
+    }
+
+    /// All headers of the request.
+    pub fn headers(&self) -> &Headers {
+        &self.state.headers
+    }
+
+    /// The caller's key for "this work once", if it gave one.
+    pub fn idempotency_key(&self) -> Option<&str> {
+        self.header(header::IDEMPOTENCY_KEY)
+    }
+
+    /// The trace the call belongs to, if it belongs to one.
+    pub fn trace(&self) -> Option<TraceContext> {
+        self.state.scope.trace
+    }
+
+    /// When the call's time is over; none in a hook.
+    pub fn deadline(&self) -> Option<std::time::Instant> {
+        self.state.scope.deadline.map(Instant::into_std)
+    }
+
+    /// The time that is left; none in a hook.
+    pub fn remaining(&self) -> Option<Duration> {
+        let now = Instant::now();
+        self.state
+            .scope
+            .deadline
+            .map(|deadline| deadline.saturating_duration_since(now))
+    }
+
+    /// Waits until the work is not wanted any more: the caller gave up, the deadline passed, or
+    /// the instance stops and has waited long enough. After that the handler has one second to
+    /// tidy up before it is dropped.
+    pub async fn cancelled(&self) {
+        self.token().cancelled().await;
+    }
+
+    /// Whether the work is not wanted any more.
+    pub fn is_cancelled(&self) -> bool {
+        self.state
+            .cancel
+            .get()
+            .is_some_and(CancellationToken::is_cancelled)
+    }
+
+    /// The token behind [`cancelled`](Self::cancelled), to hand to tasks of the handler's own.
+    pub fn token(&self) -> &CancellationToken {
+        self.state.cancel.get_or_init(CancellationToken::new)
+    }
+}
+
+impl fmt::Debug for Context {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Context")
+            .field("service", &self.service())
+            .field("method", &self.method())
+            .field("instance", &self.instance())
+            .finish_non_exhaustive()
+    }
+}
+
+/// What a handler may borrow: it comes from the framework, not from the wire.
+#[diagnostic::on_unimplemented(
+    message = "a handler cannot borrow `{Self}`",
+    label = "does not come from the framework",
+    note = "what a handler borrows comes from the framework: `&Context`",
+    note = "what it owns comes from the wire: take `{Self}` by value (`String` instead of `&str`)"
+)]
+pub trait Borrowed {
+    #[doc(hidden)]
+    fn of(request: &Request) -> &Self;
+}
+
+impl Borrowed for Context {
+    fn of(request: &Request) -> &Self {
+        &request.context
+    }
+}

@@ -1,0 +1,407 @@
+//! One handler at work: admission, the running of its code, the sending of its answer.
+
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::task::{Context as TaskContext, Poll, Waker};
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::call::Request;
+use super::cancel::{Cancels, Watched};
+use super::context::Home;
+use super::descriptor::{HandlerDescriptor, RpcHandler};
+use super::figures::Figures;
+use super::respond::{self, Reply};
+use crate::client::Scope;
+use crate::error::ErrorKind;
+use crate::model::{Code, Failure, Subject, header};
+use crate::port::{Bus, Message, Outgoing};
+
+/// Calls of one method that run at once, if the method says nothing.
+const DEFAULT_CONCURRENCY: usize = 256;
+/// Calls of one method that wait, if the method says nothing.
+const DEFAULT_QUEUE: usize = 1024;
+/// A first step longer than this would hold up the other calls of its method.
+const LONG_STEP: Duration = Duration::from_micros(200);
+/// What a handler gets to tidy up, once it was told that its work is not wanted any more.
+pub(super) const GRACE: Duration = Duration::from_secs(1);
+
+/// What the handlers of one service share.
+#[derive(Debug)]
+pub(super) struct Shared {
+    pub(super) home: Arc<Home>,
+    pub(super) bus: Arc<dyn Bus>,
+    pub(super) cancels: Arc<Cancels>,
+    pub(super) tasks: TaskTracker,
+    /// The instance stops and waits no longer.
+    pub(super) abort: CancellationToken,
+    /// Where an answer may go: a reply subject is the caller's choice, and must not be used to
+    /// make this service publish anywhere else.
+    pub(super) reply_prefixes: Vec<String>,
+}
+
+/// One handler of one running service.
+pub(super) struct Endpoint {
+    pub(super) row: &'static HandlerDescriptor,
+    pub(super) handler: RpcHandler,
+    pub(super) figures: Figures,
+    service: Arc<dyn Any + Send + Sync>,
+    shared: Arc<Shared>,
+    running: Arc<Semaphore>,
+    concurrency: usize,
+    waiting: AtomicUsize,
+    queue: usize,
+    /// Its last first step was long: the next call gets a task at once.
+    long_steps: AtomicBool,
+}
+
+/// One request on its way through.
+struct Job {
+    request: Request,
+    reply_to: Subject,
+    arrived: Instant,
+}
+
+/// The user's code for one request.
+struct Work {
+    future: BoxFuture<'static, Reply>,
+    scope: Scope,
+    span: tracing::Span,
+}
+
+/// Why the work ended without a reply of its own.
+enum Unwanted {
+    Expired,
+    GivenUp,
+    Stopped,
+}
+
+impl Endpoint {
+    pub(super) fn new(
+        row: &'static HandlerDescriptor,
+        handler: RpcHandler,
+        service: Arc<dyn Any + Send + Sync>,
+        shared: Arc<Shared>,
+    ) -> Self {
+        let concurrency = handler.concurrency.unwrap_or(DEFAULT_CONCURRENCY).max(1);
+        Self {
+            row,
+            figures: Figures::new(shared.home.service.as_str(), row.name),
+            running: Arc::new(Semaphore::new(concurrency.min(Semaphore::MAX_PERMITS))),
+            concurrency,
+            waiting: AtomicUsize::new(0),
+            queue: handler.queue.unwrap_or(DEFAULT_QUEUE),
+            handler,
+            service,
+            shared,
+            long_steps: AtomicBool::new(false),
+        }
+    }
+
+    /// Calls that run and that wait, now.
+    pub(super) fn load(&self) -> (usize, usize) {
+        let free = self.running.available_permits();
+        (
+            self.concurrency.saturating_sub(free),
+            self.waiting.load(Ordering::Relaxed),
+        )
+    }
+
+    /// Takes a request: runs it, lets it wait, or refuses it. Returns without waiting for a
+    /// handler that waits.
+    pub(super) async fn handle(self: &Arc<Self>, message: Message) {
+        let arrived = Instant::now();
+        let Some(reply_to) = self.answerable(&message) else {
+            return;
+        };
+        let home = &self.shared.home;
+        let request = Request::read(message, home, self.row.name, self.handler.timeout, arrived);
+        let job = Job {
+            request,
+            reply_to,
+            arrived,
+        };
+        match self.running.clone().try_acquire_owned() {
+            Ok(permit) => self.run(job, permit).await,
+            Err(_) => self.wait_or_refuse(job).await,
+        }
+    }
+
+    fn answerable(&self, message: &Message) -> Option<Subject> {
+        let allowed = |reply: &&Subject| {
+            let prefixes = &mut self.shared.reply_prefixes.iter();
+            prefixes.any(|prefix| reply.as_str().starts_with(prefix.as_str()))
+        };
+        let reply = message.reply.as_ref().filter(allowed).cloned();
+        if reply.is_none() {
+            self.figures.ignored.increment(1);
+            tracing::warn!(
+                subject = %message.subject, reply = ?message.reply,
+                "a request without a reply subject that may be answered is ignored"
+            );
+        }
+        reply
+    }
+
+    /// Runs a handler to its first wait in place; only one that waits costs a task.
+    async fn run(self: &Arc<Self>, job: Job, permit: OwnedSemaphorePermit) {
+        if self.long_steps.load(Ordering::Relaxed) {
+            let endpoint = self.clone();
+            self.shared
+                .tasks
+                .spawn(async move { endpoint.run_here(job, permit).await });
+            return;
+        }
+        if let Some((job, work)) = self.first_step(job).await {
+            let endpoint = self.clone();
+            self.shared
+                .tasks
+                .spawn(async move { endpoint.finish_work(job, work, permit).await });
+        }
+    }
+
+    /// Runs a handler to its end in the task we are in.
+    async fn run_here(&self, job: Job, permit: OwnedSemaphorePermit) {
+        if let Some((job, work)) = self.first_step(job).await {
+            self.finish_work(job, work, permit).await;
+        }
+    }
+
+    /// Starts the user's code and answers if that is all it needs.
+    async fn first_step(&self, job: Job) -> Option<(Job, Work)> {
+        let started = Instant::now();
+        if started >= job.request.deadline() {
+            self.answer_unwanted(&job, &Unwanted::Expired).await;
+            return None;
+        }
+        let mut work = self.begin(&job);
+        let step = work.poll(&mut TaskContext::from_waker(Waker::noop()));
+        let took = started.elapsed();
+        self.long_steps.store(took > LONG_STEP, Ordering::Relaxed);
+        match step {
+            Poll::Pending => Some((job, work)),
+            Poll::Ready(outcome) => {
+                self.answer_outcome(&job, outcome).await;
+                None
+            }
+        }
+    }
+
+    fn begin(&self, job: &Job) -> Work {
+        let context = &job.request.context;
+        let span = tracing::debug_span!(
+            "rpc",
+            service = context.service(),
+            method = self.row.name,
+            instance = context.instance()
+        );
+        let (call, service, request) =
+            (self.handler.call, self.service.clone(), job.request.clone());
+        let scope = context.state.scope;
+        // A by-hand row may run code before its future exists.
+        let made = catch_unwind(AssertUnwindSafe(|| scope.enter(|| call(service, request))));
+        let future =
+            made.unwrap_or_else(|panic| Box::pin(async move { std::panic::resume_unwind(panic) }));
+        Work {
+            future,
+            scope,
+            span,
+        }
+    }
+
+    /// Waits for the user's code, as long as its work is wanted.
+    async fn finish_work(&self, job: Job, mut work: Work, permit: OwnedSemaphorePermit) {
+        let watched = self.watch(&job);
+        let unwanted = tokio::select! {
+            biased;
+            outcome = work.ended() => return self.answer_outcome(&job, outcome).await,
+            unwanted = self.unwanted(&job) => unwanted,
+        };
+        job.request.context.token().cancel();
+        self.answer_unwanted(&job, &unwanted).await;
+        // It holds its place until it is really gone.
+        if tokio::time::timeout(GRACE, work.ended()).await.is_err() {
+            tracing::debug!(
+                method = self.row.name,
+                "a handler went on without being wanted"
+            );
+        }
+        drop((watched, permit));
+    }
+
+    /// Becomes ready when nobody wants the work any more.
+    async fn unwanted(&self, job: &Job) -> Unwanted {
+        let token = job.request.context.token();
+        tokio::select! {
+            () = token.cancelled() => Unwanted::GivenUp,
+            () = tokio::time::sleep_until(job.request.deadline()) => Unwanted::Expired,
+            () = self.shared.abort.cancelled() => Unwanted::Stopped,
+        }
+    }
+
+    fn watch(&self, job: &Job) -> Option<Watched> {
+        let context = &job.request.context;
+        let subject = context.header(header::CANCEL)?;
+        Some(self.shared.cancels.watch(subject, context.token()))
+    }
+
+    async fn wait_or_refuse(self: &Arc<Self>, job: Job) {
+        let place = Place::take(self);
+        let Some(place) = place else {
+            self.figures.overloads.increment(1);
+            let text = format!(
+                "{} calls of {} run and {} wait, which is all that may: try again later",
+                self.concurrency, self.row.name, self.queue
+            );
+            self.answer_failure(&job, &Failure::framework(Code::Overloaded, text))
+                .await;
+            return;
+        };
+        let endpoint = self.clone();
+        self.shared.tasks.spawn(async move {
+            let watched = endpoint.watch(&job);
+            let permit = tokio::select! {
+                biased;
+                permit = endpoint.running.clone().acquire_owned() => permit,
+                unwanted = endpoint.unwanted(&job) => {
+                    return endpoint.answer_unwanted(&job, &unwanted).await;
+                }
+            };
+            drop((place, watched));
+            // The semaphore is never closed.
+            if let Ok(permit) = permit {
+                endpoint.run_here(job, permit).await;
+            }
+        });
+    }
+
+    async fn answer_outcome(&self, job: &Job, outcome: Result<Reply, String>) {
+        match outcome {
+            Ok(reply) => self.answer(job, reply).await,
+            Err(panic) => {
+                self.figures.panics.increment(1);
+                tracing::error!(handler = %self.row.source, panic, "a handler panicked");
+                let home = &self.shared.home;
+                let text = format!(
+                    "the handler of {} panicked; the log of instance {} says where",
+                    self.row.name, home.instance
+                );
+                self.answer_failure(job, &Failure::internal(text)).await;
+            }
+        }
+    }
+
+    async fn answer_unwanted(&self, job: &Job, unwanted: &Unwanted) {
+        let (code, text) = match unwanted {
+            Unwanted::Expired => (
+                Code::Timeout,
+                "the deadline passed before there was a result",
+            ),
+            Unwanted::GivenUp => (Code::Cancelled, "the caller gave up"),
+            Unwanted::Stopped => (
+                Code::Cancelled,
+                "the instance stopped before there was a result",
+            ),
+        };
+        self.answer_failure(job, &Failure::framework(code, text))
+            .await;
+    }
+
+    async fn answer_failure(&self, job: &Job, failure: &Failure) {
+        self.answer(job, respond::failure(&job.request.call, failure))
+            .await;
+    }
+
+    async fn answer(&self, job: &Job, reply: Reply) {
+        let mut failure = reply.failure;
+        let sent = self.send(job, reply.headers, reply.payload).await;
+        if let Err(error) = sent {
+            if error.kind() == ErrorKind::TooLarge {
+                let text = format!("the result of {} is too large: {error}", self.row.name);
+                let instead = Failure::framework(Code::TooLarge, text);
+                let reply = respond::failure(&job.request.call, &instead);
+                failure = reply.failure;
+                let _ = self.send(job, reply.headers, reply.payload).await;
+            } else {
+                tracing::warn!(method = self.row.name, %error, "a reply was not sent");
+            }
+        }
+        let took = job.arrived.elapsed();
+        tracing::debug!(
+            service = %self.shared.home.service, method = self.row.name, ?took, ?failure, "answered"
+        );
+        self.figures.count(took, failure);
+    }
+
+    async fn send(
+        &self,
+        job: &Job,
+        headers: crate::model::Headers,
+        payload: bytes::Bytes,
+    ) -> crate::error::Result<()> {
+        let message = Outgoing {
+            subject: job.reply_to.clone(),
+            reply: None,
+            headers,
+            payload,
+        };
+        self.shared.bus.publish(message).await
+    }
+}
+
+impl Work {
+    /// Runs the user's code one step; a panic is its end, with the text of the panic.
+    fn poll(&mut self, cx: &mut TaskContext<'_>) -> Poll<Result<Reply, String>> {
+        let entered = self.span.enter();
+        let future = &mut self.future;
+        let step = self
+            .scope
+            .enter(|| catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx))));
+        drop(entered);
+        match step {
+            Ok(step) => step.map(Ok),
+            Err(panic) => Poll::Ready(Err(panic_text(&*panic))),
+        }
+    }
+
+    async fn ended(&mut self) -> Result<Reply, String> {
+        std::future::poll_fn(|cx| self.poll(cx)).await
+    }
+}
+
+/// A place in the queue of one endpoint.
+struct Place(Arc<Endpoint>);
+
+impl Place {
+    fn take(endpoint: &Arc<Endpoint>) -> Option<Self> {
+        let queue = endpoint.queue;
+        let taken = endpoint
+            .waiting
+            .fetch_update(Ordering::AcqRel, Ordering::Acquire, |waiting| {
+                (waiting < queue).then_some(waiting + 1)
+            });
+        taken.is_ok().then(|| Self(endpoint.clone()))
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.0.waiting.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
+fn panic_text(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().copied();
+    let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    text.unwrap_or("a panic without a text")
+        .chars()
+        .take(1024)
+        .collect()
+}

@@ -1,0 +1,83 @@
+//! What is counted of one handler, for NATS micro and for metrics.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use crate::observe;
+
+/// Figures since the start.
+#[derive(Debug)]
+pub(super) struct Figures {
+    requests: AtomicU64,
+    errors: AtomicU64,
+    nanos: AtomicU64,
+    last_error: Mutex<String>,
+    pub(super) requests_metric: metrics::Counter,
+    errors_metric: metrics::Counter,
+    duration_metric: metrics::Histogram,
+    pub(super) panics: metrics::Counter,
+    pub(super) overloads: metrics::Counter,
+    pub(super) ignored: metrics::Counter,
+}
+
+/// The figures at one moment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Snapshot {
+    pub(super) requests: u64,
+    pub(super) errors: u64,
+    pub(super) nanos: u64,
+    pub(super) last_error: String,
+}
+
+impl Figures {
+    pub(super) fn new(service: &str, method: &str) -> Self {
+        let labels = [
+            ("service", service.to_owned()),
+            ("method", method.to_owned()),
+        ];
+        Self {
+            requests: AtomicU64::new(0),
+            errors: AtomicU64::new(0),
+            nanos: AtomicU64::new(0),
+            last_error: Mutex::default(),
+            requests_metric: metrics::counter!(observe::SERVER_REQUESTS, &labels),
+            errors_metric: metrics::counter!(observe::SERVER_ERRORS, &labels),
+            duration_metric: metrics::histogram!(observe::SERVER_DURATION, &labels),
+            panics: metrics::counter!(observe::SERVER_PANICS, &labels),
+            overloads: metrics::counter!(observe::SERVER_OVERLOADS, &labels),
+            ignored: metrics::counter!(observe::SERVER_IGNORED, &labels),
+        }
+    }
+
+    /// Counts one request, with its error (number and text) if it ended in one.
+    pub(super) fn count(&self, took: Duration, failure: Option<(u16, String)>) {
+        let nanos = u64::try_from(took.as_nanos()).unwrap_or(u64::MAX);
+        self.requests.fetch_add(1, Ordering::Relaxed);
+        self.nanos.fetch_add(nanos, Ordering::Relaxed);
+        self.requests_metric.increment(1);
+        self.duration_metric.record(took);
+        if let Some((number, text)) = failure {
+            self.errors.fetch_add(1, Ordering::Relaxed);
+            self.errors_metric.increment(1);
+            let text: String = text.chars().take(256).collect();
+            *self
+                .last_error
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner) = format!("{number}:{text}");
+        }
+    }
+
+    pub(super) fn snapshot(&self) -> Snapshot {
+        Snapshot {
+            requests: self.requests.load(Ordering::Relaxed),
+            errors: self.errors.load(Ordering::Relaxed),
+            nanos: self.nanos.load(Ordering::Relaxed),
+            last_error: self
+                .last_error
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .clone(),
+        }
+    }
+}

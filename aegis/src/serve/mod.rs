@@ -1,0 +1,27 @@
+//! Layer 4: how do I serve. `descriptor` is one handler as data, `table` those of one service,
+//! `context` what a handler may ask, `call` one request and its state, `respond` its answer,
+//! `endpoint` admission and the running of a handler, `cancel` calls whose callers gave up,
+//! `figures` what is counted, `server` one service on a bus, `micro` its self-description.
+
+mod call;
+mod cancel;
+mod context;
+mod descriptor;
+mod endpoint;
+mod figures;
+mod micro;
+mod respond;
+mod server;
+mod table;
+
+pub use call::Request;
+pub(crate) use context::Home;
+pub use context::{Borrowed, Context};
+pub(crate) use descriptor::Hooks;
+pub use descriptor::{
+    HandlerDescriptor, HandlerKind, HookFuture, RpcCall, RpcHandler, Service, Source,
+};
+pub(crate) use micro::About;
+pub use respond::{Outcome, Reply, arguments, reply};
+pub(crate) use server::{ServeSettings, Server};
+pub(crate) use table::HandlerTable;

@@ -1,0 +1,131 @@
+//! The handlers of one service, collected from the whole binary and checked.
+
+use std::any::TypeId;
+
+use super::descriptor::{HandlerDescriptor, Service};
+use crate::error::{Error, ErrorKind, Result};
+use crate::model::ServiceName;
+
+/// The handlers of one service, sorted by name.
+#[derive(Debug, Clone)]
+pub(crate) struct HandlerTable {
+    pub(crate) rows: Vec<&'static HandlerDescriptor>,
+}
+
+impl HandlerTable {
+    /// Collects the rows of a service.
+    pub(crate) fn of<S: Service>() -> Result<Self> {
+        let rows = inventory::iter::<HandlerDescriptor>.into_iter();
+        Self::check(S::NAME, TypeId::of::<S>(), S::HANDLERS, rows)
+    }
+
+    fn check(
+        name: &str,
+        service: TypeId,
+        expected: usize,
+        rows: impl Iterator<Item = &'static HandlerDescriptor>,
+    ) -> Result<Self> {
+        let mut rows: Vec<_> = rows.filter(|row| (row.service)() == service).collect();
+        // Link order is not defined: sort, so that logs and documents are stable.
+        rows.sort_by_key(|row| row.name);
+        if rows.len() != expected {
+            return Err(Error::new(
+                ErrorKind::Lifecycle,
+                format!(
+                    "the service {name} has {expected} handlers, but {} are registered: \
+                     is the crate linked, and is there one `#[aegis::service]` block per type?",
+                    rows.len()
+                ),
+            ));
+        }
+        for pair in rows.windows(2) {
+            if let [first, second] = pair
+                && first.name == second.name
+            {
+                return Err(Error::new(
+                    ErrorKind::Lifecycle,
+                    format!(
+                        "two handlers of {name} are called {}: {} and {}; rename one",
+                        first.name, first.source, second.source
+                    ),
+                ));
+            }
+        }
+        ServiceName::parse(name)?;
+        Ok(Self { rows })
+    }
+
+    /// Services that are linked in but not mounted, for a warning.
+    pub(crate) fn unmounted(mounted: &[TypeId]) -> Vec<&'static HandlerDescriptor> {
+        let rows = inventory::iter::<HandlerDescriptor>.into_iter();
+        let mut unknown: Vec<_> = rows
+            .filter(|row| !mounted.contains(&(row.service)()))
+            .collect();
+        unknown.sort_by_key(|row| (row.source.file, row.source.line));
+        unknown.dedup_by_key(|row| (row.service)());
+        unknown
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Failure, Subject};
+    use crate::serve::{HandlerKind, RpcHandler, Source, reply};
+    use futures_util::future::FutureExt;
+
+    struct One;
+
+    const fn row(name: &'static str, line: u32) -> HandlerDescriptor {
+        HandlerDescriptor {
+            service: TypeId::of::<One>,
+            name,
+            docs: "",
+            source: Source {
+                function: "f",
+                file: "one.rs",
+                line,
+            },
+            kind: HandlerKind::Rpc(RpcHandler {
+                subject: Subject::literal("rpc.one.x"),
+                arguments: &[],
+                timeout: None,
+                idempotent: false,
+                concurrency: None,
+                queue: None,
+                call: |_, request| async move { reply(&request, Ok::<(), Failure>(())) }.boxed(),
+            }),
+        }
+    }
+
+    static ROWS: [HandlerDescriptor; 3] = [row("b", 1), row("a", 2), row("b", 3)];
+
+    #[test]
+    fn rows_are_counted_sorted_and_told_apart() {
+        let id = TypeId::of::<One>();
+        let table = HandlerTable::check("one", id, 2, ROWS[..2].iter()).unwrap();
+        assert_eq!(
+            table.rows.iter().map(|row| row.name).collect::<Vec<_>>(),
+            ["a", "b"]
+        );
+        for (expected, rows, text) in [
+            (3, &ROWS[..2], "has 3 handlers, but 2 are registered"),
+            (0, &ROWS[..1], "has 0 handlers, but 1 are registered"),
+            (
+                3,
+                &ROWS[..],
+                "two handlers of one are called b: `f` at one.rs:1 and `f` at one.rs:3",
+            ),
+        ] {
+            let error = HandlerTable::check("one", id, expected, rows.iter()).unwrap_err();
+            assert!(error.to_string().contains(text), "{error}");
+        }
+        let other = TypeId::of::<u8>();
+        assert!(
+            HandlerTable::check("other", other, 0, ROWS.iter())
+                .unwrap()
+                .rows
+                .is_empty()
+        );
+    }
+}

@@ -1,0 +1,100 @@
+//! The production program with an in-memory bus of its own.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::app::{App, Config, Running};
+use crate::client::Client;
+use crate::error::Result;
+use crate::port::Bus;
+use crate::serve::Service;
+
+/// A program for one test: by default on an in-memory bus that nobody else uses.
+///
+/// ```
+/// use aegis::prelude::*;
+/// use aegis::testing::TestApp;
+///
+/// struct Calculator;
+///
+/// #[aegis::service(name = "calculator", version = "1.0.0")]
+/// impl Calculator {
+///     #[rpc]
+///     async fn add(&self, a: i64, b: i64) -> Result<i64, Failure> {
+///         Ok(a + b)
+///     }
+/// }
+///
+/// # #[tokio::main]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let app = TestApp::new().service(Calculator).start().await?;
+/// assert_eq!(app.client::<CalculatorClient>().add(1, 2).await?, 3);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug)]
+#[must_use = "a program does nothing until `start`"]
+pub struct TestApp(App);
+
+impl Default for TestApp {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl TestApp {
+    /// A program without services.
+    pub fn new() -> Self {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        Self(App::new(
+            Config::default().url(&format!("memory://test-{number}")),
+        ))
+    }
+
+    /// The same on a real server.
+    pub fn on_nats(self, url: &str) -> Self {
+        self.configure(|config| config.url(url))
+    }
+
+    /// Changes the configuration.
+    pub fn configure(self, change: impl FnOnce(Config) -> Config) -> Self {
+        Self(self.0.configure(change))
+    }
+
+    /// Mounts a service.
+    pub fn service<S: Service>(self, service: S) -> Self {
+        Self(self.0.service(service))
+    }
+
+    /// Starts it.
+    pub async fn start(self) -> Result<RunningTest> {
+        self.0.start().await.map(RunningTest)
+    }
+}
+
+/// A program that serves a test.
+#[derive(Debug)]
+pub struct RunningTest(Running);
+
+impl RunningTest {
+    /// A client of the generated kind.
+    pub fn client<C: for<'a> From<&'a Client>>(&self) -> C {
+        C::from(self.0.client())
+    }
+
+    /// The program itself.
+    pub fn running(&self) -> &Running {
+        &self.0
+    }
+
+    /// Ends it in order.
+    pub async fn stop(self) -> Result<()> {
+        self.0.stop().await
+    }
+}
+
+/// The bus that a configuration leads to, for tests of what crosses it.
+pub async fn bus(config: &Config) -> Result<Arc<dyn Bus>> {
+    crate::app::bus(config, "aegis-test").await
+}

@@ -1,0 +1,9 @@
+//! For tests of user services: `TestApp` in memory or on a server, `NatsServer` to have one.
+
+mod app;
+mod binary;
+mod server;
+
+pub use app::{RunningTest, TestApp, bus};
+pub use binary::{ServerError, VERSIONS, find, find_version};
+pub use server::{NatsServer, NatsServerBuilder};

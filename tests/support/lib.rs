@@ -1,0 +1,55 @@
+//! Shared by the tests: one server per test binary, programs on it, and waiting for events.
+
+use std::future::Future;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use aegis::testing::NatsServer;
+use tokio::sync::OnceCell;
+
+/// The longest a test waits for an event before it fails.
+pub const PATIENCE: Duration = Duration::from_secs(20);
+
+/// The URL of a server that all tests of this binary share, under names of their own.
+///
+/// It ends with the process.
+pub async fn shared_server() -> String {
+    static SERVER: OnceCell<NatsServer> = OnceCell::const_new();
+    let server = SERVER.get_or_init(|| async {
+        NatsServer::start()
+            .await
+            .expect("a NATS server for the tests")
+    });
+    server.await.url()
+}
+
+/// A subject prefix that no other test uses.
+pub fn unique_prefix() -> String {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    format!(
+        "t{}x{}",
+        std::process::id(),
+        NEXT.fetch_add(1, Ordering::Relaxed)
+    )
+}
+
+/// Waits until a check holds. Only for what offers no event to wait for.
+pub async fn eventually<F, Fut>(what: &str, mut check: F)
+where
+    F: FnMut() -> Fut,
+    Fut: Future<Output = bool>,
+{
+    let deadline = tokio::time::Instant::now() + PATIENCE;
+    while !check().await {
+        assert!(tokio::time::Instant::now() < deadline, "in vain: {what}");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+/// Waits for one event.
+pub async fn soon<T>(what: &str, event: impl Future<Output = T>) -> T {
+    match tokio::time::timeout(PATIENCE, event).await {
+        Ok(value) => value,
+        Err(_) => panic!("in vain: {what}"),
+    }
+}

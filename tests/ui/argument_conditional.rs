@@ -1,0 +1,13 @@
+use aegis::prelude::*;
+
+struct Calculator;
+
+#[aegis::service(name = "calculator", version = "1.0.0")]
+impl Calculator {
+    #[rpc]
+    async fn add(&self, #[cfg(unix)] a: i64, b: i64) -> Result<i64, Failure> {
+        Ok(b)
+    }
+}
+
+fn main() {}

@@ -1,0 +1,6 @@
+use aegis::prelude::*;
+
+#[aegis::client(service = "pricing")]
+struct Pricing;
+
+fn main() {}

@@ -1,0 +1,9 @@
+use aegis::prelude::*;
+
+#[derive(Failure)]
+enum OrderError {
+    #[failure(code = "order-not-found")]
+    NotFound,
+}
+
+fn main() {}

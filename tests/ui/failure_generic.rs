@@ -1,0 +1,8 @@
+use aegis::prelude::*;
+
+#[derive(Failure)]
+enum OrderError<T> {
+    NotFound(T),
+}
+
+fn main() {}

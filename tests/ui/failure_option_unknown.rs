@@ -1,0 +1,9 @@
+use aegis::prelude::*;
+
+#[derive(Failure)]
+enum OrderError {
+    #[failure(retriable, cod = "NOT_FOUND")]
+    NotFound,
+}
+
+fn main() {}

@@ -1,0 +1,8 @@
+use aegis::prelude::*;
+
+#[derive(Failure)]
+union OrderError {
+    number: u32,
+}
+
+fn main() {}

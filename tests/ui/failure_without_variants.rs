@@ -1,0 +1,6 @@
+use aegis::prelude::*;
+
+#[derive(Failure)]
+enum OrderError {}
+
+fn main() {}

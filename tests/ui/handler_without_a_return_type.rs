@@ -1,0 +1,11 @@
+use aegis::prelude::*;
+
+struct Calculator;
+
+#[aegis::service(name = "calculator", version = "1.0.0")]
+impl Calculator {
+    #[rpc]
+    async fn forget(&self, id: String) {}
+}
+
+fn main() {}

@@ -1,0 +1,6 @@
+use aegis::prelude::*;
+
+#[aegis::main]
+async fn main<T>(app: T) -> Result<()> {
+    Ok(())
+}

@@ -1,0 +1,6 @@
+use aegis::prelude::*;
+
+#[aegis::main]
+fn main(app: App) -> Result<()> {
+    Ok(())
+}

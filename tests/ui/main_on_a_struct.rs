@@ -1,0 +1,6 @@
+use aegis::prelude::*;
+
+#[aegis::main]
+struct Program;
+
+fn main() {}

@@ -1,0 +1,8 @@
+use aegis::prelude::*;
+
+#[aegis::main]
+async fn start(app: App) -> Result<()> {
+    Ok(())
+}
+
+fn main() {}

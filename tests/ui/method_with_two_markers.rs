@@ -1,0 +1,14 @@
+use aegis::prelude::*;
+
+struct Calculator;
+
+#[aegis::service(name = "calculator", version = "1.0.0")]
+impl Calculator {
+    #[rpc]
+    #[on_start]
+    async fn warm_up(&self) -> Result<(), Failure> {
+        Ok(())
+    }
+}
+
+fn main() {}

@@ -1,0 +1,12 @@
+use aegis::prelude::*;
+
+struct Calculator;
+
+impl Calculator {
+    #[rpc]
+    async fn add(&self, a: i64, b: i64) -> Result<i64, Failure> {
+        Ok(a + b)
+    }
+}
+
+fn main() {}

@@ -1,0 +1,6 @@
+use aegis::prelude::*;
+
+#[aegis::service(name = "calculator", version = "1.0.0")]
+struct Calculator;
+
+fn main() {}

@@ -1,0 +1,18 @@
+use aegis::prelude::*;
+
+struct Calculator;
+
+#[aegis::service(name = "calculator", version = "1.0.0")]
+impl Calculator {
+    #[on_start]
+    async fn warm_up(&self) -> Result<(), Failure> {
+        Ok(())
+    }
+
+    #[on_start]
+    async fn load(&self) -> Result<(), Failure> {
+        Ok(())
+    }
+}
+
+fn main() {}
