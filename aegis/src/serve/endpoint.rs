@@ -246,10 +246,19 @@ impl Endpoint {
         }
     }
 
-    fn watch(&self, job: &Job) -> Option<Watched> {
+    fn watch(&self, job: &Job) -> Watched {
         let context = &job.request.context;
-        let subject = context.header(header::CANCEL)?;
-        Some(self.shared.cancels.watch(subject, context.token()))
+        let home = &self.shared.home;
+        let assumed = || {
+            home.client
+                .layout()
+                .cancel(home.service.as_str(), job.reply_to.as_str())
+        };
+        let subject = match context.header(header::CANCEL) {
+            Some(named) => named.to_owned(),
+            None => assumed().to_string(),
+        };
+        self.shared.cancels.watch(subject, context.token())
     }
 
     async fn wait_or_refuse(self: &Arc<Self>, job: Job) {

@@ -15,7 +15,7 @@ use super::convert;
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{Pattern, Subject};
 use crate::observe;
-use crate::port::{Bus, ConnectionState, Message, Outgoing, Stop, Subscription};
+use crate::port::{Answer, Bus, CallId, ConnectionState, Outgoing, Stop, Subscription};
 
 /// A hand-over or a round trip that the connection does not take for so long has failed.
 const STUCK: Duration = Duration::from_secs(5);
@@ -145,21 +145,20 @@ impl NatsBus {
         })
     }
 
-    async fn ask(&self, message: Outgoing, within: Duration) -> Result<Message> {
-        let deadline = Instant::now() + within;
+    async fn ask(&self, message: Outgoing, call: CallId, deadline: Instant) -> Result<Answer> {
         let subject = message.subject.clone();
         if !self.is_connected() {
             self.connected(&subject, deadline).await?;
         }
-        let mut ticket = self.watch.inbox.ticket(&subject);
-        let reply = ticket.reply_subject();
+        let mut ticket = self.watch.inbox.ticket(call, &subject);
+        let reply = async_nats::Subject::from(self.watch.inbox.reply_to(call));
         self.hand_over(message, Some(reply)).await?;
-        match tokio::time::timeout_at(deadline, &mut ticket.answer).await {
+        match tokio::time::timeout_at(deadline, ticket.answered()).await {
             Ok(Ok(Ok(answer))) if answer.status == Some(StatusCode::NO_RESPONDERS) => {
                 Err(observe::no_service(&subject))
             }
-            Ok(Ok(answer)) => answer.map(convert::from_message),
-            Err(_) if self.is_connected() => Err(observe::no_answer(&subject, within)),
+            Ok(Ok(answer)) => answer.map(convert::to_answer),
+            Err(_) if self.is_connected() => Err(observe::no_answer(&subject)),
             _ => Err(Error::new(
                 ErrorKind::Disconnected,
                 format!("the connection to NATS was lost while {subject} was asked"),
@@ -174,15 +173,16 @@ impl NatsBus {
         let subject = Subject::literal("round.trip");
         let deadline = Instant::now() + STUCK;
         self.connected(&subject, deadline).await?;
-        let mut ticket = self.watch.inbox.ticket(&subject);
+        let call = self.new_call();
+        let mut ticket = self.watch.inbox.ticket(call, &subject);
         let sent = self
             .client
-            .publish(ticket.reply_subject(), bytes::Bytes::new())
+            .publish(self.reply_to(call), bytes::Bytes::new())
             .await;
         sent.map_err(|cause| {
             Error::new(ErrorKind::Disconnected, "the connection took no message").because(cause)
         })?;
-        match tokio::time::timeout_at(deadline, &mut ticket.answer).await {
+        match tokio::time::timeout_at(deadline, ticket.answered()).await {
             Ok(Ok(answer)) => answer.map(drop),
             _ => Err(Error::new(
                 ErrorKind::Disconnected,
@@ -275,8 +275,21 @@ impl Bus for NatsBus {
         self.publish_now(message).boxed()
     }
 
-    fn request(&self, message: Outgoing, within: Duration) -> BoxFuture<'_, Result<Message>> {
-        self.ask(message, within).boxed()
+    fn new_call(&self) -> CallId {
+        self.watch.inbox.new_call()
+    }
+
+    fn reply_to(&self, call: CallId) -> String {
+        self.watch.inbox.reply_to(call)
+    }
+
+    fn request(
+        &self,
+        message: Outgoing,
+        call: CallId,
+        deadline: Instant,
+    ) -> BoxFuture<'_, Result<Answer>> {
+        self.ask(message, call, deadline).boxed()
     }
 
     fn subscribe(
