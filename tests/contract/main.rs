@@ -1,0 +1,3 @@
+//! One suite for every bus: the fake is proven by the rules the server keeps.
+
+mod bus;
