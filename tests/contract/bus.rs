@@ -6,67 +6,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use aegis::port::{Bus, ConnectionState, Message, Outgoing, Subscription};
-use aegis::{Config, ErrorKind, Headers, Pattern, Subject};
-use aegis_tests::{shared_server, soon, unique_prefix};
+use aegis::{ErrorKind, Headers};
+use aegis_tests::soon;
 use tokio::time::Instant;
 
-/// Two connections to one bus, and a prefix that nobody else uses.
-struct Fixture {
-    name: &'static str,
-    here: Arc<dyn Bus>,
-    there: Arc<dyn Bus>,
-    prefix: String,
-}
-
-impl Fixture {
-    async fn all() -> Vec<Self> {
-        let prefix = unique_prefix();
-        let memory = format!("memory://{prefix}");
-        let nats = shared_server().await;
-        let mut all = Vec::new();
-        for (name, url) in [("memory", memory), ("nats", nats)] {
-            let config = Config::default().url(&url);
-            let here = aegis::testing::bus(&config).await.unwrap();
-            let there = aegis::testing::bus(&config).await.unwrap();
-            all.push(Self {
-                name,
-                here,
-                there,
-                prefix: prefix.clone(),
-            });
-        }
-        all
-    }
-
-    fn subject(&self, rest: &str) -> Subject {
-        Subject::parse(&format!("{}.{rest}", self.prefix)).unwrap()
-    }
-
-    fn pattern(&self, rest: &str) -> Pattern {
-        Pattern::parse(&format!("{}.{rest}", self.prefix)).unwrap()
-    }
-
-    async fn listen(&self, rest: &str, queue: Option<&str>) -> Subscription {
-        let subscription = self
-            .there
-            .subscribe(self.pattern(rest), queue.map(str::to_owned))
-            .await;
-        self.there.flush().await.unwrap();
-        subscription.unwrap()
-    }
-
-    async fn publish(&self, rest: &str, payload: &str) {
-        let message = Outgoing::new(self.subject(rest), payload.to_owned());
-        self.here.publish(message).await.unwrap();
-    }
-
-    async fn request(&self, rest: &str, within: Duration) -> aegis::Result<aegis::port::Answer> {
-        let message = Outgoing::new(self.subject(rest), "question");
-        self.here
-            .request(message, self.here.new_call(), Instant::now() + within)
-            .await
-    }
-}
+use crate::fixture::Fixture;
 
 async fn next(subscription: &mut Subscription) -> Message {
     soon("a message", subscription.next())

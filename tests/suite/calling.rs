@@ -60,14 +60,20 @@ impl Flaky {
     #[rpc]
     async fn remaining(&self, ctx: &Context) -> Result<(u64, Option<String>), Failure> {
         let left = ctx.remaining().map_or(0, |left| left.as_millis());
-        Ok((u64::try_from(left)?, ctx.trace().map(|trace| trace.trace_id())))
+        Ok((
+            u64::try_from(left)?,
+            ctx.trace().map(|trace| trace.trace_id()),
+        ))
     }
 
     /// Calls another method, once through its context and once through a task of its own.
     #[rpc]
     async fn nested(&self, ctx: &Context) -> Result<Vec<(u64, Option<String>)>, Failure> {
         let client = ctx.client();
-        let direct = FlakyClient::new(&client).remaining().within(Duration::from_secs(60)).await?;
+        let direct = FlakyClient::new(&client)
+            .remaining()
+            .within(Duration::from_secs(60))
+            .await?;
         let spawned = tokio::spawn(FlakyClient::new(&client).remaining().into_future()).await??;
         Ok(vec![direct, spawned])
     }
@@ -75,11 +81,15 @@ impl Flaky {
 
 async fn on_nats() -> TestApp {
     let url = shared_server().await;
-    TestApp::new().on_nats(&url).configure(|config| config.subject_prefix(&unique_prefix()))
+    TestApp::new()
+        .on_nats(&url)
+        .configure(|config| config.subject_prefix(&unique_prefix()))
 }
 
 fn quick_retry(attempts: u32) -> RetryPolicy {
-    RetryPolicy::default().max_attempts(attempts).initial_delay(Duration::from_millis(5))
+    RetryPolicy::default()
+        .max_attempts(attempts)
+        .initial_delay(Duration::from_millis(5))
 }
 
 #[tokio::test]
@@ -95,21 +105,38 @@ async fn no_service_is_retried_and_a_late_service_is_found() {
         .within(Duration::from_secs(20))
         .retry(quick_retry(10_000).max_delay(Duration::from_millis(20)));
     let waiting = tokio::spawn(waiting.into_future());
-    let running = App::new(config).service(Flaky::default()).start().await.unwrap();
-    soon("the late service's answer", waiting).await.unwrap().unwrap();
+    let running = App::new(config)
+        .service(Flaky::default())
+        .start()
+        .await
+        .unwrap();
+    soon("the late service's answer", waiting)
+        .await
+        .unwrap()
+        .unwrap();
     running.stop().await.unwrap();
 }
 
 #[tokio::test]
 async fn overload_is_retried_until_there_is_room() {
     let flaky = Flaky::default();
-    let app = on_nats().await.service(flaky.clone()).start().await.unwrap();
+    let app = on_nats()
+        .await
+        .service(flaky.clone())
+        .start()
+        .await
+        .unwrap();
     let client: FlakyClient = app.client();
     let first = tokio::spawn(client.one_at_a_time(100).into_future());
-    eventually("the first runs", || async { flaky.tries.load(Ordering::SeqCst) == 1 }).await;
+    eventually("the first runs", || async {
+        flaky.tries.load(Ordering::SeqCst) == 1
+    })
+    .await;
     let error = client.one_at_a_time(0).await.unwrap_err();
     assert_eq!(error.kind(), Some(ErrorKind::Overloaded));
-    let second = client.one_at_a_time(0).retry(quick_retry(1000).max_delay(Duration::from_millis(10)));
+    let second = client
+        .one_at_a_time(0)
+        .retry(quick_retry(1000).max_delay(Duration::from_millis(10)));
     assert_eq!(second.await.unwrap(), 2, "what was refused did not run");
     first.await.unwrap().unwrap();
 }
@@ -117,74 +144,152 @@ async fn overload_is_retried_until_there_is_room() {
 #[tokio::test]
 async fn a_timeout_is_retried_only_where_repeating_is_safe() {
     let flaky = Flaky::default();
-    let app = on_nats().await.service(flaky.clone()).start().await.unwrap();
+    let app = on_nats()
+        .await
+        .service(flaky.clone())
+        .start()
+        .await
+        .unwrap();
     let client: FlakyClient = app.client();
     let within = Duration::from_millis(600);
-    let error = client.silent_until(2).within(within).retry(quick_retry(3)).await.unwrap_err();
+    let error = client
+        .silent_until(2)
+        .within(within)
+        .retry(quick_retry(3))
+        .await
+        .unwrap_err();
     assert_eq!(error.kind(), Some(ErrorKind::Timeout));
-    assert_eq!(flaky.tries.swap(0, Ordering::SeqCst), 1, "one try: its effect is unknown");
+    assert_eq!(
+        flaky.tries.swap(0, Ordering::SeqCst),
+        1,
+        "one try: its effect is unknown"
+    );
     let within = Duration::from_secs(3);
-    let call = client.repeatable_until(2).within(within).retry(quick_retry(3));
+    let call = client
+        .repeatable_until(2)
+        .within(within)
+        .retry(quick_retry(3));
     assert_eq!(call.await.unwrap(), 2, "the method is idempotent");
     flaky.tries.store(0, Ordering::SeqCst);
-    let call = client.silent_until(2).within(within).retry(quick_retry(3)).idempotency_key("k");
+    let call = client
+        .silent_until(2)
+        .within(within)
+        .retry(quick_retry(3))
+        .idempotency_key("k");
     assert_eq!(call.await.unwrap(), 2, "the call has a key");
     flaky.tries.store(0, Ordering::SeqCst);
-    let error = client.repeatable_until(2).within(Duration::from_millis(200)).await.unwrap_err();
+    let error = client
+        .repeatable_until(2)
+        .within(Duration::from_millis(200))
+        .await
+        .unwrap_err();
     assert_eq!(error.kind(), Some(ErrorKind::Timeout));
-    assert_eq!(flaky.tries.load(Ordering::SeqCst), 1, "no retry without a policy");
+    assert_eq!(
+        flaky.tries.load(Ordering::SeqCst),
+        1,
+        "no retry without a policy"
+    );
 }
 
 #[tokio::test]
 async fn an_error_of_the_service_is_never_retried() {
     let flaky = Flaky::default();
-    let app = on_nats().await.service(flaky.clone()).start().await.unwrap();
+    let app = on_nats()
+        .await
+        .service(flaky.clone())
+        .start()
+        .await
+        .unwrap();
     let client: FlakyClient = app.client();
-    let error = client.fails().retry(quick_retry(5)).idempotency_key("k").await.unwrap_err();
-    assert!(error.service().unwrap().is_retryable(), "the caller may decide otherwise: {error}");
+    let error = client
+        .fails()
+        .retry(quick_retry(5))
+        .idempotency_key("k")
+        .await
+        .unwrap_err();
+    assert!(
+        error.service().unwrap().is_retryable(),
+        "the caller may decide otherwise: {error}"
+    );
     assert_eq!(flaky.tries.load(Ordering::SeqCst), 1);
 }
 
 #[tokio::test]
 async fn calls_inside_a_handler_inherit_the_deadline_and_the_trace() {
-    let app = on_nats().await.service(Flaky::default()).start().await.unwrap();
+    let app = on_nats()
+        .await
+        .service(Flaky::default())
+        .start()
+        .await
+        .unwrap();
     let client: FlakyClient = app.client();
     let trace = TraceContext::root(77, 1);
     let call = client.nested().within(Duration::from_secs(2));
-    for (left, traced) in call.header("traceparent", &trace.to_string()).await.unwrap() {
-        assert!((1..=2000).contains(&left), "{left} ms is what the outer call has left");
+    for (left, traced) in call
+        .header("traceparent", &trace.to_string())
+        .await
+        .unwrap()
+    {
+        assert!(
+            (1..=2000).contains(&left),
+            "{left} ms is what the outer call has left"
+        );
         assert_eq!(traced, Some(trace.trace_id()));
     }
     let (left, traced) = client.remaining().await.unwrap();
-    assert!((4000..=5000).contains(&left) && traced.is_none(), "the default: {left} ms");
+    assert!(
+        (4000..=5000).contains(&left) && traced.is_none(),
+        "the default: {left} ms"
+    );
 }
 
 #[tokio::test]
 async fn the_circuit_opens_refuses_at_once_and_closes_again() {
     let flaky = Flaky::default();
-    let policy = BreakerPolicy::default().failures(2).open_for(Duration::from_millis(300));
+    let policy = BreakerPolicy::default()
+        .failures(2)
+        .open_for(Duration::from_millis(300));
     let app = on_nats().await.configure(|config| config.breaker(policy));
     let app = app.service(flaky.clone()).start().await.unwrap();
     let client: FlakyClient = app.client();
-    let circuit = || app.running().client().circuit("flaky", "silent_until").unwrap();
+    let circuit = || {
+        app.running()
+            .client()
+            .circuit("flaky", "silent_until")
+            .unwrap()
+    };
     assert_eq!(circuit(), BreakerState::Closed);
     for _ in 0..2 {
-        let error = client.silent_until(3).within(Duration::from_millis(30)).await.unwrap_err();
+        let error = client
+            .silent_until(3)
+            .within(Duration::from_millis(30))
+            .await
+            .unwrap_err();
         assert_eq!(error.kind(), Some(ErrorKind::Timeout));
     }
     assert_eq!(circuit(), BreakerState::Open);
     let error = client.silent_until(0).await.unwrap_err();
     assert_eq!(error.kind(), Some(ErrorKind::CircuitOpen));
     assert_eq!(flaky.tries.load(Ordering::SeqCst), 2, "nothing was sent");
-    client.remaining().await.expect("another method's circuit is its own");
-    eventually("it lets one through", || async { circuit() == BreakerState::HalfOpen }).await;
+    client
+        .remaining()
+        .await
+        .expect("another method's circuit is its own");
+    eventually("it lets one through", || async {
+        circuit() == BreakerState::HalfOpen
+    })
+    .await;
     client.silent_until(0).await.unwrap();
     assert_eq!(circuit(), BreakerState::Closed);
 }
 
 #[tokio::test]
 async fn invalid_names_are_refused_before_the_wire() {
-    let app = TestApp::new().service(Flaky::default()).start().await.unwrap();
+    let app = TestApp::new()
+        .service(Flaky::default())
+        .start()
+        .await
+        .unwrap();
     let client = app.running().client();
     for (service, method) in [
         ("", "x"),
@@ -198,7 +303,11 @@ async fn invalid_names_are_refused_before_the_wire() {
         ("flaky", "remaining\r\nPUB x"),
     ] {
         let error = client.call(service, method, &json!({})).await.unwrap_err();
-        assert_eq!(error.kind(), Some(ErrorKind::Invalid), "{service:?} {method:?}");
+        assert_eq!(
+            error.kind(),
+            Some(ErrorKind::Invalid),
+            "{service:?} {method:?}"
+        );
     }
     let calls: FlakyClient = app.client();
     for instance in ["", "a.b", "*", "a b"] {
@@ -215,11 +324,23 @@ async fn invalid_names_are_refused_before_the_wire() {
 
 #[tokio::test]
 async fn an_answer_of_another_type_is_an_error_with_its_cause() {
-    let app = TestApp::new().service(Flaky::default()).start().await.unwrap();
-    let call = app.running().client().call("flaky", "remaining", &json!({}));
+    let app = TestApp::new()
+        .service(Flaky::default())
+        .start()
+        .await
+        .unwrap();
+    let call = app
+        .running()
+        .client()
+        .call("flaky", "remaining", &json!({}));
     let error = call.returning::<String>().await.unwrap_err();
     assert_eq!(error.kind(), Some(ErrorKind::Decode));
-    assert!(std::error::Error::source(&error).unwrap().to_string().contains("expected a string"));
+    assert!(
+        std::error::Error::source(&error)
+            .unwrap()
+            .to_string()
+            .contains("expected a string")
+    );
 }
 
 #[tokio::test]
@@ -234,7 +355,9 @@ async fn load_spread_over_three_instances() {
         }
     }
     let prefix = unique_prefix();
-    let config = Config::default().url(&shared_server().await).subject_prefix(&prefix);
+    let config = Config::default()
+        .url(&shared_server().await)
+        .subject_prefix(&prefix);
     let mut running = Vec::new();
     for id in ["who-1", "who-2", "who-3"] {
         let app = App::new(config.clone().instance_id(id)).service(Who);

@@ -73,7 +73,14 @@ impl Second {
 async fn hook_order() {
     let diary = Diary::default();
     let app = TestApp::new().service(First(diary.clone()));
-    let app = app.service(Second { diary: diary.clone(), fate: "lives" }).start().await.unwrap();
+    let app = app
+        .service(Second {
+            diary: diary.clone(),
+            fate: "lives",
+        })
+        .start()
+        .await
+        .unwrap();
     assert_eq!(diary.take(), ["first starts", "second starts"]);
     let mut state = app.running().lifecycle();
     assert_eq!(*state.borrow_and_update(), Lifecycle::Started);
@@ -91,14 +98,24 @@ async fn failed_start_is_undone() {
         let watcher = Client::connect(config.clone()).await.unwrap();
         let diary = Diary::default();
         let app = App::new(config).service(First(diary.clone()));
-        let app = app.service(Second { diary: diary.clone(), fate });
+        let app = app.service(Second {
+            diary: diary.clone(),
+            fate,
+        });
         let error = app.start().await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Lifecycle);
         let text = error.to_string();
         assert!(text.contains("`#[on_start]` of second failed"), "{text}");
-        assert_eq!(diary.take(), ["first starts", "second starts", "first stops"]);
+        assert_eq!(
+            diary.take(),
+            ["first starts", "second starts", "first stops"]
+        );
         let error = FirstClient::new(&watcher).ping().await.unwrap_err();
-        assert_eq!(error.kind(), Some(ErrorKind::NoService), "nothing stays subscribed");
+        assert_eq!(
+            error.kind(),
+            Some(ErrorKind::NoService),
+            "nothing stays subscribed"
+        );
     }
 }
 
@@ -108,7 +125,11 @@ async fn call_right_after_start_succeeds() {
     for _ in 0..20 {
         let config = Config::default().url(&url).subject_prefix(&unique_prefix());
         let caller = Client::connect(config.clone()).await.unwrap();
-        let running = App::new(config).service(First(Diary::default())).start().await.unwrap();
+        let running = App::new(config)
+            .service(First(Diary::default()))
+            .start()
+            .await
+            .unwrap();
         FirstClient::new(&caller).ping().await.unwrap();
         running.stop().await.unwrap();
     }
@@ -116,7 +137,9 @@ async fn call_right_after_start_succeeds() {
 
 #[tokio::test]
 async fn stopped_service_does_not_answer_and_a_restart_serves_once() {
-    let config = Config::default().url(&shared_server().await).subject_prefix(&unique_prefix());
+    let config = Config::default()
+        .url(&shared_server().await)
+        .subject_prefix(&unique_prefix());
     let caller = Client::connect(config.clone()).await.unwrap();
     let client = FirstClient::new(&caller);
     for _ in 0..3 {
@@ -131,7 +154,9 @@ async fn stopped_service_does_not_answer_and_a_restart_serves_once() {
 
 #[tokio::test]
 async fn one_type_is_mounted_once() {
-    let app = TestApp::new().service(First(Diary::default())).service(First(Diary::default()));
+    let app = TestApp::new()
+        .service(First(Diary::default()))
+        .service(First(Diary::default()));
     let error = app.start().await.unwrap_err();
     assert!(error.to_string().contains("mounted twice"), "{error}");
 }
@@ -161,17 +186,26 @@ impl Counter {
 }
 
 fn counter() -> Counter {
-    Counter { done: Arc::default(), open: Arc::new(Semaphore::new(0)) }
+    Counter {
+        done: Arc::default(),
+        open: Arc::new(Semaphore::new(0)),
+    }
 }
 
 /// Instances stop and start under load; no call is lost, and none runs twice.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn drain_loses_nothing() {
-    let config = Config::default().url(&shared_server().await).subject_prefix(&unique_prefix());
+    let config = Config::default()
+        .url(&shared_server().await)
+        .subject_prefix(&unique_prefix());
     let service = counter();
     let caller = Client::connect(config.clone()).await.unwrap();
     let client = CounterClient::new(&caller);
-    let staying = App::new(config.clone()).service(service.clone()).start().await.unwrap();
+    let staying = App::new(config.clone())
+        .service(service.clone())
+        .start()
+        .await
+        .unwrap();
     let stopping = Arc::new(AtomicUsize::new(0));
     let callers: Vec<_> = (0..32)
         .map(|_| {
@@ -179,7 +213,11 @@ async fn drain_loses_nothing() {
             tokio::spawn(async move {
                 let mut calls = 0;
                 while stopping.load(Ordering::Relaxed) == 0 {
-                    client.count().within(Duration::from_secs(20)).await.expect("no call is lost");
+                    client
+                        .count()
+                        .within(Duration::from_secs(20))
+                        .await
+                        .expect("no call is lost");
                     calls += 1;
                 }
                 calls
@@ -187,9 +225,16 @@ async fn drain_loses_nothing() {
         })
         .collect();
     for _ in 0..15 {
-        let passing = App::new(config.clone()).service(service.clone()).start().await.unwrap();
+        let passing = App::new(config.clone())
+            .service(service.clone())
+            .start()
+            .await
+            .unwrap();
         let before = service.done.load(Ordering::SeqCst);
-        eventually("it works", || async { service.done.load(Ordering::SeqCst) > before + 20 }).await;
+        eventually("it works", || async {
+            service.done.load(Ordering::SeqCst) > before + 20
+        })
+        .await;
         passing.stop().await.unwrap();
     }
     stopping.store(1, Ordering::Relaxed);
@@ -197,20 +242,36 @@ async fn drain_loses_nothing() {
     for caller in callers {
         calls += soon("the last call", caller).await.unwrap();
     }
-    assert_eq!(service.done.load(Ordering::SeqCst), calls, "each call ran exactly once");
+    assert_eq!(
+        service.done.load(Ordering::SeqCst),
+        calls,
+        "each call ran exactly once"
+    );
     staying.stop().await.unwrap();
 }
 
 #[tokio::test]
 async fn a_stop_finishes_what_runs() {
     let service = counter();
-    let app = TestApp::new().service(service.clone()).start().await.unwrap();
+    let app = TestApp::new()
+        .service(service.clone())
+        .start()
+        .await
+        .unwrap();
     let client: CounterClient = app.client();
     let call = tokio::spawn(client.hold().into_future());
-    eventually("it runs", || async { service.done.load(Ordering::SeqCst) == 1 }).await;
+    eventually("it runs", || async {
+        service.done.load(Ordering::SeqCst) == 1
+    })
+    .await;
     let mut state = app.running().lifecycle();
     let stop = tokio::spawn(app.stop());
-    soon("draining", state.wait_for(|state| *state == Lifecycle::Stopping)).await.unwrap();
+    soon(
+        "draining",
+        state.wait_for(|state| *state == Lifecycle::Stopping),
+    )
+    .await
+    .unwrap();
     service.open.add_permits(1);
     soon("the call's answer", call).await.unwrap().unwrap();
     soon("the end", stop).await.unwrap().unwrap();
@@ -221,12 +282,17 @@ async fn a_stop_ends_what_does_not_end_in_time_and_says_so() {
     let url = shared_server().await;
     let service = counter();
     let app = TestApp::new().on_nats(&url).configure(|config| {
-        config.subject_prefix(&unique_prefix()).drain_timeout(Duration::from_millis(100))
+        config
+            .subject_prefix(&unique_prefix())
+            .drain_timeout(Duration::from_millis(100))
     });
     let app = app.service(service.clone()).start().await.unwrap();
     let client: CounterClient = app.client();
     let call = tokio::spawn(client.hold().into_future());
-    eventually("it runs", || async { service.done.load(Ordering::SeqCst) == 1 }).await;
+    eventually("it runs", || async {
+        service.done.load(Ordering::SeqCst) == 1
+    })
+    .await;
     soon("the end", app.stop()).await.unwrap();
     let error = soon("the call's end", call).await.unwrap().unwrap_err();
     assert_eq!(error.kind(), Some(ErrorKind::Cancelled), "{error}");
@@ -237,9 +303,16 @@ async fn draining_is_visible() {
     let url = shared_server().await;
     let service = counter();
     let prefix = unique_prefix();
-    let config = Config::default().url(&url).subject_prefix(&prefix).instance_id(&prefix);
+    let config = Config::default()
+        .url(&url)
+        .subject_prefix(&prefix)
+        .instance_id(&prefix);
     let watcher = Client::connect(config.clone()).await.unwrap();
-    let running = App::new(config).service(service.clone()).start().await.unwrap();
+    let running = App::new(config)
+        .service(service.clone())
+        .start()
+        .await
+        .unwrap();
     let state = || async {
         let infos = watcher.services(Duration::from_millis(300)).await.unwrap();
         let own = infos.into_iter().find(|info| info.id == prefix);
@@ -247,10 +320,15 @@ async fn draining_is_visible() {
     };
     assert_eq!(state().await.as_deref(), Some("STARTED"));
     let call = tokio::spawn(CounterClient::new(&watcher).hold().into_future());
-    eventually("it runs", || async { service.done.load(Ordering::SeqCst) == 1 }).await;
+    eventually("it runs", || async {
+        service.done.load(Ordering::SeqCst) == 1
+    })
+    .await;
     let stop = tokio::spawn(running.stop());
-    eventually("draining is announced", || async { state().await.as_deref() == Some("STOPPING") })
-        .await;
+    eventually("draining is announced", || async {
+        state().await.as_deref() == Some("STOPPING")
+    })
+    .await;
     service.open.add_permits(1);
     call.await.unwrap().unwrap();
     stop.await.unwrap().unwrap();

@@ -109,7 +109,9 @@ impl Workshop {
 
 async fn start(workshop: &Workshop) -> Vec<(&'static str, RunningTest)> {
     let url = shared_server().await;
-    let on_nats = TestApp::new().on_nats(&url).configure(|c| c.subject_prefix(&unique_prefix()));
+    let on_nats = TestApp::new()
+        .on_nats(&url)
+        .configure(|c| c.subject_prefix(&unique_prefix()));
     let mut running = Vec::new();
     for (name, app) in [("memory", TestApp::new()), ("nats", on_nats)] {
         running.push((name, app.service(workshop.clone()).start().await.unwrap()));
@@ -117,7 +119,9 @@ async fn start(workshop: &Workshop) -> Vec<(&'static str, RunningTest)> {
     running
 }
 
-fn failed<T: std::fmt::Debug, E: std::fmt::Debug>(outcome: Result<T, CallError<E>>) -> aegis::Error {
+fn failed<T: std::fmt::Debug, E: std::fmt::Debug>(
+    outcome: Result<T, CallError<E>>,
+) -> aegis::Error {
     match outcome {
         Err(CallError::Failed(error)) => error,
         other => panic!("a failure of the framework, not {other:?}"),
@@ -132,7 +136,10 @@ async fn panic_is_reported_and_survived() {
             let error = failed(client.panics(later).await);
             assert_eq!(error.kind(), ErrorKind::Internal, "{name}");
             let text = error.to_string();
-            assert!(text.contains("panicked") && !text.contains("secret"), "{name}: {text}");
+            assert!(
+                text.contains("panicked") && !text.contains("secret"),
+                "{name}: {text}"
+            );
         }
         assert_eq!(client.quick().await.unwrap(), "quick", "{name}");
     }
@@ -143,12 +150,18 @@ async fn concurrent_requests_do_not_serialise() {
     for (name, app) in start(&Workshop::default()).await {
         let client: WorkshopClient = app.client();
         let start = std::time::Instant::now();
-        let calls: Vec<_> = (0..10).map(|_| tokio::spawn(client.sleep(200).into_future())).collect();
+        let calls: Vec<_> = (0..10)
+            .map(|_| tokio::spawn(client.sleep(200).into_future()))
+            .collect();
         for call in calls {
             call.await.unwrap().unwrap();
         }
         // One after the other they would take 2 s.
-        assert!(start.elapsed() < Duration::from_millis(1500), "{name}: {:?}", start.elapsed());
+        assert!(
+            start.elapsed() < Duration::from_millis(1500),
+            "{name}: {:?}",
+            start.elapsed()
+        );
     }
 }
 
@@ -157,7 +170,9 @@ async fn a_slow_handler_holds_up_no_other() {
     let workshop = Workshop::default();
     for (name, app) in start(&workshop).await {
         let client: WorkshopClient = app.client();
-        let slow: Vec<_> = (0..2).map(|_| tokio::spawn(client.wait().into_future())).collect();
+        let slow: Vec<_> = (0..2)
+            .map(|_| tokio::spawn(client.wait().into_future()))
+            .collect();
         let quick = soon("the quick one", client.quick().into_future()).await;
         assert_eq!(quick.unwrap(), "quick", "{name}");
         workshop.open.add_permits(2);
@@ -190,7 +205,11 @@ async fn overload_is_refused_at_once_and_the_queue_is_served() {
             }
         }
         assert_eq!((accepted.len(), refused), (5, 3), "{name}");
-        assert_eq!(workshop.started.load(Ordering::SeqCst), 2, "{name}: two run, three wait");
+        assert_eq!(
+            workshop.started.load(Ordering::SeqCst),
+            2,
+            "{name}: two run, three wait"
+        );
         workshop.open.add_permits(5);
         for call in accepted {
             soon("a waiting call's turn", call).await.unwrap().unwrap();
@@ -207,7 +226,11 @@ async fn deadline_expired_on_arrival_is_not_run() {
         let client: WorkshopClient = app.client();
         let call = client.runs().header("Aegis-Deadline-Ms", "0");
         assert_eq!(failed(call.await).kind(), ErrorKind::Timeout, "{name}");
-        assert_eq!(workshop.started.load(Ordering::SeqCst), 0, "{name}: it did not run");
+        assert_eq!(
+            workshop.started.load(Ordering::SeqCst),
+            0,
+            "{name}: it did not run"
+        );
         assert_eq!(client.runs().await.unwrap(), 0, "{name}");
     }
 }
@@ -218,8 +241,13 @@ async fn a_call_that_waits_past_its_deadline_is_not_run() {
     for (name, app) in start(&workshop).await {
         workshop.started.store(0, Ordering::SeqCst);
         let client: WorkshopClient = app.client();
-        let running: Vec<_> = (0..2).map(|_| tokio::spawn(client.wait().into_future())).collect();
-        eventually("both run", || async { workshop.started.load(Ordering::SeqCst) == 2 }).await;
+        let running: Vec<_> = (0..2)
+            .map(|_| tokio::spawn(client.wait().into_future()))
+            .collect();
+        eventually("both run", || async {
+            workshop.started.load(Ordering::SeqCst) == 2
+        })
+        .await;
         let waiting = client.wait().within(Duration::from_millis(50));
         assert_eq!(failed(waiting.await).kind(), ErrorKind::Timeout, "{name}");
         workshop.open.add_permits(2);
@@ -227,7 +255,11 @@ async fn a_call_that_waits_past_its_deadline_is_not_run() {
             call.await.unwrap().unwrap();
         }
         client.quick().await.unwrap();
-        assert_eq!(workshop.started.load(Ordering::SeqCst), 2, "{name}: the third never ran");
+        assert_eq!(
+            workshop.started.load(Ordering::SeqCst),
+            2,
+            "{name}: the third never ran"
+        );
     }
 }
 
@@ -260,7 +292,10 @@ async fn the_methods_own_timeout_is_enforced() {
         let call = client.limited().within(Duration::from_secs(20));
         let error = failed(soon("the service's own answer", call.into_future()).await);
         assert_eq!(error.kind(), ErrorKind::Timeout, "{name}");
-        assert!(error.failure().is_some(), "{name}: the service said so: {error}");
+        assert!(
+            error.failure().is_some(),
+            "{name}: the service said so: {error}"
+        );
         soon("the handler's end", workshop.dropped.notified()).await;
     }
 }
@@ -272,7 +307,11 @@ async fn an_oversized_reply_becomes_an_error() {
         let error = failed(client.large(2_000_000).await);
         assert_eq!(error.kind(), ErrorKind::TooLarge, "{name}");
         assert!(error.to_string().contains("1048576"), "{name}: {error}");
-        assert_eq!(client.large(1_000_000).await.unwrap().len(), 1_000_000, "{name}");
+        assert_eq!(
+            client.large(1_000_000).await.unwrap().len(),
+            1_000_000,
+            "{name}"
+        );
     }
 }
 
@@ -291,7 +330,9 @@ async fn a_busy_handler_gets_tasks_of_its_own() {
     for (name, app) in start(&Workshop::default()).await {
         let client: WorkshopClient = app.client();
         client.busy(5).await.unwrap();
-        let calls: Vec<_> = (0..4).map(|_| tokio::spawn(client.busy(20).into_future())).collect();
+        let calls: Vec<_> = (0..4)
+            .map(|_| tokio::spawn(client.busy(20).into_future()))
+            .collect();
         for call in calls {
             call.await.unwrap().unwrap();
         }

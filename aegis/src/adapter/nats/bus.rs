@@ -40,7 +40,11 @@ impl fmt::Debug for NatsBus {
 
 impl NatsBus {
     pub(super) fn new(client: async_nats::Client, watch: Arc<Watch>, name: String) -> Self {
-        Self { client, watch, name: name.into() }
+        Self {
+            client,
+            watch,
+            name: name.into(),
+        }
     }
 
     fn is_connected(&self) -> bool {

@@ -54,9 +54,8 @@ impl Listener {
         let next = if ended {
             // Only an empty queue is the end, not a task that has used up its turn (the
             // cooperative budget of tokio is "pending" as well).
-            let next = self.with(|subscriber| {
-                pin!(tokio::task::unconstrained(subscriber.next())).poll(cx)
-            });
+            let next = self
+                .with(|subscriber| pin!(tokio::task::unconstrained(subscriber.next())).poll(cx));
             Poll::Ready(match next {
                 Poll::Ready(next) => next,
                 Poll::Pending => None,
@@ -70,9 +69,8 @@ impl Listener {
     /// Asks the server to deliver nothing more, and goes on receiving what is on the way.
     pub(super) async fn stop_delivery(&self) {
         let deadline = Instant::now() + STUCK;
-        let attempt = || {
-            self.with(|subscriber| subscriber.unsubscribe_after(END_IN_SERVER).now_or_never())
-        };
+        let attempt =
+            || self.with(|subscriber| subscriber.unsubscribe_after(END_IN_SERVER).now_or_never());
         while attempt().is_none() && Instant::now() < deadline {
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
@@ -85,6 +83,9 @@ impl Listener {
     }
 
     fn with<T>(&self, f: impl FnOnce(&mut async_nats::Subscriber) -> T) -> T {
-        f(&mut self.subscriber.lock().unwrap_or_else(PoisonError::into_inner))
+        f(&mut self
+            .subscriber
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner))
     }
 }
