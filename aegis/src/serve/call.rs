@@ -6,9 +6,10 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::time::Instant;
 
+use super::cancel::{Cancels, Watched};
 use super::context::{Context, Home};
 use crate::client::Scope;
-use crate::model::{Codec, Facts, TraceContext, deadline_of, header, read_facts};
+use crate::model::{Codec, Facts, Subject, TraceContext, deadline_of, header, read_facts};
 use crate::port::Message;
 
 /// A request with everything a handler's code needs: read the arguments from it, reply to it.
@@ -87,5 +88,24 @@ impl Request {
     pub(super) fn deadline(&self) -> Instant {
         let far = Instant::now() + Duration::from_secs(24 * 3600);
         self.context.state.scope.deadline.unwrap_or(far)
+    }
+}
+
+/// One request on its way through.
+pub(super) struct Job {
+    pub(super) request: Request,
+    pub(super) reply_to: Subject,
+    pub(super) arrived: Instant,
+    /// From before it waits for anything, so that no cancellation is missed.
+    pub(super) watched: Option<Watched>,
+}
+
+impl Job {
+    /// From now on a cancellation reaches the handler.
+    pub(super) fn watch(&mut self, cancels: &Arc<Cancels>) {
+        let context = &self.request.context;
+        self.watched = context
+            .header(header::CANCEL)
+            .map(|subject| cancels.watch(subject, context.token()));
     }
 }

@@ -1,7 +1,7 @@
 //! Layer 4: how do I serve. `descriptor` is one handler as data, `table` those of one service,
 //! `context` what a handler may ask, `call` one request and its state, `respond` its answer,
 //! `endpoint` admission and the running of a handler, `cancel` calls whose callers gave up,
-//! `figures` what is counted, `server` one service on a bus, `micro` its self-description.
+//! `inboxes` where answers may go, `figures` what is counted, `server` one service on a bus, `micro` its self-description.
 
 mod call;
 mod cancel;
@@ -9,6 +9,7 @@ mod context;
 mod descriptor;
 mod endpoint;
 mod figures;
+mod inboxes;
 mod micro;
 mod respond;
 mod server;
