@@ -33,7 +33,7 @@ pub(crate) struct RequestEnvelope<P> {
 pub(crate) struct ResponseEnvelope<'a, T: Serialize> {
     pub(crate) message_id: &'a str,
     pub(crate) trace_id: &'a str,
-    pub(crate) correlation_id: &'a str,
+    pub(crate) correlation_id: Option<&'a str>,
     pub(crate) timestamp: &'a str,
     pub(crate) source: &'a str,
     pub(crate) target: Option<&'a str>,
@@ -47,7 +47,7 @@ pub(crate) struct ResponseEnvelope<'a, T: Serialize> {
 /// What an envelope says about its request, apart from the params.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Facts {
-    pub(crate) message_id: String,
+    pub(crate) message_id: Option<String>,
     pub(crate) trace_id: String,
     pub(crate) method: String,
     pub(crate) source: Option<String>,
@@ -76,7 +76,7 @@ pub(crate) fn read_facts(codec: Codec, body: &[u8]) -> Option<Facts> {
     let text = |value: Option<Value>| value.and_then(|value| value.as_str().map(str::to_owned));
     Some(Facts {
         method: text(loose.method)?,
-        message_id: text(loose.message_id).unwrap_or_default(),
+        message_id: text(loose.message_id),
         trace_id: text(loose.trace_id).unwrap_or_default(),
         source: text(loose.source),
         timeout: loose
@@ -171,14 +171,14 @@ mod tests {
         let facts = read_facts(Codec::Json, &bytes).unwrap();
         assert_eq!(
             (
-                &*facts.message_id,
+                facts.message_id.as_deref(),
                 &*facts.trace_id,
                 &*facts.method,
                 facts.source.as_deref(),
                 facts.timeout
             ),
             (
-                "m1",
+                Some("m1"),
                 "t1",
                 "add",
                 Some("caller"),
@@ -198,7 +198,7 @@ mod tests {
         let mut response = ResponseEnvelope::<()> {
             message_id: "m2",
             trace_id: "t",
-            correlation_id: "m1",
+            correlation_id: Some("m1"),
             timestamp: "2026-01-01T00:00:00Z",
             source: "orders",
             target: None,
