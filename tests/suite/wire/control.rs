@@ -1,14 +1,14 @@
 //! Subjects beside the shared one: instance, prefix, cancellation, reply subjects.
 
 use aegis::prelude::*;
-use aegis::testing::TestApp;
+use aegis::testing::{NatsServer, TestApp};
 use aegis_tests::{shared_server, soon, unique_prefix};
 
 use super::peer::{Answer, LONG, Peer, is_silent, next, reached};
 
 struct Bare;
 
-/// Mounted without a prefix: no other test may mount it.
+/// Mounted without a prefix: on the shared server by one test only.
 #[aegis::service(name = "wire-bare", version = "1.0.0")]
 impl Bare {
     #[rpc]
@@ -110,13 +110,10 @@ async fn only_inboxes_are_answered() {
     let sentinel = format!("_INBOX.{}.sentinel", peer.prefix);
     for (reply, answered) in [
         (format!("_INBOX.{}.a", peer.prefix), true),
-        (format!("_R_.{}.a", peer.prefix), true),
-        (format!("_GR_.{}.a", peer.prefix), true),
         (format!("{inbox}.a"), true),
         (victim("rpc"), false),
         (format!("{inbox}s.a"), false),
         (format!("_INBOXES.{}", peer.prefix), false),
-        (format!("_R_{}", peer.prefix), false),
     ] {
         // An unknown method is answered on the same subjects as a known one.
         for method in ["count", &unknown] {
@@ -128,6 +125,45 @@ async fn only_inboxes_are_answered() {
             let got = !is_silent(&mut answers);
             assert_eq!(got, answered, "{method} with reply {reply}");
         }
+    }
+}
+
+#[tokio::test]
+async fn a_caller_in_another_account_is_answered() {
+    // The server puts `_R_.` reply subjects in the place of the caller's; no client may send one.
+    let accounts = r#"
+        accounts {
+            services {
+                users = [{user: s, password: s}]
+                exports = [{service: "rpc.>"}, {service: "$SRV.>", response: stream}]
+            }
+            callers {
+                users = [{user: c, password: c}]
+                imports = [
+                    {service: {account: services, subject: "rpc.>"}}
+                    {service: {account: services, subject: "$SRV.>"}}
+                ]
+            }
+        }"#;
+    let builder = NatsServer::builder().without_jetstream().config(accounts);
+    let server = builder.start().await.unwrap();
+    let app = TestApp::new()
+        .on_nats(&server.url().replace("//", "//s:s@"))
+        .configure(|config| config.instance_id("far"))
+        .service(Bare)
+        .start();
+    let _app = app.await.unwrap();
+    let options = async_nats::ConnectOptions::with_user_and_password("c".into(), "c".into());
+    let nats = options.connect(server.url()).await.unwrap();
+    for (subject, expected) in [
+        ("rpc.wire-bare.ping", "\"far\""),
+        ("rpc.wire-bare.ping.far", "\"far\""),
+        ("rpc.wire-bare.nothing.far", "UNKNOWN_METHOD"),
+        ("$SRV.PING.wire-bare", "io.nats.micro.v1.ping_response"),
+    ] {
+        let answer = nats.request(subject, "".into()).await.unwrap();
+        let body = String::from_utf8_lossy(&answer.payload).into_owned();
+        assert!(body.contains(expected), "{subject}: {body}");
     }
 }
 
