@@ -127,7 +127,7 @@ impl Prepared {
         };
         let answer = shared.bus.request(message, within).await;
         given_up.disarm();
-        Answer::read(answer?, self.wire)
+        Answer::read(answer?, self.wire, shared.settings.codec)
     }
 
     fn all_headers(&self, within: Duration, cancel: String) -> Headers {
