@@ -2,7 +2,8 @@
 
 use aegis::prelude::*;
 use aegis::testing::{NatsServer, TestApp};
-use aegis_tests::{shared_server, soon, unique_prefix};
+use aegis_tests::{eventually, shared_server, soon, unique_prefix};
+use serde_json::json;
 
 use super::peer::{Answer, LONG, Peer, is_silent, next, reached};
 
@@ -99,6 +100,31 @@ async fn a_call_is_cancelled_on_the_instance_subject_as_well() {
     reached(&peer.seen.started, 1).await;
     peer.nats.publish(cancel, "".into()).await.unwrap();
     Answer::of(&next(&mut answers).await).assert_failure("CANCELLED", "499", false);
+}
+
+#[tokio::test]
+async fn a_call_that_waits_for_its_turn_is_cancelled_and_does_not_run() {
+    let peer = Peer::start().await;
+    let cancel = |call: &str| format!("{}.cancel.probe.{call}", peer.prefix);
+    let mut answers = peer.listen("_INBOX.line.*").await;
+    for call in ["runs", "waits"] {
+        let subject = cancel(call);
+        let headers = [LONG, ("Aegis-Cancel", &*subject)];
+        let reply = format!("_INBOX.line.{call}");
+        peer.publish("line", &reply, &headers, "").await;
+    }
+    reached(&peer.seen.started, 1).await;
+    eventually("one runs and one waits", async || {
+        peer.stats("line").await["data"] == json!({"running": 1, "waiting": 1})
+    })
+    .await;
+    for call in ["waits", "runs"] {
+        peer.nats.publish(cancel(call), "".into()).await.unwrap();
+        let answer = next(&mut answers).await;
+        assert_eq!(&*answer.subject, format!("_INBOX.line.{call}"));
+        Answer::of(&answer).assert_failure("CANCELLED", "499", false);
+    }
+    assert_eq!(*peer.seen.started.borrow(), 1);
 }
 
 #[tokio::test]

@@ -1,8 +1,14 @@
 //! Self-description: NATS micro, ADR-32 revision 6.
 
+use std::time::Duration;
+
+use aegis_tests::eventually;
 use serde_json::{Value, json};
 
 use super::peer::{Peer, next};
+
+/// How long answers are collected; a loaded machine may need another try.
+const SHORT: Duration = Duration::from_millis(200);
 
 /// All methods of the probe, sorted, with what stands in their endpoint metadata.
 fn endpoints(prefix: &str) -> Vec<Value> {
@@ -25,6 +31,7 @@ fn endpoints(prefix: &str) -> Vec<Value> {
         row("facts", facts),
         row("greet", usual("name,title")),
         row("hold", usual("")),
+        row("line", usual("")),
         row("panics", usual("")),
         row("sell", usual("")),
         row("single", usual("")),
@@ -149,4 +156,31 @@ async fn the_root_can_be_another_one() {
         nobody.unwrap_err().kind(),
         async_nats::RequestErrorKind::NoResponders
     );
+}
+
+#[tokio::test]
+async fn a_program_with_an_inbox_of_its_own_is_answered_there() {
+    let inbox = format!("{}inbox", aegis_tests::unique_prefix());
+    let peer = Peer::configured(|config| config.inbox_prefix(&inbox)).await;
+    let mut questions = peer.listen("$SRV.INFO").await;
+    // The server knows the subscription once it has taken what was sent after it.
+    peer.assert_answers().await;
+    let client = peer.app.running().client().clone();
+    let listing = tokio::spawn(async move { client.services(SHORT).await });
+    loop {
+        // Other tests ask as well.
+        let question = next(&mut questions).await;
+        if question
+            .reply
+            .is_some_and(|reply| reply.starts_with(&*inbox))
+        {
+            break;
+        }
+    }
+    listing.await.unwrap().unwrap();
+    eventually("the program finds itself", async || {
+        let listed = peer.app.running().client().services(SHORT).await.unwrap();
+        listed.iter().any(|service| service.id == peer.instance)
+    })
+    .await;
 }

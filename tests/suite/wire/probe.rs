@@ -12,9 +12,9 @@ use tokio::sync::watch;
 /// What the tests see of a probe from inside.
 #[derive(Debug)]
 pub(crate) struct Seen {
-    /// Calls of `hold` and `single` that have started.
+    /// Calls of `hold`, `single` and `line` that have started.
     pub(crate) started: watch::Sender<u64>,
-    /// Calls of `hold` and `single` that were told to stop.
+    /// Calls of `hold`, `single` and `line` that were told to stop.
     pub(crate) cancelled: watch::Sender<u64>,
     /// Calls of `count` that ran.
     pub(crate) counted: AtomicU64,
@@ -101,6 +101,12 @@ impl Probe {
 
     #[rpc(concurrency = 1, queue = 0)]
     async fn single(&self, ctx: &Context) -> Result<(), Failure> {
+        self.until_cancelled(ctx).await;
+        Ok(())
+    }
+
+    #[rpc(concurrency = 1, queue = 4)]
+    async fn line(&self, ctx: &Context) -> Result<(), Failure> {
         self.until_cancelled(ctx).await;
         Ok(())
     }
