@@ -2,6 +2,7 @@
 //! knows nothing of Aegis. `probe` is the service that is asked, `peer` the one who asks; each
 //! other file is one part of the document.
 
+mod caller;
 mod control;
 mod envelope;
 mod failures;
