@@ -3,6 +3,11 @@
 //! The scripts are in `tests/interop/`. Without `python3` or `node` a test says that it was not
 //! run; with them their clients must install.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "a helper that fails is a test that fails"
+)]
+
 mod install;
 mod script;
 

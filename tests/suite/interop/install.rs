@@ -1,5 +1,11 @@
 //! Clients in other languages, installed once per user: a cache folder is complete or absent.
 
+#![expect(
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a helper that fails is a test that fails"
+)]
+
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -71,7 +77,7 @@ async fn installed(
             .stdin(Stdio::null())
             .output();
         if !version.is_ok_and(|output| output.status.success()) {
-            println!("NOT RUN: there is no `{program}` on this computer");
+            eprintln!("NOT RUN: there is no `{program}` on this computer");
             return None;
         }
         Some(install(name, packages, &installer))

@@ -1,5 +1,12 @@
 //! A script in another language: started with what it needs to know, ended with the test.
 
+#![expect(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a helper that fails is a test that fails"
+)]
+
 use std::path::Path;
 use std::process::Stdio;
 

@@ -1,5 +1,11 @@
 //! What a Rust caller sends, and which answers it takes, seen by a service without Aegis.
 
+#![expect(
+    clippy::expect_used,
+    clippy::unwrap_used,
+    reason = "a helper that fails is a test that fails"
+)]
+
 use aegis::prelude::*;
 use aegis::{Codec, Config};
 use aegis_tests::{shared_server, soon, unique_prefix};

@@ -1,5 +1,10 @@
 //! The envelope of `AegisSDK` 1.0: request, response, and what `Aegis-Version` adds.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "a helper that fails is a test that fails"
+)]
+
 use aegis::Codec;
 use serde_json::{Value, json};
 

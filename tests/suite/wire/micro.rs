@@ -1,5 +1,10 @@
 //! Self-description: NATS micro, ADR-32 revision 6.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "a helper that fails is a test that fails"
+)]
+
 use std::time::Duration;
 
 use aegis_tests::eventually;

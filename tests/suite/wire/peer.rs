@@ -1,5 +1,12 @@
 //! A peer that speaks plain NATS, and a probe for it to ask.
 
+#![expect(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a helper that fails is a test that fails"
+)]
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 

@@ -38,7 +38,7 @@ impl Probe {
         self.0.started.send_modify(|started| *started += 1);
         ctx.cancelled().await;
         self.0.cancelled.send_modify(|cancelled| *cancelled += 1);
-        pending().await
+        pending::<()>().await;
     }
 }
 
@@ -89,6 +89,7 @@ impl Probe {
     }
 
     #[rpc]
+    #[expect(clippy::panic, reason = "this is what it is for")]
     async fn panics(&self) -> Result<(), Failure> {
         panic!("on purpose")
     }
