@@ -77,7 +77,7 @@ impl Paths {
         match tree {
             syn::UseTree::Path(path) => self.tree(&with(&path.ident), &path.tree),
             syn::UseTree::Group(group) => {
-                group.items.iter().for_each(|tree| self.tree(before, tree))
+                group.items.iter().for_each(|tree| self.tree(before, tree));
             }
             syn::UseTree::Name(name) => drop(self.found.insert(with(&name.ident))),
             syn::UseTree::Rename(name) => drop(self.found.insert(with(&name.ident))),

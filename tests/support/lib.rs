@@ -1,4 +1,11 @@
 //! Shared by the tests: one server per test binary, programs on it, and waiting for events.
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::missing_panics_doc,
+    clippy::match_wild_err_arm,
+    reason = "a test fails by a panic"
+)]
 
 use std::future::Future;
 use std::sync::atomic::{AtomicU32, Ordering};

@@ -181,6 +181,18 @@ impl Config {
         self.set("subject_prefix", prefix)
     }
 
+    /// What the subjects of answers to this program start with; default `_INBOX`.
+    #[must_use]
+    pub fn inbox_prefix(self, prefix: &str) -> Self {
+        self.set("nats.inbox_prefix", prefix)
+    }
+
+    /// The root of the NATS micro subjects (ADR-32); default `$SRV`.
+    #[must_use]
+    pub fn micro_prefix(self, prefix: &str) -> Self {
+        self.set("nats.micro_prefix", prefix)
+    }
+
     /// The encoding of calls. A service answers in the encoding of the request.
     #[must_use]
     pub fn codec(mut self, codec: Codec) -> Self {

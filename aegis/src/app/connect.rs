@@ -50,6 +50,7 @@ pub(super) fn client(config: &Config, bus: Arc<dyn Bus>, source: &str) -> Result
         timeout: config.call_timeout,
         retry: config.retry,
         breaker: config.breaker,
+        inbox_prefix: config.inbox_prefix.clone(),
         source: source.to_owned(),
     };
     Ok(Client::new(bus, settings))

@@ -11,6 +11,7 @@ use super::core::{Client, Wire};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{
     DEFAULT_TIMEOUT, Headers, InstanceId, Layout, RetryPolicy, Subject, deadline_header, header,
+    with_timeout,
 };
 use crate::observe;
 use crate::port::{CallId, Outgoing};
@@ -127,7 +128,12 @@ impl Prepared {
             subject: subject.clone(),
             reply: None,
             headers: self.all_headers(share),
-            payload: self.body.clone(),
+            payload: match self.wire {
+                Wire::Plain => self.body.clone(),
+                Wire::Envelope => {
+                    with_timeout(self.client.shared.settings.codec, &self.body, share)
+                }
+            },
         };
         let call = bus.new_call();
         let given_up = GivenUp {
@@ -137,7 +143,7 @@ impl Prepared {
         };
         let answer = bus.request(message, call, until).await;
         given_up.disarm();
-        Answer::read(answer?, self.wire)
+        Answer::read(answer?, self.wire, self.client.shared.settings.codec)
     }
 
     /// The headers of an attempt. What the service assumes anyway is not said: a message with

@@ -19,6 +19,7 @@ use super::cancel::Cancels;
 use super::context::Home;
 use super::descriptor::HandlerKind;
 use super::endpoint::{Endpoint, GRACE, Shared};
+use super::inboxes::Inboxes;
 use super::micro::{About, Micro};
 use super::respond;
 use super::table::HandlerTable;
@@ -62,7 +63,7 @@ impl Server {
             cancels: Arc::default(),
             tasks: TaskTracker::new(),
             abort: CancellationToken::new(),
-            reply_prefixes: settings.reply_prefixes,
+            inboxes: Inboxes::new(settings.reply_prefixes),
         });
         let endpoints: Vec<Arc<Endpoint>> = table
             .rows
@@ -131,7 +132,8 @@ impl Server {
             let (by_name, shared) = (by_name.clone(), answering.clone());
             async move { handle_own(message, &by_name, &shared).await }
         });
-        let micro = Micro::new(about, home.clone(), endpoints.to_vec(), state);
+        let inboxes = shared.inboxes.clone();
+        let micro = Micro::new(about, home.clone(), inboxes, endpoints.to_vec(), state);
         for subscription in micro.subscribe(&shared.bus).await? {
             self.last_stops.push(subscription.stop_handle());
             self.last_readers
@@ -224,7 +226,7 @@ async fn handle_own(
         "{} {} has no method {method:?}",
         home.service, home.instance
     );
-    let Some(reply) = message.reply.clone() else {
+    let Some(reply) = shared.inboxes.reply_of(&message) else {
         return;
     };
     let request = Request::read(message, home, "unknown", None, Instant::now());
