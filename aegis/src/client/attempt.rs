@@ -59,8 +59,12 @@ impl Prepared {
         let mut attempt = 1;
         loop {
             let outcome = self.attempt(attempt, &subject, deadline).await;
-            let Err(error) = &outcome else { return outcome };
-            if !error.is_retryable(self.way.repeatable) {
+            let again = match &outcome {
+                Err(error) => error.is_retryable(self.way.repeatable),
+                Ok(Answer::Failure(failure)) => failure.is_retryable(),
+                Ok(Answer::Success { .. }) => false,
+            };
+            if !again {
                 return outcome;
             }
             let Some(delay) = self.retry.delay(attempt, observe::chance()) else {
@@ -69,7 +73,8 @@ impl Prepared {
             if Instant::now() + delay >= deadline {
                 return outcome;
             }
-            tracing::debug!(%subject, attempt, %error, "trying again in {delay:?}");
+            let error = outcome.as_ref().err();
+            tracing::debug!(%subject, attempt, ?error, "trying again in {delay:?}");
             tokio::time::sleep(delay).await;
             attempt += 1;
         }
