@@ -3,7 +3,7 @@
 use std::io::Read as _;
 use std::time::Duration;
 
-use aegis::{CallError, Client, ErrorKind, Failure, RetryPolicy, ServiceInfo};
+use aegis::{CallError, Client, ErrorKind, RetryPolicy, ServiceInfo};
 use anyhow::Context as _;
 use serde_json::Value;
 
@@ -15,7 +15,7 @@ use crate::signals::Signals;
 /// How long to ask who is there, when nobody served the call.
 const LOOK_AROUND: Duration = Duration::from_millis(300);
 
-pub(crate) async fn run(wish: &Call, common: &Common, out: Out) -> anyhow::Result<()> {
+pub(crate) async fn run(wish: &Call, common: &Common, out: &Out) -> anyhow::Result<()> {
     let params = params(&wish.params)?;
     let mut config = common.config()?;
     config.start_log();
@@ -89,20 +89,22 @@ async fn call(client: &Client, wish: &Call, params: &Value) -> anyhow::Result<Va
 
 /// What is not the service's own error: wrong names, failures of the framework, nobody there.
 async fn explained(client: &Client, wish: &Call, error: aegis::Error) -> anyhow::Error {
-    if let Some(failure) = error.failure() {
-        return Answered(Failure::clone(failure)).into();
-    }
     match error.kind() {
-        ErrorKind::Invalid if !error.was_sent() => Usage(error.to_string()).into(),
+        // Who notices first that the time is over, the service or this side, makes no difference.
+        ErrorKind::Timeout => return error.into(),
+        ErrorKind::Invalid if !error.was_sent() => return Usage(error.to_string()).into(),
         ErrorKind::NoService => {
             // Who is there helps to see the mistake; if that cannot be found out, the error stands.
             let found = client.services(LOOK_AROUND).await.unwrap_or_default();
-            match hint(&found, wish) {
-                Some(hint) => anyhow::Error::msg(hint),
-                None => error.into(),
+            if let Some(hint) = hint(&found, wish) {
+                return anyhow::Error::msg(hint);
             }
         }
-        _ => error.into(),
+        _ => {}
+    }
+    match error.failure() {
+        Some(failure) => Answered(failure.clone()).into(),
+        None => error.into(),
     }
 }
 

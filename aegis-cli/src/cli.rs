@@ -9,6 +9,10 @@ use clap::{Args, Parser, Subcommand};
 /// How long a connection may take: who waits at a terminal wants to know soon.
 const CONNECT_WITHIN: Duration = Duration::from_secs(2);
 
+const URL: &str = "\
+The NATS server: nats://host:4222, tls://.., several with commas between them
+[default: AEGIS_NATS_URL, then aegis.toml, then nats://127.0.0.1:4222]";
+
 const EXIT_CODES: &str = "\
 Exit codes:
   0    done
@@ -34,9 +38,7 @@ pub(crate) struct Cli {
 /// What every command understands.
 #[derive(Debug, Args)]
 pub(crate) struct Common {
-    /// The NATS server: nats://host:4222, tls://.., several with commas between them.
-    /// Default: AEGIS_NATS_URL, then aegis.toml, then nats://127.0.0.1:4222
-    #[arg(long, global = true, value_name = "URL", verbatim_doc_comment)]
+    #[arg(long, global = true, value_name = "URL", help = URL)]
     pub(crate) url: Option<String>,
 }
 

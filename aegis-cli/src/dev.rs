@@ -27,7 +27,7 @@ const MONITORING: u16 = 4000;
 /// The port of NATS, for which programs need no `AEGIS_NATS_URL`.
 const USUAL: u16 = 4222;
 
-pub(crate) async fn run(wish: &Dev, out: Out) -> anyhow::Result<()> {
+pub(crate) async fn run(wish: &Dev, out: &Out) -> anyhow::Result<()> {
     let mut signals = Signals::listen()?;
     let started = tokio::select! {
         started = start(wish, out) => started,
@@ -49,7 +49,7 @@ pub(crate) async fn run(wish: &Dev, out: Out) -> anyhow::Result<()> {
     )
 }
 
-async fn start(wish: &Dev, out: Out) -> anyhow::Result<(NatsServer, Option<u16>)> {
+async fn start(wish: &Dev, out: &Out) -> anyhow::Result<(NatsServer, Option<u16>)> {
     if wish.port != 0 {
         check_port(wish.port).await?;
     }
@@ -66,7 +66,7 @@ async fn start(wish: &Dev, out: Out) -> anyhow::Result<(NatsServer, Option<u16>)
 }
 
 /// Finds the `nats-server` binary, or installs it, and says so if that takes its time.
-pub(crate) async fn find_server(out: Out) -> anyhow::Result<()> {
+pub(crate) async fn find_server(out: &Out) -> anyhow::Result<()> {
     let mut search = std::pin::pin!(aegis::testing::find());
     tokio::select! {
         found = &mut search => { found?; }
@@ -134,7 +134,7 @@ async fn holder(port: u16) -> Option<String> {
     Some(String::from_utf8_lossy(&greeting[..length]).into_owned())
 }
 
-fn tell(wish: &Dev, server: &NatsServer, monitoring: Option<u16>, out: Out) -> anyhow::Result<()> {
+fn tell(wish: &Dev, server: &NatsServer, monitoring: Option<u16>, out: &Out) -> anyhow::Result<()> {
     out.line("NATS server with JetStream, for development")?;
     out.line(format_args!("  url         {}", server.url()))?;
     out.line(match monitoring {
@@ -161,7 +161,7 @@ async fn stop(
     mut server: NatsServer,
     mut log: LogReader,
     mut signals: Signals,
-    out: Out,
+    out: &Out,
 ) -> anyhow::Result<()> {
     let stopped = tokio::select! {
         stopped = server.stop() => stopped,
@@ -186,7 +186,7 @@ impl LogReader {
         }
     }
 
-    fn forward(&mut self, out: Out) -> std::io::Result<()> {
+    fn forward(&mut self, out: &Out) -> std::io::Result<()> {
         let Some(file) = &mut self.file else {
             return Ok(());
         };

@@ -35,7 +35,7 @@ fn main() -> ExitCode {
 }
 
 async fn run(cli: Cli) -> anyhow::Result<()> {
-    let (common, out) = (cli.common, Out);
+    let (common, out) = (cli.common, &Out::new());
     match cli.command {
         Command::Demo(wish) => demo::run(&wish, &common, out).await,
         Command::Dev(wish) => dev::run(&wish, out).await,

@@ -1,7 +1,9 @@
 //! `aegis services`: who is there, from what the instances say of themselves (`$SRV.INFO`).
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::io;
+use std::time::Duration;
 
 use aegis::{Client, EndpointInfo, ServiceInfo};
 
@@ -10,7 +12,7 @@ use crate::ending::Interrupted;
 use crate::out::Out;
 use crate::signals::Signals;
 
-pub(crate) async fn run(wish: &Services, common: &Common, out: Out) -> anyhow::Result<()> {
+pub(crate) async fn run(wish: &Services, common: &Common, out: &Out) -> anyhow::Result<()> {
     let config = common.config()?;
     config.start_log();
     let mut signals = Signals::listen()?;
@@ -50,7 +52,7 @@ async fn ask(config: aegis::Config, wish: &Services) -> aegis::Result<(String, V
 }
 
 /// The services, each with its instances, and if wanted with its methods.
-fn tree(found: &[ServiceInfo], methods: bool, out: Out) -> io::Result<()> {
+fn tree(found: &[ServiceInfo], methods: bool, out: &Out) -> io::Result<()> {
     let mut by_name: BTreeMap<&str, Vec<&ServiceInfo>> = BTreeMap::new();
     for info in found {
         by_name.entry(&info.name).or_default().push(info);
@@ -78,7 +80,7 @@ fn tree(found: &[ServiceInfo], methods: bool, out: Out) -> io::Result<()> {
 }
 
 /// What a service is for, and its methods, as its first instance says it.
-fn described(info: &ServiceInfo, out: Out) -> io::Result<()> {
+fn described(info: &ServiceInfo, out: &Out) -> io::Result<()> {
     if !info.description.is_empty() {
         out.section(indented(&info.description, "  "))?;
     }
@@ -102,8 +104,9 @@ fn signature(endpoint: &EndpointInfo) -> String {
         text += "  idempotent";
     }
     if let Some(millis) = fact("aegis.timeout_ms").and_then(|text| text.parse().ok()) {
-        let timeout = std::time::Duration::from_millis(millis);
-        text += &format!("  timeout {}", humantime::format_duration(timeout));
+        let timeout = Duration::from_millis(millis);
+        // Writing to a `String` cannot fail.
+        let _ = write!(text, "  timeout {}", humantime::format_duration(timeout));
     }
     text
 }

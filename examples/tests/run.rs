@@ -82,8 +82,8 @@ async fn examples_run_to_their_end() {
 #[cfg(unix)]
 #[tokio::test]
 async fn the_echo_server_serves_clients_until_it_is_told_to_end() {
-    let server = NatsServer::start().await.unwrap();
-    let url = server.url();
+    let nats = NatsServer::start().await.unwrap();
+    let url = nats.url();
     let mut echo = program(ECHO, Some(&url));
     echo.arg("server")
         .env("AEGIS_INSTANCE_ID", "alone")

@@ -174,7 +174,7 @@ fn in_order(status: ExitStatus) -> anyhow::Result<()> {
 }
 
 /// The child: serves until SIGTERM, or until its parent is gone.
-pub(crate) async fn serve(wish: &DemoInstance, out: Out) -> anyhow::Result<()> {
+pub(crate) async fn serve(wish: &DemoInstance, out: &Out) -> anyhow::Result<()> {
     let mut signals = Signals::listen()?;
     let config = if wish.own_server {
         Config::default()

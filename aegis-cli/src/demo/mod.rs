@@ -27,7 +27,7 @@ const WITHIN: Duration = Duration::from_secs(5);
 /// How often a call is tried; each attempt may take its share of the time: 250 ms.
 const ATTEMPTS: u32 = 20;
 
-pub(crate) async fn run(wish: &Demo, common: &Common, out: Out) -> anyhow::Result<()> {
+pub(crate) async fn run(wish: &Demo, common: &Common, out: &Out) -> anyhow::Result<()> {
     let mut signals = Signals::listen()?;
     tokio::select! {
         played = play(wish, common, out) => played,
@@ -36,7 +36,7 @@ pub(crate) async fn run(wish: &Demo, common: &Common, out: Out) -> anyhow::Resul
     }
 }
 
-async fn play(wish: &Demo, common: &Common, out: Out) -> anyhow::Result<()> {
+async fn play(wish: &Demo, common: &Common, out: &Out) -> anyhow::Result<()> {
     out.line("aegis demo: instances of one service share its calls, and their ends lose none.")?;
     let mut stage = Stage::set_up(wish, common, out).await?;
     let mut all = one_by_one(&stage, out).await?;
@@ -53,7 +53,7 @@ async fn play(wish: &Demo, common: &Common, out: Out) -> anyhow::Result<()> {
 }
 
 /// Calls one after the other, each with its answer.
-async fn one_by_one(stage: &Stage, out: Out) -> anyhow::Result<Tally> {
+async fn one_by_one(stage: &Stage, out: &Out) -> anyhow::Result<Tally> {
     out.section(format_args!("3. {SHOWN} calls, one after the other"))?;
     let mut tally = Tally::default();
     for number in 1..=SHOWN {
@@ -73,7 +73,7 @@ async fn one_by_one(stage: &Stage, out: Out) -> anyhow::Result<Tally> {
 }
 
 /// Many calls at once: the instances share them.
-async fn shared(stage: &Stage, calls: usize, out: Out) -> anyhow::Result<Tally> {
+async fn shared(stage: &Stage, calls: usize, out: &Out) -> anyhow::Result<Tally> {
     out.section(format_args!(
         "4. {calls} calls, {} at a time: the load is spread",
         load::AT_ONCE
@@ -85,7 +85,7 @@ async fn shared(stage: &Stage, calls: usize, out: Out) -> anyhow::Result<Tally> 
 }
 
 /// An instance crashes in the middle of calls: they are repeated elsewhere.
-async fn killed(stage: &mut Stage, calls: usize, out: Out) -> anyhow::Result<Tally> {
+async fn killed(stage: &mut Stage, calls: usize, out: &Out) -> anyhow::Result<Tally> {
     let (name, how) = (stage.name(1), stage.words().kill);
     out.section(format_args!(
         "5. {calls} calls, retried if need be; in the middle, {name} {how}"
@@ -109,7 +109,7 @@ async fn killed(stage: &mut Stage, calls: usize, out: Out) -> anyhow::Result<Tal
 }
 
 /// An instance is stopped in order in the middle of calls: nothing needs to be repeated.
-async fn stopped(stage: &mut Stage, calls: usize, out: Out) -> anyhow::Result<Tally> {
+async fn stopped(stage: &mut Stage, calls: usize, out: &Out) -> anyhow::Result<Tally> {
     let (name, how) = (stage.name(2), stage.words().stop);
     out.section(format_args!(
         "6. {calls} calls, never retried; in the middle, {name} {how}"

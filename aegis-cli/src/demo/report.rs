@@ -11,13 +11,13 @@ use crate::out::Out;
 const BAR: usize = 40;
 
 /// What came of one step.
-pub(super) fn step(tally: &Tally, stage: &Stage, out: Out) -> io::Result<()> {
+pub(super) fn step(tally: &Tally, stage: &Stage, out: &Out) -> io::Result<()> {
     table(tally, stage, out)?;
     figures(tally, out)
 }
 
 /// What came of everything, and what to try next.
-pub(super) fn summary(all: &Tally, stage: &Stage, memory: bool, out: Out) -> io::Result<()> {
+pub(super) fn summary(all: &Tally, stage: &Stage, memory: bool, out: &Out) -> io::Result<()> {
     out.section("Summary")?;
     figures(all, out)?;
     table(all, stage, out)?;
@@ -31,7 +31,7 @@ pub(super) fn summary(all: &Tally, stage: &Stage, memory: bool, out: Out) -> io:
     out.line("   docs/guide/first-service.md   a service of your own, step by step")
 }
 
-fn figures(tally: &Tally, out: Out) -> io::Result<()> {
+fn figures(tally: &Tally, out: &Out) -> io::Result<()> {
     out.line(format_args!(
         "   calls: {}, failed: {}, half of them within {}, the longest took {}",
         tally.calls(),
@@ -46,7 +46,7 @@ fn figures(tally: &Tally, out: Out) -> io::Result<()> {
 }
 
 /// Who answered how many.
-fn table(tally: &Tally, stage: &Stage, out: Out) -> io::Result<()> {
+fn table(tally: &Tally, stage: &Stage, out: &Out) -> io::Result<()> {
     let calls = tally.calls().max(1);
     for instance in &stage.instances {
         let answered = tally.answered_by(&instance.name);

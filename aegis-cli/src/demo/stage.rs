@@ -44,7 +44,7 @@ enum Place {
 
 impl Stage {
     /// Finds or starts a server, starts the instances, connects.
-    pub(super) async fn set_up(wish: &Demo, common: &Common, out: Out) -> anyhow::Result<Self> {
+    pub(super) async fn set_up(wish: &Demo, common: &Common, out: &Out) -> anyhow::Result<Self> {
         // Of its own, so that it meets no other service called `echo`.
         let prefix = format!("demo{}", std::process::id());
         out.section("1. The server")?;
@@ -133,7 +133,7 @@ impl Stage {
 }
 
 impl Place {
-    async fn find(wish: &Demo, common: &Common, out: Out) -> anyhow::Result<Self> {
+    async fn find(wish: &Demo, common: &Common, out: &Out) -> anyhow::Result<Self> {
         let given = given(common);
         let in_memory = |url: &String| url.starts_with("memory://");
         if wish.memory || given.as_ref().is_some_and(in_memory) {
@@ -171,7 +171,7 @@ fn given(common: &Common) -> Option<String> {
         .or_else(|| variable("NATS_URL"))
 }
 
-async fn processes(wish: &Demo, plan: &Plan<'_>, out: Out) -> anyhow::Result<Vec<Instance>> {
+async fn processes(wish: &Demo, plan: &Plan<'_>, out: &Out) -> anyhow::Result<Vec<Instance>> {
     out.section(format_args!(
         "2. {} instances of the service `echo`, each a process of its own",
         wish.instances
@@ -191,7 +191,7 @@ async fn processes(wish: &Demo, plan: &Plan<'_>, out: Out) -> anyhow::Result<Vec
     Ok(instances)
 }
 
-async fn here(wish: &Demo, config: &Config, out: Out) -> anyhow::Result<Vec<Instance>> {
+async fn here(wish: &Demo, config: &Config, out: &Out) -> anyhow::Result<Vec<Instance>> {
     out.section(format_args!(
         "2. {} instances of the service `echo`, all in this process",
         wish.instances
