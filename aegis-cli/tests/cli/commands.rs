@@ -1,12 +1,19 @@
 //! `aegis call`, `aegis services` and `aegis dev`.
 
+use std::sync::Arc;
+
 use aegis::prelude::*;
 use aegis::testing::{NatsServer, RunningTest, TestApp};
 use serde::{Deserialize, Serialize};
+use tokio::sync::Notify;
 
 use super::{answers, port_of, read_until, run, run_with_input, start, word_after};
 
-struct Calculator;
+#[derive(Default)]
+struct Calculator {
+    called: Arc<Notify>,
+    cancelled: Arc<Notify>,
+}
 
 #[derive(Debug, PartialEq, Serialize, Deserialize, aegis::Failure)]
 enum MathError {
@@ -42,7 +49,10 @@ impl Calculator {
     }
 
     #[rpc]
-    async fn never(&self) -> Result<(), Failure> {
+    async fn never(&self, ctx: &Context) -> Result<(), Failure> {
+        self.called.notify_one();
+        ctx.cancelled().await;
+        self.cancelled.notify_one();
         std::future::pending().await
     }
 }
@@ -50,7 +60,7 @@ impl Calculator {
 async fn calculator(url: &str, id: &str) -> RunningTest {
     let app = TestApp::new().on_nats(url);
     let app = app.configure(|config| config.instance_id(id));
-    app.service(Calculator).start().await.unwrap()
+    app.service(Calculator::default()).start().await.unwrap()
 }
 
 /// The words after `aegis call`, the exit code, standard output, a part of standard error.
@@ -130,6 +140,24 @@ async fn call_tells_what_else_is_wrong() {
         (&["calculator"], 64, "", "<METHOD>"),
     ])
     .await;
+}
+
+#[cfg(unix)]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn ctrl_c_cancels_a_call_at_its_service() {
+    let server = NatsServer::start().await.unwrap();
+    let url = server.url();
+    let service = Calculator::default();
+    let (called, cancelled) = (service.called.clone(), service.cancelled.clone());
+    let app = TestApp::new().on_nats(&url).service(service);
+    let _running = app.start().await.unwrap();
+    let words = ["--timeout", "60s", "calculator", "never"];
+    let mut call = start(&[&["call", "--url", &url], &words[..]].concat());
+    called.notified().await;
+    super::signal(&call, "-INT");
+    assert_eq!(call.wait().unwrap().code(), Some(130));
+    let told = tokio::time::timeout(super::PATIENCE, cancelled.notified()).await;
+    assert!(told.is_ok());
 }
 
 #[test]
