@@ -30,7 +30,7 @@ pub fn service<S: Service>(service: &Arc<dyn Any + Send + Sync>) -> &S {
 }
 
 /// What a handler borrows.
-pub fn borrowed<B: Borrowed>(request: &Request) -> &B {
+pub fn borrowed<B: Borrowed + ?Sized>(request: &Request) -> &B {
     B::of(request)
 }
 

@@ -1,7 +1,5 @@
 //! Layer 1: names of metrics, random numbers, and the errors that every bus words alike.
 
-use std::time::Duration;
-
 use crate::error::{Error, ErrorKind};
 use crate::model::Subject;
 
@@ -67,10 +65,10 @@ pub(crate) fn no_service(subject: &Subject) -> Error {
     )
 }
 
-pub(crate) fn no_answer(subject: &Subject, within: Duration) -> Error {
+pub(crate) fn no_answer(subject: &Subject) -> Error {
     Error::new(
         ErrorKind::Timeout,
-        format!("no answer on {subject} within {within:?}"),
+        format!("no answer on {subject} before the deadline"),
     )
 }
 

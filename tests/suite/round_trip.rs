@@ -7,16 +7,16 @@ use aegis_tests::{shared_server, unique_prefix};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-pub struct Calculator;
+struct Calculator;
 
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
-pub struct Pair {
+struct Pair {
     a: i64,
     b: i64,
 }
 
 #[derive(Debug, PartialEq, thiserror::Error, Serialize, Deserialize, aegis::Failure)]
-pub enum MathError {
+enum MathError {
     #[error("{0} cannot be divided by nothing")]
     #[failure(code = "DIVISION_BY_ZERO", status = 422)]
     DivisionByZero(i64),

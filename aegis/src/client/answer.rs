@@ -9,7 +9,7 @@ use std::marker::PhantomData;
 use super::core::Wire;
 use crate::error::{CallError, Error, ErrorKind, Result};
 use crate::model::{Code, Codec, DomainError, Failure, Headers, InEnvelope, header};
-use crate::port::Message;
+use crate::port;
 
 /// An answer whose kind is known and whose value is not yet read.
 pub(super) enum Answer {
@@ -37,10 +37,8 @@ struct Verdict {
 
 impl Answer {
     /// Tells what kind of answer a message is. The framework's own failures are errors at once.
-    pub(super) fn read(message: Message, wire: Wire) -> Result<Self> {
-        let Message {
-            headers, payload, ..
-        } = message;
+    pub(super) fn read(answer: port::Answer, wire: Wire) -> Result<Self> {
+        let port::Answer { headers, payload } = answer;
         let codec = Codec::detect(headers.get(header::CONTENT_TYPE), &payload);
         let marked = headers.get(header::SERVICE_ERROR_CODE).is_some()
             || headers.get(header::SERVICE_ERROR).is_some();
@@ -139,7 +137,6 @@ impl Verdict {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::Subject;
     use serde_json::json;
 
     fn answer(headers: &[(&str, &str)], body: &str, wire: Wire) -> Result<Answer> {
@@ -147,12 +144,9 @@ mod tests {
         for (name, value) in headers {
             all.set(name, value).unwrap();
         }
-        let subject = Subject::literal("inbox");
         let payload = Bytes::copy_from_slice(body.as_bytes());
         Answer::read(
-            Message {
-                subject,
-                reply: None,
+            port::Answer {
                 headers: all,
                 payload,
             },

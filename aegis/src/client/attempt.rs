@@ -9,9 +9,11 @@ use super::answer::Answer;
 use super::call::Way;
 use super::core::{Client, Wire};
 use crate::error::{Error, ErrorKind, Result};
-use crate::model::{Headers, InstanceId, Layout, RetryPolicy, Subject, deadline_header, header};
+use crate::model::{
+    DEFAULT_TIMEOUT, Headers, InstanceId, Layout, RetryPolicy, Subject, deadline_header, header,
+};
 use crate::observe;
-use crate::port::Outgoing;
+use crate::port::{CallId, Outgoing};
 
 /// A call with everything said.
 pub(super) struct Prepared {
@@ -57,8 +59,9 @@ impl Prepared {
             None => self.way.route.subject.clone(),
         };
         let mut attempt = 1;
+        let mut now = start;
         loop {
-            let outcome = self.attempt(attempt, &subject, deadline).await;
+            let outcome = self.attempt(attempt, &subject, now, deadline).await;
             let again = match &outcome {
                 Err(error) => error.is_retryable(self.way.repeatable),
                 Ok(Answer::Failure(failure)) => failure.is_retryable(),
@@ -77,6 +80,7 @@ impl Prepared {
             tracing::debug!(%subject, attempt, ?error, "trying again in {delay:?}");
             tokio::time::sleep(delay).await;
             attempt += 1;
+            now = Instant::now();
         }
     }
 
@@ -94,9 +98,16 @@ impl Prepared {
         }
     }
 
-    async fn attempt(&self, attempt: u32, subject: &Subject, deadline: Instant) -> Result<Answer> {
+    async fn attempt(
+        &self,
+        attempt: u32,
+        subject: &Subject,
+        now: Instant,
+        deadline: Instant,
+    ) -> Result<Answer> {
         self.way.route.permit()?;
-        let outcome = self.ask(subject, self.share(attempt, deadline)).await;
+        let share = self.share(attempt, deadline.saturating_duration_since(now));
+        let outcome = self.ask(subject, share, now + share).await;
         self.way
             .route
             .report(outcome.as_ref().map(drop).map_err(Error::kind));
@@ -104,8 +115,7 @@ impl Prepared {
     }
 
     /// The time of one attempt. Only a call that may be repeated keeps some for the next one.
-    fn share(&self, attempt: u32, deadline: Instant) -> Duration {
-        let remaining = deadline.saturating_duration_since(Instant::now());
+    fn share(&self, attempt: u32, remaining: Duration) -> Duration {
         if !self.way.repeatable {
             return remaining;
         }
@@ -116,30 +126,33 @@ impl Prepared {
         remaining / left
     }
 
-    async fn ask(&self, subject: &Subject, within: Duration) -> Result<Answer> {
-        let shared = &self.client.shared;
-        let call = shared.call_id();
+    async fn ask(&self, subject: &Subject, share: Duration, until: Instant) -> Result<Answer> {
+        let bus = &self.client.shared.bus;
         let message = Outgoing {
             subject: subject.clone(),
             reply: None,
-            headers: self.all_headers(within, shared.cancel_subject(&self.way.route.service, call)),
+            headers: self.all_headers(share),
             payload: self.body.clone(),
         };
+        let call = bus.new_call();
         let given_up = GivenUp {
             prepared: self,
             call,
             armed: true,
         };
-        let answer = shared.bus.request(message, within).await;
+        let answer = bus.request(message, call, until).await;
         given_up.disarm();
         Answer::read(answer?, self.wire)
     }
 
-    fn all_headers(&self, within: Duration, cancel: String) -> Headers {
+    /// The headers of an attempt. What the service assumes anyway is not said: a message with
+    /// headers costs half as much again as one without (`docs/adr/0003-no-needless-headers.md`).
+    fn all_headers(&self, share: Duration) -> Headers {
         let settings = &self.client.shared.settings;
         let mut headers = self.headers.clone();
-        headers.own(header::DEADLINE, deadline_header(within));
-        headers.own(header::CANCEL, cancel);
+        if share != self.way.timeout.unwrap_or(DEFAULT_TIMEOUT) {
+            headers.own(header::DEADLINE, deadline_header(share));
+        }
         if let Some(trace) = self.client.scope().trace {
             headers.own(
                 header::TRACEPARENT,
@@ -162,7 +175,7 @@ impl Prepared {
 /// Tells the service that nobody waits any more, if the call is dropped before its answer.
 struct GivenUp<'a> {
     prepared: &'a Prepared,
-    call: u64,
+    call: CallId,
     armed: bool,
 }
 
@@ -177,13 +190,16 @@ impl Drop for GivenUp<'_> {
         if !self.armed {
             return;
         }
-        let shared = self.prepared.client.shared.clone();
-        let subject = shared.cancel_subject(&self.prepared.way.route.service, self.call);
+        let client = self.prepared.client.clone();
+        let reply = client.bus().reply_to(self.call);
+        let subject = client
+            .layout()
+            .cancel(&self.prepared.way.route.service, &reply);
         // Drop cannot wait; without a runtime the service's deadline ends the work.
         if let Ok(runtime) = tokio::runtime::Handle::try_current() {
             runtime.spawn(async move {
-                let message = Outgoing::new(Subject::trusted(subject), Bytes::new());
-                if let Err(error) = shared.bus.publish(message).await {
+                let message = Outgoing::new(subject, Bytes::new());
+                if let Err(error) = client.bus().publish(message).await {
                     tracing::debug!(%error, "a cancellation was not sent");
                 }
             });

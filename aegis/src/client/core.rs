@@ -2,7 +2,6 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use serde::Serialize;
@@ -68,9 +67,6 @@ pub(super) struct Shared {
     pub(super) bus: Arc<dyn Bus>,
     pub(super) settings: ClientSettings,
     routes: Routes,
-    /// Makes the ids of calls: unique to this client, and a number.
-    id: String,
-    next: AtomicU64,
 }
 
 impl fmt::Debug for Client {
@@ -87,8 +83,6 @@ impl Client {
             bus,
             settings,
             routes: Routes::default(),
-            id: format!("{:x}", crate::observe::random()),
-            next: AtomicU64::new(0),
         };
         Self {
             shared: Arc::new(shared),
@@ -163,19 +157,5 @@ impl Client {
 
     pub(super) fn scope(&self) -> Scope {
         self.scope.or_else(Scope::current).unwrap_or_default()
-    }
-}
-
-impl Shared {
-    /// An id for a call, unique among all clients for all practical purposes.
-    pub(super) fn call_id(&self) -> u64 {
-        self.next.fetch_add(1, Ordering::Relaxed)
-    }
-
-    /// Where the caller says that it gave up on a call.
-    pub(super) fn cancel_subject(&self, service: &str, call: u64) -> String {
-        self.settings
-            .layout
-            .cancel(service, &format!("{}-{call:x}", self.id))
     }
 }

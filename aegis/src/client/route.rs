@@ -1,6 +1,7 @@
 //! What a client remembers of one method: its subject, its circuit, its figures.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -19,6 +20,9 @@ pub(super) struct Route {
     /// With the prefix, ready for the wire.
     pub(super) subject: Subject,
     breaker: Mutex<Breaker>,
+    /// A call got no answer since the last one that did. While this is false the circuit is
+    /// closed and there is nothing to note, so nobody needs the lock.
+    troubled: AtomicBool,
     calls: metrics::Counter,
     errors: metrics::Counter,
     duration: metrics::Histogram,
@@ -39,6 +43,7 @@ impl Route {
             method: method.to_owned(),
             subject,
             breaker: Mutex::new(Breaker::new(policy)),
+            troubled: AtomicBool::new(false),
             calls: metrics::counter!(observe::CLIENT_CALLS, &labels),
             errors: metrics::counter!(observe::CLIENT_ERRORS, &labels),
             duration: metrics::histogram!(observe::CLIENT_DURATION, &labels),
@@ -47,6 +52,9 @@ impl Route {
 
     /// Asks the circuit to let a call through.
     pub(super) fn permit(&self) -> Result<()> {
+        if !self.troubled.load(Ordering::Acquire) {
+            return Ok(());
+        }
         let permitted = self.breaker(|breaker| breaker.permit(Instant::now()));
         permitted.map_err(|remaining| {
             Error::new(
@@ -62,10 +70,17 @@ impl Route {
     /// Tells the circuit how a call ended.
     pub(super) fn report(&self, ended: Result<(), ErrorKind>) {
         match ended {
-            Err(ErrorKind::Timeout) => self.breaker(|breaker| breaker.unanswered(Instant::now())),
+            Err(ErrorKind::Timeout) => self.breaker(|breaker| {
+                breaker.unanswered(Instant::now());
+                self.troubled.store(true, Ordering::Release);
+            }),
             // Our own side failed: that says nothing about the service.
             Err(ErrorKind::Disconnected | ErrorKind::Denied) => {}
-            _ => self.breaker(Breaker::answered),
+            _ if !self.troubled.load(Ordering::Acquire) => {}
+            _ => self.breaker(|breaker| {
+                breaker.answered();
+                self.troubled.store(false, Ordering::Release);
+            }),
         }
     }
 

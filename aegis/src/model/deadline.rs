@@ -5,6 +5,10 @@ use std::time::Duration;
 /// Longest time a header may grant; beyond it is nonsense.
 const LONGEST: Duration = Duration::from_secs(24 * 3600);
 
+/// How long a call may take whose method and caller say nothing, as in `AegisSDK` 1.0: both sides
+/// assume it without a word.
+pub(crate) const DEFAULT_TIMEOUT: Duration = Duration::from_secs(5);
+
 /// The remaining time as the header's text: whole milliseconds, rounded up.
 pub(crate) fn deadline_header(remaining: Duration) -> String {
     remaining.as_nanos().div_ceil(1_000_000).to_string()

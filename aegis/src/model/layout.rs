@@ -82,9 +82,14 @@ impl Layout {
         format!("rpc.{service}")
     }
 
-    /// `cancel.{service}.{call}`: where a caller says that it gave up.
-    pub fn cancel(&self, service: &str, call: &str) -> String {
-        format!("{}cancel.{service}.{call}", self.prefix)
+    /// `cancel.{service}.{reply}`: where the caller that waits on a reply subject says that it gave
+    /// up; the dots of the reply subject become dashes.
+    pub fn cancel(&self, service: &str, reply: &str) -> Subject {
+        Subject::trusted(format!(
+            "{}cancel.{service}.{}",
+            self.prefix,
+            reply.replace('.', "-")
+        ))
     }
 
     /// `cancel.{service}.*`: what every instance listens on.
@@ -140,7 +145,10 @@ mod tests {
                     layout.rpc_instance(&service, &instance).to_string(),
                     "rpc.calculator.*.calculator-2",
                 ),
-                (layout.cancel("calculator", "k3"), "cancel.calculator.k3"),
+                (
+                    layout.cancel("calculator", "_INBOX.a.7").to_string(),
+                    "cancel.calculator._INBOX-a-7",
+                ),
                 (layout.cancels(&service).to_string(), "cancel.calculator.*"),
             ];
             for (made, expected) in rows {

@@ -25,7 +25,7 @@ pub(crate) use arguments::{ReadArguments, WriteArguments};
 pub(crate) use breaker::Breaker;
 pub use breaker::{BreakerPolicy, BreakerState};
 pub use codec::{Codec, CodecError};
-pub(crate) use deadline::{deadline_header, deadline_of};
+pub(crate) use deadline::{DEFAULT_TIMEOUT, deadline_header, deadline_of};
 pub(crate) use envelope::{Facts, InEnvelope, RequestEnvelope, ResponseEnvelope, read_facts};
 pub use failure::{DomainError, Failure};
 pub use header::{HeaderError, Headers};

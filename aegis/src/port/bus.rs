@@ -5,13 +5,13 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::Stream;
 use futures_util::future::BoxFuture;
 use futures_util::stream::BoxStream;
 use tokio::sync::watch;
+use tokio::time::Instant;
 
 use crate::error::Result;
 use crate::model::{Headers, Pattern, Subject};
@@ -29,12 +29,25 @@ pub struct Message {
     pub payload: Bytes,
 }
 
+/// What a request got.
+#[derive(Debug, Clone)]
+pub struct Answer {
+    /// What travels beside the body.
+    pub headers: Headers,
+    /// The body.
+    pub payload: Bytes,
+}
+
+/// The number of one request on one bus.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct CallId(pub u64);
+
 /// A message to send.
 #[derive(Debug, Clone)]
 pub struct Outgoing {
     /// Where it goes.
     pub subject: Subject,
-    /// Where answers should go; [`Bus::request`] sets its own.
+    /// Where answers should go; for [`Bus::request`] the bus sets it.
     pub reply: Option<Subject>,
     /// What travels beside the body.
     pub headers: Headers,
@@ -97,11 +110,22 @@ pub trait Bus: Send + Sync + fmt::Debug {
     /// Hands a message over. Larger ones than [`max_payload`](Self::max_payload) are refused.
     fn publish(&self, message: Outgoing) -> BoxFuture<'_, Result<()>>;
 
-    /// Sends a request and waits for the first answer, at most `within`.
+    /// Makes a number for a request, unique on this bus.
+    fn new_call(&self) -> CallId;
+
+    /// Where the answer to this call goes: a subject that belongs to this bus alone.
+    fn reply_to(&self, call: CallId) -> String;
+
+    /// Sends a request and waits for the first answer, at most until `deadline`.
     ///
     /// Errors: `NoService` at once if nobody listens, `Timeout`, `Disconnected` (not sent, when
     /// there was no connection the whole time), `TooLarge`, `Denied`.
-    fn request(&self, message: Outgoing, within: Duration) -> BoxFuture<'_, Result<Message>>;
+    fn request(
+        &self,
+        message: Outgoing,
+        call: CallId,
+        deadline: Instant,
+    ) -> BoxFuture<'_, Result<Answer>>;
 
     /// Listens on a pattern; with a queue group each message goes to one member of the group.
     fn subscribe(

@@ -8,7 +8,7 @@ use tokio::time::Instant;
 
 use super::context::{Context, Home};
 use crate::client::Scope;
-use crate::model::{Codec, Facts, TraceContext, deadline_of, header, read_facts};
+use crate::model::{Codec, DEFAULT_TIMEOUT, Facts, TraceContext, deadline_of, header, read_facts};
 use crate::port::Message;
 
 /// A request with everything a handler's code needs: read the arguments from it, reply to it.
@@ -35,9 +35,6 @@ pub(super) struct Incoming {
     pub(super) extended: bool,
     pub(super) service: Arc<Home>,
 }
-
-/// How long a call may take whose caller said nothing, as in `AegisSDK`.
-const DEFAULT_TIMEOUT: Duration = Duration::from_secs(5);
 
 impl Request {
     pub(super) fn read(

@@ -17,11 +17,11 @@ impl Cancels {
     }
 
     /// Watches for a cancellation while the guard lives.
-    pub(super) fn watch(self: &Arc<Self>, subject: &str, token: &CancellationToken) -> Watched {
-        self.calls().insert(subject.to_owned(), token.clone());
+    pub(super) fn watch(self: &Arc<Self>, subject: String, token: &CancellationToken) -> Watched {
+        self.calls().insert(subject.clone(), token.clone());
         Watched {
             cancels: self.clone(),
-            subject: subject.to_owned(),
+            subject,
         }
     }
 
@@ -56,8 +56,8 @@ mod tests {
         let cancels = Arc::new(Cancels::default());
         let (first, second) = (CancellationToken::new(), CancellationToken::new());
         let watched = (
-            cancels.watch("cancel.a.1", &first),
-            cancels.watch("cancel.a.2", &second),
+            cancels.watch("cancel.a.1".into(), &first),
+            cancels.watch("cancel.a.2".into(), &second),
         );
         cancels.cancel("cancel.a.1");
         cancels.cancel("cancel.a.unknown");

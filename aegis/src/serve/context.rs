@@ -176,7 +176,7 @@ impl fmt::Debug for Context {
     message = "a handler cannot borrow `{Self}`",
     label = "does not come from the framework",
     note = "what a handler borrows comes from the framework: `&Context`",
-    note = "what it owns comes from the wire: take `{Self}` by value (`String` instead of `&str`)"
+    note = "what it owns comes from the wire: take it by value (`String` instead of `&str`)"
 )]
 pub trait Borrowed {
     #[doc(hidden)]

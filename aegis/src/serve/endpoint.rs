@@ -1,13 +1,11 @@
 //! One handler at work: admission, the running of its code, the sending of its answer.
 
 use std::any::Any;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::task::{Context as TaskContext, Poll, Waker};
+use std::task::Poll;
 use std::time::Duration;
 
-use futures_util::future::BoxFuture;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -19,7 +17,7 @@ use super::context::Home;
 use super::descriptor::{HandlerDescriptor, RpcHandler};
 use super::figures::Figures;
 use super::respond::{self, Reply};
-use crate::client::Scope;
+use super::work::Work;
 use crate::error::ErrorKind;
 use crate::model::{Code, Failure, Subject, header};
 use crate::port::{Bus, Message, Outgoing};
@@ -67,13 +65,6 @@ struct Job {
     request: Request,
     reply_to: Subject,
     arrived: Instant,
-}
-
-/// The user's code for one request.
-struct Work {
-    future: BoxFuture<'static, Reply>,
-    scope: Scope,
-    span: tracing::Span,
 }
 
 /// Why the work ended without a reply of its own.
@@ -182,7 +173,7 @@ impl Endpoint {
             return None;
         }
         let mut work = self.begin(&job);
-        let step = work.poll(&mut TaskContext::from_waker(Waker::noop()));
+        let step = work.first_step();
         let took = started.elapsed();
         self.long_steps.store(took > LONG_STEP, Ordering::Relaxed);
         match step {
@@ -204,16 +195,7 @@ impl Endpoint {
         );
         let (call, service, request) =
             (self.handler.call, self.service.clone(), job.request.clone());
-        let scope = context.state.scope;
-        // A by-hand row may run code before its future exists.
-        let made = catch_unwind(AssertUnwindSafe(|| scope.enter(|| call(service, request))));
-        let future =
-            made.unwrap_or_else(|panic| Box::pin(async move { std::panic::resume_unwind(panic) }));
-        Work {
-            future,
-            scope,
-            span,
-        }
+        Work::begin(context.state.scope, span, move || call(service, request))
     }
 
     /// Waits for the user's code, as long as its work is wanted.
@@ -246,10 +228,19 @@ impl Endpoint {
         }
     }
 
-    fn watch(&self, job: &Job) -> Option<Watched> {
+    fn watch(&self, job: &Job) -> Watched {
         let context = &job.request.context;
-        let subject = context.header(header::CANCEL)?;
-        Some(self.shared.cancels.watch(subject, context.token()))
+        let home = &self.shared.home;
+        let assumed = || {
+            home.client
+                .layout()
+                .cancel(home.service.as_str(), job.reply_to.as_str())
+        };
+        let subject = match context.header(header::CANCEL) {
+            Some(named) => named.to_owned(),
+            None => assumed().to_string(),
+        };
+        self.shared.cancels.watch(subject, context.token())
     }
 
     async fn wait_or_refuse(self: &Arc<Self>, job: Job) {
@@ -356,26 +347,6 @@ impl Endpoint {
     }
 }
 
-impl Work {
-    /// Runs the user's code one step; a panic is its end, with the text of the panic.
-    fn poll(&mut self, cx: &mut TaskContext<'_>) -> Poll<Result<Reply, String>> {
-        let entered = self.span.enter();
-        let future = &mut self.future;
-        let step = self
-            .scope
-            .enter(|| catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx))));
-        drop(entered);
-        match step {
-            Ok(step) => step.map(Ok),
-            Err(panic) => Poll::Ready(Err(panic_text(&*panic))),
-        }
-    }
-
-    async fn ended(&mut self) -> Result<Reply, String> {
-        std::future::poll_fn(|cx| self.poll(cx)).await
-    }
-}
-
 /// A place in the queue of one endpoint.
 struct Place(Arc<Endpoint>);
 
@@ -395,13 +366,4 @@ impl Drop for Place {
     fn drop(&mut self) {
         self.0.waiting.fetch_sub(1, Ordering::AcqRel);
     }
-}
-
-fn panic_text(panic: &(dyn Any + Send)) -> String {
-    let text = panic.downcast_ref::<&str>().copied();
-    let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
-    text.unwrap_or("a panic without a text")
-        .chars()
-        .take(1024)
-        .collect()
 }

@@ -1,6 +1,6 @@
 //! Layer 4: how do I serve. `descriptor` is one handler as data, `table` those of one service,
 //! `context` what a handler may ask, `call` one request and its state, `respond` its answer,
-//! `endpoint` admission and the running of a handler, `cancel` calls whose callers gave up,
+//! `endpoint` admission and the way of a request, `work` the running of a handler, `cancel` calls whose callers gave up,
 //! `figures` what is counted, `server` one service on a bus, `micro` its self-description.
 
 mod call;
@@ -13,6 +13,7 @@ mod micro;
 mod respond;
 mod server;
 mod table;
+mod work;
 
 pub use call::Request;
 pub(crate) use context::Home;

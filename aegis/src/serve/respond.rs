@@ -23,6 +23,17 @@ pub struct Reply {
     pub(super) failure: Option<(u16, String)>,
 }
 
+/// A value that can be a handler's result.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be a handler's result",
+    label = "not a value for the wire",
+    note = "a result needs `serde::Serialize` for the service and `serde::Deserialize` for the client"
+)]
+pub trait Returned: Serialize + DeserializeOwned + Send + 'static {}
+
+#[diagnostic::do_not_recommend]
+impl<T: Serialize + DeserializeOwned + Send + 'static> Returned for T {}
+
 /// What a handler returns: a `Result` whose parts can travel.
 #[diagnostic::on_unimplemented(
     message = "a handler cannot return `{Self}`",
@@ -31,16 +42,12 @@ pub struct Reply {
 )]
 pub trait Outcome {
     /// The result.
-    type Ok: Serialize + DeserializeOwned + Send + 'static;
+    type Ok: Returned;
     /// The error.
     type Err: DomainError;
 }
 
-impl<T, E> Outcome for Result<T, E>
-where
-    T: Serialize + DeserializeOwned + Send + 'static,
-    E: DomainError,
-{
+impl<T: Returned, E: DomainError> Outcome for Result<T, E> {
     type Ok = T;
     type Err = E;
 }
@@ -68,7 +75,7 @@ pub fn arguments<A: Arguments>(request: &Request, names: Names) -> Result<A, Rep
 }
 
 /// Makes the reply to a request from what its method returned.
-pub fn reply<T: Serialize, E: DomainError>(request: &Request, outcome: Result<T, E>) -> Reply {
+pub fn reply<T: Returned, E: DomainError>(request: &Request, outcome: Result<T, E>) -> Reply {
     let call = &*request.call;
     let value = match outcome {
         Ok(value) => value,

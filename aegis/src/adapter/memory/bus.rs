@@ -1,17 +1,17 @@
 //! The `Bus` of one program, or one part of it, on an in-memory hub.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::future::{BoxFuture, FutureExt};
 use futures_util::stream::{self, StreamExt};
 use tokio::sync::watch;
+use tokio::time::Instant;
 
 use super::hub::{Hub, ListenerId};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{Headers, Pattern, Subject, header};
-use crate::port::{Bus, ConnectionState, Message, Outgoing, Stop, Subscription};
+use crate::port::{Answer, Bus, CallId, ConnectionState, Message, Outgoing, Stop, Subscription};
 
 /// The default limit of a NATS server.
 const MAX_PAYLOAD: usize = 1024 * 1024;
@@ -81,9 +81,9 @@ impl MemoryBus {
         Ok(())
     }
 
-    async fn ask(&self, message: Outgoing, within: Duration) -> Result<Message> {
+    async fn ask(&self, message: Outgoing, call: CallId, deadline: Instant) -> Result<Answer> {
         self.check(&message.headers, &message.payload)?;
-        let reply = format!("_INBOX.memory.{}", self.hub.new_id());
+        let reply = self.reply_to(call);
         let waiting = Waiting {
             hub: &self.hub,
             reply: &reply,
@@ -98,11 +98,13 @@ impl MemoryBus {
         if !found {
             return Err(crate::observe::no_service(&message.subject));
         }
-        let answer = tokio::time::timeout(within, answer).await;
+        let answer = tokio::time::timeout_at(deadline, answer).await;
         drop(waiting);
         match answer {
-            Ok(Ok(message)) => Ok(message),
-            _ => Err(crate::observe::no_answer(&message.subject, within)),
+            Ok(Ok(Message {
+                headers, payload, ..
+            })) => Ok(Answer { headers, payload }),
+            _ => Err(crate::observe::no_answer(&message.subject)),
         }
     }
 }
@@ -134,8 +136,21 @@ impl Bus for MemoryBus {
         .boxed()
     }
 
-    fn request(&self, message: Outgoing, within: Duration) -> BoxFuture<'_, Result<Message>> {
-        self.ask(message, within).boxed()
+    fn new_call(&self) -> CallId {
+        CallId(self.hub.new_id())
+    }
+
+    fn reply_to(&self, call: CallId) -> String {
+        format!("_INBOX.memory{}.{}", self.connection, call.0)
+    }
+
+    fn request(
+        &self,
+        message: Outgoing,
+        call: CallId,
+        deadline: Instant,
+    ) -> BoxFuture<'_, Result<Answer>> {
+        self.ask(message, call, deadline).boxed()
     }
 
     fn subscribe(

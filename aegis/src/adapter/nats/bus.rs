@@ -1,37 +1,33 @@
 //! The port `Bus` on a NATS connection.
 
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_nats::StatusCode;
 use futures_util::future::{BoxFuture, FutureExt};
-use futures_util::stream::{self, StreamExt};
+use futures_util::stream::StreamExt;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::connect::{Watch, denied};
 use super::convert;
+use super::listener::Listener;
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{Pattern, Subject};
 use crate::observe;
-use crate::port::{Bus, ConnectionState, Message, Outgoing, Stop, Subscription};
+use crate::port::{Answer, Bus, CallId, ConnectionState, Outgoing, Stop, Subscription};
 
 /// A hand-over or a round trip that the connection does not take for so long has failed.
 const STUCK: Duration = Duration::from_secs(5);
 /// How long a refusal may come after the answer of the server to a later request.
 const LATE_REFUSAL: Duration = Duration::from_millis(20);
-/// `UNSUB sid max` with a `max` of more than nine digits ends the subscription in the server at
-/// once (`parseSize` in nats-server, 2.0 to 2.15, takes it for "no maximum"), while the client
-/// goes on receiving what is on the way. That is the drain which `Subscriber::drain` of
-/// `async-nats` 0.51 promises: it forgets the subscription before the server has answered.
-const END_IN_SERVER: u64 = 10_000_000_000;
-
 /// A NATS connection.
+#[derive(Clone)]
 pub(crate) struct NatsBus {
     client: async_nats::Client,
     watch: Arc<Watch>,
-    name: String,
+    name: Arc<str>,
 }
 
 impl fmt::Debug for NatsBus {
@@ -42,14 +38,12 @@ impl fmt::Debug for NatsBus {
     }
 }
 
-type SharedSubscriber = Arc<Mutex<async_nats::Subscriber>>;
-
 impl NatsBus {
     pub(super) fn new(client: async_nats::Client, watch: Arc<Watch>, name: String) -> Self {
         Self {
             client,
             watch,
-            name,
+            name: name.into(),
         }
     }
 
@@ -145,21 +139,20 @@ impl NatsBus {
         })
     }
 
-    async fn ask(&self, message: Outgoing, within: Duration) -> Result<Message> {
-        let deadline = Instant::now() + within;
+    async fn ask(&self, message: Outgoing, call: CallId, deadline: Instant) -> Result<Answer> {
         let subject = message.subject.clone();
         if !self.is_connected() {
             self.connected(&subject, deadline).await?;
         }
-        let mut ticket = self.watch.inbox.ticket(&subject);
-        let reply = ticket.reply_subject();
+        let mut ticket = self.watch.inbox.ticket(call, &subject);
+        let reply = async_nats::Subject::from(self.watch.inbox.reply_to(call));
         self.hand_over(message, Some(reply)).await?;
-        match tokio::time::timeout_at(deadline, &mut ticket.answer).await {
+        match tokio::time::timeout_at(deadline, ticket.answered()).await {
             Ok(Ok(Ok(answer))) if answer.status == Some(StatusCode::NO_RESPONDERS) => {
                 Err(observe::no_service(&subject))
             }
-            Ok(Ok(answer)) => answer.map(convert::from_message),
-            Err(_) if self.is_connected() => Err(observe::no_answer(&subject, within)),
+            Ok(Ok(answer)) => answer.map(convert::to_answer),
+            Err(_) if self.is_connected() => Err(observe::no_answer(&subject)),
             _ => Err(Error::new(
                 ErrorKind::Disconnected,
                 format!("the connection to NATS was lost while {subject} was asked"),
@@ -174,15 +167,16 @@ impl NatsBus {
         let subject = Subject::literal("round.trip");
         let deadline = Instant::now() + STUCK;
         self.connected(&subject, deadline).await?;
-        let mut ticket = self.watch.inbox.ticket(&subject);
+        let call = self.new_call();
+        let mut ticket = self.watch.inbox.ticket(call, &subject);
         let sent = self
             .client
-            .publish(ticket.reply_subject(), bytes::Bytes::new())
+            .publish(self.reply_to(call), bytes::Bytes::new())
             .await;
         sent.map_err(|cause| {
             Error::new(ErrorKind::Disconnected, "the connection took no message").because(cause)
         })?;
-        match tokio::time::timeout_at(deadline, &mut ticket.answer).await {
+        match tokio::time::timeout_at(deadline, ticket.answered()).await {
             Ok(Ok(answer)) => answer.map(drop),
             _ => Err(Error::new(
                 ErrorKind::Disconnected,
@@ -216,57 +210,32 @@ impl NatsBus {
             )
             .because(cause)
         })?;
-        let subscriber = Arc::new(Mutex::new(subscriber));
-        let reader = subscriber.clone();
-        let messages = stream::poll_fn(move |cx| {
-            let mut subscriber = reader.lock().unwrap_or_else(PoisonError::into_inner);
-            subscriber
-                .poll_next_unpin(cx)
-                .map(|next| next.map(convert::from_message))
-        });
-        let bus = Self {
-            client: self.client.clone(),
-            watch: self.watch.clone(),
-            name: self.name.clone(),
-        };
-        let bus = Arc::new(bus);
-        let subscriber = Arc::downgrade(&subscriber);
+        let listener = Listener::new(subscriber);
+        let bus = self.clone();
+        let stopped = Arc::downgrade(&listener);
         let stop: Stop = Arc::new(move || {
-            let (bus, subscriber) = (bus.clone(), subscriber.upgrade());
+            let (bus, listener) = (bus.clone(), stopped.upgrade());
             async move {
-                match subscriber {
-                    Some(subscriber) => bus.end(&subscriber).await,
+                match listener {
+                    Some(listener) => bus.end(&listener).await,
                     None => Ok(()),
                 }
             }
             .boxed()
         });
-        Ok(Subscription::new(messages.boxed(), stop))
+        Ok(Subscription::new(listener.messages().boxed(), stop))
     }
 
     /// Ends a subscription without losing what the server has delivered.
-    async fn end(&self, subscriber: &SharedSubscriber) -> Result<()> {
-        until_taken(|| {
-            with(subscriber, |s| {
-                s.unsubscribe_after(END_IN_SERVER).now_or_never()
-            })
-        })
-        .await;
-        let delivered = self.round_trip().await;
-        until_taken(|| with(subscriber, |s| s.unsubscribe().now_or_never())).await;
+    async fn end(&self, listener: &Listener) -> Result<()> {
+        let mut delivered = Ok(());
+        // Without a connection nothing is on the way.
+        if self.is_connected() {
+            listener.stop_delivery().await;
+            delivered = self.round_trip().await;
+        }
+        listener.end();
         delivered
-    }
-}
-
-fn with<T>(subscriber: &SharedSubscriber, f: impl FnOnce(&mut async_nats::Subscriber) -> T) -> T {
-    f(&mut subscriber.lock().unwrap_or_else(PoisonError::into_inner))
-}
-
-/// Tries until the client's queue of commands has room. An error means that the connection is
-/// closed, and the subscription with it.
-async fn until_taken<E>(mut attempt: impl FnMut() -> Option<Result<(), E>>) {
-    while attempt().is_none() {
-        tokio::time::sleep(Duration::from_millis(1)).await;
     }
 }
 
@@ -275,8 +244,21 @@ impl Bus for NatsBus {
         self.publish_now(message).boxed()
     }
 
-    fn request(&self, message: Outgoing, within: Duration) -> BoxFuture<'_, Result<Message>> {
-        self.ask(message, within).boxed()
+    fn new_call(&self) -> CallId {
+        self.watch.inbox.new_call()
+    }
+
+    fn reply_to(&self, call: CallId) -> String {
+        self.watch.inbox.reply_to(call)
+    }
+
+    fn request(
+        &self,
+        message: Outgoing,
+        call: CallId,
+        deadline: Instant,
+    ) -> BoxFuture<'_, Result<Answer>> {
+        self.ask(message, call, deadline).boxed()
     }
 
     fn subscribe(
@@ -315,6 +297,6 @@ impl Bus for NatsBus {
     }
 
     fn name(&self) -> String {
-        self.name.clone()
+        self.name.to_string()
     }
 }

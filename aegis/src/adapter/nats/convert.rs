@@ -6,7 +6,7 @@ use async_nats::header::{HeaderMap, HeaderName, HeaderValue};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{Headers, Pattern, Subject, header};
-use crate::port::Message;
+use crate::port::{Answer, Message};
 
 pub(super) fn to_subject(subject: &Subject) -> async_nats::Subject {
     async_nats::Subject::from(subject.as_str())
@@ -58,6 +58,19 @@ pub(super) fn from_headers(map: &HeaderMap) -> Headers {
         }
     }
     headers
+}
+
+/// The answer in a message.
+pub(super) fn to_answer(message: async_nats::Message) -> Answer {
+    let headers = message
+        .headers
+        .as_ref()
+        .map(from_headers)
+        .unwrap_or_default();
+    Answer {
+        headers,
+        payload: message.payload,
+    }
 }
 
 /// Translates a message. A status of the server, such as "no responders", becomes a header `Status`.

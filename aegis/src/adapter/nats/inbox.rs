@@ -4,6 +4,7 @@
 //! dropped for ever; here it goes with the call.
 
 use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -12,22 +13,45 @@ use tokio::sync::oneshot;
 
 use crate::error::Error;
 use crate::model::Subject;
+use crate::port::CallId;
 
 /// What a call waits for.
-pub(super) type Answer = Result<async_nats::Message, Error>;
+pub(super) type Answered = Result<async_nats::Message, Error>;
 
 #[derive(Debug)]
 pub(super) struct Inbox {
     /// Ends with a dot.
     prefix: String,
     next: AtomicU64,
-    waiting: Mutex<HashMap<u64, Waiter>>,
+    waiting: Mutex<Waiters>,
+}
+
+type Waiters = HashMap<u64, Waiter, BuildHasherDefault<Counted>>;
+
+/// Spreads numbers that count up (Fibonacci hashing, Knuth); nobody else chooses the keys.
+#[derive(Debug, Default)]
+struct Counted(u64);
+
+impl Hasher for Counted {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.write_u64(u64::from(*byte));
+        }
+    }
+
+    fn write_u64(&mut self, number: u64) {
+        self.0 = (self.0 ^ number).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    }
 }
 
 #[derive(Debug)]
 struct Waiter {
     subject: Subject,
-    sender: oneshot::Sender<Answer>,
+    sender: oneshot::Sender<Answered>,
 }
 
 /// One call that waits; dropping it removes its entry.
@@ -35,7 +59,9 @@ struct Waiter {
 pub(super) struct Ticket {
     inbox: Arc<Inbox>,
     id: u64,
-    pub(super) answer: oneshot::Receiver<Answer>,
+    answer: oneshot::Receiver<Answered>,
+    /// Its entry is gone already.
+    ended: bool,
 }
 
 impl Inbox {
@@ -53,14 +79,14 @@ impl Inbox {
         format!("{}*", self.prefix)
     }
 
-    fn waiting(&self) -> MutexGuard<'_, HashMap<u64, Waiter>> {
+    fn waiting(&self) -> MutexGuard<'_, Waiters> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Makes room for an answer to a request on `subject`.
-    pub(super) fn ticket(self: &Arc<Self>, subject: &Subject) -> Ticket {
+    pub(super) fn ticket(self: &Arc<Self>, call: CallId, subject: &Subject) -> Ticket {
         let (sender, answer) = oneshot::channel();
-        let id = self.next.fetch_add(1, Ordering::Relaxed);
+        let id = call.0;
         self.waiting().insert(
             id,
             Waiter {
@@ -72,7 +98,21 @@ impl Inbox {
             inbox: self.clone(),
             id,
             answer,
+            ended: false,
         }
+    }
+
+    pub(super) fn new_call(&self) -> CallId {
+        CallId(self.next.fetch_add(1, Ordering::Relaxed))
+    }
+
+    pub(super) fn reply_to(&self, call: CallId) -> String {
+        use std::fmt::Write as _;
+        let mut text = String::with_capacity(self.prefix.len() + 20);
+        text.push_str(&self.prefix);
+        // Writing to a `String` cannot fail.
+        let _ = write!(text, "{}", call.0);
+        text
     }
 
     /// Hands each message to the call that waits for it, until the subscription ends.
@@ -110,19 +150,19 @@ impl Inbox {
 }
 
 impl Ticket {
-    pub(super) fn reply_subject(&self) -> async_nats::Subject {
-        use std::fmt::Write as _;
-        let mut text = String::with_capacity(self.inbox.prefix.len() + 20);
-        text.push_str(&self.inbox.prefix);
-        // Writing to a `String` cannot fail.
-        let _ = write!(text, "{}", self.id);
-        async_nats::Subject::from(text)
+    /// Waits for the answer.
+    pub(super) async fn answered(&mut self) -> Result<Answered, oneshot::error::RecvError> {
+        let answer = (&mut self.answer).await;
+        self.ended = true;
+        answer
     }
 }
 
 impl Drop for Ticket {
     fn drop(&mut self) {
-        self.inbox.waiting().remove(&self.id);
+        if !self.ended {
+            self.inbox.waiting().remove(&self.id);
+        }
     }
 }
 
@@ -134,7 +174,9 @@ mod tests {
     fn a_call_that_went_away_leaves_nothing() {
         let inbox = Inbox::new("_INBOX");
         let subject = Subject::literal("rpc.a.b");
-        let tickets: Vec<Ticket> = (0..100).map(|_| inbox.ticket(&subject)).collect();
+        let tickets: Vec<Ticket> = (0..100)
+            .map(|_| inbox.ticket(inbox.new_call(), &subject))
+            .collect();
         assert_eq!(inbox.len(), 100);
         drop(tickets);
         assert_eq!(inbox.len(), 0);
@@ -143,10 +185,10 @@ mod tests {
     #[tokio::test]
     async fn a_refused_subject_ends_its_calls_only() {
         let inbox = Inbox::new("_INBOX");
-        let mut refused = inbox.ticket(&Subject::literal("rpc.a.b"));
-        let mut other = inbox.ticket(&Subject::literal("rpc.a.c"));
+        let mut refused = inbox.ticket(inbox.new_call(), &Subject::literal("rpc.a.b"));
+        let mut other = inbox.ticket(inbox.new_call(), &Subject::literal("rpc.a.c"));
         inbox.denied("rpc.a.b");
-        let error = (&mut refused.answer).await.unwrap().unwrap_err();
+        let error = refused.answered().await.unwrap().unwrap_err();
         assert_eq!(error.kind(), crate::ErrorKind::Denied);
         assert!(other.answer.try_recv().is_err());
     }

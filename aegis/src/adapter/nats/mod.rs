@@ -1,12 +1,13 @@
 //! The bus on a NATS server, through `async-nats`.
 //!
 //! `options` says how to connect, `connect` does it, `inbox` receives the answers to calls,
-//! `bus` is the port, `convert` translates messages.
+//! `listener` is one subscription, `bus` the port, `convert` translates messages.
 
 mod bus;
 mod connect;
 mod convert;
 mod inbox;
+mod listener;
 mod options;
 
 pub(crate) use connect::connect;

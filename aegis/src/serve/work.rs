@@ -1,0 +1,71 @@
+//! The user's code for one request, run step by step: in its scope, with its panics caught.
+
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::task::{Context, Poll, Waker};
+
+use futures_util::future::BoxFuture;
+
+use super::respond::Reply;
+use crate::client::Scope;
+
+/// How a step ends: not yet, with a reply, or with the text of a panic.
+pub(super) type Step = Poll<Result<Reply, String>>;
+
+/// The user's code for one request.
+pub(super) struct Work {
+    future: BoxFuture<'static, Reply>,
+    scope: Scope,
+    span: tracing::Span,
+}
+
+impl Work {
+    /// Makes the handler's future. A row written by hand may run code before its future exists.
+    pub(super) fn begin(
+        scope: Scope,
+        span: tracing::Span,
+        call: impl FnOnce() -> BoxFuture<'static, Reply>,
+    ) -> Self {
+        let made = catch_unwind(AssertUnwindSafe(|| scope.enter(call)));
+        let future =
+            made.unwrap_or_else(|panic| Box::pin(async move { std::panic::resume_unwind(panic) }));
+        Self {
+            future,
+            scope,
+            span,
+        }
+    }
+
+    /// Runs to the first wait. Nobody is woken by it: what is pending is polled again at once, by
+    /// the task it is given.
+    pub(super) fn first_step(&mut self) -> Step {
+        self.poll(&mut Context::from_waker(Waker::noop()))
+    }
+
+    /// Runs to the end.
+    pub(super) async fn ended(&mut self) -> Result<Reply, String> {
+        std::future::poll_fn(|cx| self.poll(cx)).await
+    }
+
+    fn poll(&mut self, cx: &mut Context<'_>) -> Step {
+        let entered = self.span.enter();
+        let future = &mut self.future;
+        let step = self
+            .scope
+            .enter(|| catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx))));
+        drop(entered);
+        match step {
+            Ok(step) => step.map(Ok),
+            Err(panic) => Poll::Ready(Err(panic_text(&*panic))),
+        }
+    }
+}
+
+fn panic_text(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().copied();
+    let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    text.unwrap_or("a panic without a text")
+        .chars()
+        .take(1024)
+        .collect()
+}

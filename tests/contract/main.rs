@@ -1,0 +1,4 @@
+//! One suite for every bus: the fake is proven by the rules the server keeps.
+
+mod bus;
+mod fixture;
