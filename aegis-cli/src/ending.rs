@@ -34,10 +34,7 @@ impl fmt::Display for Answered {
             write!(f, "\n  details: {}", self.0.details())?;
         }
         if self.0.is_retryable() {
-            write!(
-                f,
-                "\n  the service says that trying again may help: `--retry N`"
-            )?;
+            write!(f, "\n  the service says that trying again later may help")?;
         }
         Ok(())
     }

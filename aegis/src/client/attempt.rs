@@ -62,12 +62,8 @@ impl Prepared {
         let mut now = start;
         loop {
             let outcome = self.attempt(attempt, &subject, now, deadline).await;
-            let again = match &outcome {
-                Err(error) => error.is_retryable(self.way.repeatable),
-                Ok(Answer::Failure(failure)) => failure.is_retryable(),
-                Ok(Answer::Success { .. }) => false,
-            };
-            if !again {
+            let Err(error) = &outcome else { return outcome };
+            if !error.is_retryable(self.way.repeatable) {
                 return outcome;
             }
             let Some(delay) = self.retry.delay(attempt, observe::chance()) else {
@@ -76,8 +72,7 @@ impl Prepared {
             if Instant::now() + delay >= deadline {
                 return outcome;
             }
-            let error = outcome.as_ref().err();
-            tracing::debug!(%subject, attempt, ?error, "trying again in {delay:?}");
+            tracing::debug!(%subject, attempt, %error, "trying again in {delay:?}");
             tokio::time::sleep(delay).await;
             attempt += 1;
             now = Instant::now();

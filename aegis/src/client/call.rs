@@ -89,9 +89,8 @@ impl<T, E> Call<T, E> {
     }
 
     /// Tries again where that is safe: always when nothing ran (no instance, `NOT_ACTIVE`,
-    /// `OVERLOADED`, no connection) or the service itself says that trying again may help (a
-    /// [retryable](crate::Failure::retryable) failure), after a timeout or a lost connection only
-    /// if the method is idempotent or the call has an [idempotency key](Self::idempotency_key).
+    /// `OVERLOADED`, no connection), after a timeout or a lost connection only if the method is
+    /// idempotent or the call has an [idempotency key](Self::idempotency_key).
     ///
     /// Such a repeatable call gives each attempt an equal share of the time that is left.
     pub fn retry(self, policy: RetryPolicy) -> Self {
