@@ -30,9 +30,7 @@ impl Calculator {
 
 fn main() {
     // `cargo bench` passes `--bench`; without a number this only shows that it works.
-    let calls = std::env::args()
-        .filter_map(|argument| argument.parse().ok())
-        .next();
+    let calls = std::env::args().find_map(|argument| argument.parse().ok());
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()

@@ -32,6 +32,7 @@ extern crate self as aegis;
 
 #[doc(hidden)]
 pub mod __private;
+pub mod by_hand;
 pub mod prelude;
 #[cfg(feature = "testing")]
 pub mod testing;

@@ -100,7 +100,20 @@ impl Config {
     ///
     /// Errors: `Config`, with every mistake and where its value came from.
     pub fn load() -> Result<Self> {
-        settings::load(&|name| std::env::var(name).ok())
+        Self::load_over(Self::default())
+    }
+
+    /// The same over defaults of the program's own: a program that runs in memory unless it is told
+    /// otherwise says `Config::load_over(Config::default().url("memory://"))`.
+    pub fn load_over(defaults: Self) -> Result<Self> {
+        settings::load(defaults, &|name| std::env::var(name).ok())
+    }
+
+    /// Starts the log output to standard error, as `#[aegis::main]` does; for a program with a
+    /// `main` of its own. Without effect if the log has been started already, or without the
+    /// feature `log`.
+    pub fn start_log(&self) {
+        super::log::start(&self.log, self.log_format);
     }
 
     fn set(mut self, key: &'static str, text: &str) -> Self {

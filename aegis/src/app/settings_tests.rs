@@ -7,7 +7,7 @@ fn from_env(pairs: &[(&str, &str)]) -> Result<Config> {
         .iter()
         .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
         .collect();
-    load(&|name| map.get(name).cloned())
+    load(Config::default(), &|name| map.get(name).cloned())
 }
 
 fn from_text(text: &str, env: &[(&str, &str)]) -> Result<Config> {

@@ -89,8 +89,11 @@ impl<T, E> Call<T, E> {
     }
 
     /// Tries again where that is safe: always when nothing ran (no instance, `NOT_ACTIVE`,
-    /// `OVERLOADED`, no connection), after a timeout or a lost connection only if the method is
-    /// idempotent or the call has an [idempotency key](Self::idempotency_key).
+    /// `OVERLOADED`, no connection); after a timeout, a lost connection or the end of the instance
+    /// only if the method is idempotent or the call has an
+    /// [idempotency key](Self::idempotency_key). An error of the service itself is never tried
+    /// again: it is an answer, and what to do about it is the caller's decision
+    /// ([`Failure::is_retryable`](crate::Failure::is_retryable) is the service's advice).
     ///
     /// Such a repeatable call gives each attempt an equal share of the time that is left.
     pub fn retry(self, policy: RetryPolicy) -> Self {

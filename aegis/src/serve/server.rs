@@ -9,10 +9,9 @@ use std::time::Duration;
 
 use futures_util::future::{FutureExt, join_all};
 use tokio::sync::watch;
-use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
+use tokio_util::task::{AbortOnDropHandle, TaskTracker};
 
 use super::call::Request;
 use super::cancel::Cancels;
@@ -36,15 +35,16 @@ pub(crate) struct ServeSettings {
     pub(crate) state: watch::Receiver<Lifecycle>,
 }
 
-/// One service that serves. [`stop`](Self::stop) ends it in order.
+/// One service that serves. [`stop`](Self::stop) ends it in order; dropping it ends the reading of
+/// calls at once, while handlers that run go on to their end.
 pub(crate) struct Server {
     shared: Arc<Shared>,
     /// Ends what brings calls.
     stops: Vec<Stop>,
-    readers: Vec<JoinHandle<()>>,
+    readers: Vec<AbortOnDropHandle<()>>,
     /// Ends self-description, which goes on while calls are finished.
     last_stops: Vec<Stop>,
-    last_readers: Vec<JoinHandle<()>>,
+    last_readers: Vec<AbortOnDropHandle<()>>,
 }
 
 impl Server {
@@ -109,7 +109,7 @@ impl Server {
             .await?;
         self.last_stops.push(cancels.stop_handle());
         self.last_readers
-            .push(tokio::spawn(read_cancels(cancels, shared.cancels.clone())));
+            .push(spawn(read_cancels(cancels, shared.cancels.clone())));
         for endpoint in endpoints {
             let subject = layout.place(&endpoint.handler.subject);
             let queue = Layout::rpc_queue(&home.service);
@@ -137,7 +137,7 @@ impl Server {
         for subscription in micro.subscribe(&shared.bus).await? {
             self.last_stops.push(subscription.stop_handle());
             self.last_readers
-                .push(tokio::spawn(micro.clone().answer(subscription)));
+                .push(spawn(micro.clone().answer(subscription)));
         }
         Ok(())
     }
@@ -149,7 +149,7 @@ impl Server {
         Fut: Future<Output = ()> + Send,
     {
         self.stops.push(messages.stop_handle());
-        self.readers.push(tokio::spawn(async move {
+        self.readers.push(spawn(async move {
             while let Some(message) = messages.next().await {
                 // A handler's panic is caught deeper down; nothing else may end this loop either.
                 if AssertUnwindSafe(handle(message))
@@ -190,6 +190,10 @@ impl Server {
             let _ = tokio::time::timeout(GRACE, reader).await;
         }
     }
+}
+
+fn spawn(task: impl Future<Output = ()> + Send + 'static) -> AbortOnDropHandle<()> {
+    AbortOnDropHandle::new(tokio::spawn(task))
 }
 
 async fn end(stops: Vec<Stop>) {

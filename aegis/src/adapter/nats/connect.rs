@@ -36,13 +36,15 @@ impl Watch {
 
     fn notice(&self, event: &Event) {
         match event {
-            Event::Connected => self.enter(ConnectionState::Connected),
+            Event::Connected => drop(self.enter(ConnectionState::Connected)),
             Event::Disconnected => {
-                metrics::counter!(observe::DISCONNECTS).increment(1);
-                tracing::warn!("the connection to NATS is lost; connecting again");
-                self.enter(ConnectionState::Disconnected);
+                // The end of a connection that was closed on purpose is no news.
+                if self.enter(ConnectionState::Disconnected) {
+                    metrics::counter!(observe::DISCONNECTS).increment(1);
+                    tracing::warn!("the connection to NATS is lost; connecting again");
+                }
             }
-            Event::Closed => self.enter(ConnectionState::Closed),
+            Event::Closed => drop(self.enter(ConnectionState::Closed)),
             Event::SlowConsumer(_) => {
                 metrics::counter!(observe::SLOW_CONSUMERS).increment(1);
                 tracing::error!("a subscription is read too slowly and loses messages");
@@ -54,7 +56,8 @@ impl Watch {
         }
     }
 
-    fn enter(&self, next: ConnectionState) {
+    /// Changes the state, and tells whether that is news.
+    fn enter(&self, next: ConnectionState) -> bool {
         self.state.send_if_modified(|state| {
             // Closed is for ever: a late event of the client does not undo it.
             let news = *state != ConnectionState::Closed && *state != next;
@@ -62,7 +65,7 @@ impl Watch {
                 *state = next;
             }
             news
-        });
+        })
     }
 
     fn server_error(&self, text: &str) {
