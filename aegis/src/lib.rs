@@ -61,3 +61,8 @@ pub use serve::{
     Context, HandlerDescriptor, HandlerKind, HookFuture, Reply, Request, RpcCall, RpcHandler,
     Service, Source,
 };
+
+/// The code of the README compiles.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;
