@@ -150,10 +150,10 @@ impl<T: DeserializeOwned + Send + 'static, E: DomainError> IntoFuture for Call<T
     type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
 
     fn into_future(self) -> Self::IntoFuture {
-        Box::pin(async move {
-            let call = self.prepared?;
-            call.send().await?.decode()
-        })
+        match self.prepared {
+            Ok(mut call) => Box::pin(async move { call.send().await?.decode() }),
+            Err(error) => Box::pin(std::future::ready(Err(error.into()))),
+        }
     }
 }
 

@@ -1,5 +1,6 @@
 //! Makes the connection, and keeps watch over it.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -25,10 +26,20 @@ const MOST_REFUSALS: usize = 64;
 pub(super) struct Watch {
     pub(super) state: watch::Sender<ConnectionState>,
     pub(super) inbox: Arc<Inbox>,
+    /// The same as in `state`, for every call to look at without a lock.
+    connected: AtomicBool,
     refused: Mutex<Vec<String>>,
 }
 
 impl Watch {
+    pub(super) fn is_connected(&self) -> bool {
+        self.connected.load(Ordering::Acquire)
+    }
+
+    pub(super) fn close(&self) {
+        self.enter(ConnectionState::Closed);
+    }
+
     /// The subscriptions refused since this was last asked.
     pub(super) fn take_refused(&self) -> Vec<String> {
         std::mem::take(&mut *self.refused.lock().unwrap_or_else(PoisonError::into_inner))
@@ -63,6 +74,8 @@ impl Watch {
             let news = *state != ConnectionState::Closed && *state != next;
             if news {
                 *state = next;
+                let connected = next == ConnectionState::Connected;
+                self.connected.store(connected, Ordering::Release);
             }
             news
         })
@@ -113,6 +126,7 @@ pub(crate) async fn connect(options: NatsOptions) -> Result<Arc<NatsBus>> {
     let watch = Arc::new(Watch {
         state,
         inbox: inbox.clone(),
+        connected: AtomicBool::new(true),
         refused: Mutex::default(),
     });
     let client = first_connection(&options, &watch).await?;

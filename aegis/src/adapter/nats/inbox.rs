@@ -4,7 +4,8 @@
 //! dropped for ever; here it goes with the call.
 
 use std::collections::HashMap;
-use std::hash::{BuildHasherDefault, Hasher};
+use std::fmt::Write as _;
+use std::hash::{BuildHasherDefault, DefaultHasher, Hash, Hasher};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -23,8 +24,11 @@ pub(super) struct Inbox {
     /// Ends with a dot.
     prefix: String,
     next: AtomicU64,
-    waiting: Mutex<Waiters>,
+    /// Several, so that callers on several threads seldom meet; a call's number chooses.
+    shards: [Mutex<Waiters>; SHARDS],
 }
+
+const SHARDS: usize = 16;
 
 type Waiters = HashMap<u64, Waiter, BuildHasherDefault<Counted>>;
 
@@ -50,14 +54,15 @@ impl Hasher for Counted {
 
 #[derive(Debug)]
 struct Waiter {
-    subject: Subject,
+    /// Of the subject that is asked.
+    hash: u64,
     sender: oneshot::Sender<Answered>,
 }
 
 /// One call that waits; dropping it removes its entry.
 #[derive(Debug)]
-pub(super) struct Ticket {
-    inbox: Arc<Inbox>,
+pub(super) struct Ticket<'a> {
+    inbox: &'a Inbox,
     id: u64,
     answer: oneshot::Receiver<Answered>,
     /// Its entry is gone already.
@@ -70,7 +75,7 @@ impl Inbox {
         Arc::new(Self {
             prefix: format!("{prefix}.{unique}."),
             next: AtomicU64::new(0),
-            waiting: Mutex::default(),
+            shards: Default::default(),
         })
     }
 
@@ -79,23 +84,19 @@ impl Inbox {
         format!("{}*", self.prefix)
     }
 
-    fn waiting(&self) -> MutexGuard<'_, Waiters> {
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    fn waiting(&self, id: u64) -> MutexGuard<'_, Waiters> {
+        let number = usize::try_from(id % (SHARDS as u64)).unwrap_or(0);
+        lock(&self.shards[number])
     }
 
     /// Makes room for an answer to a request on `subject`.
-    pub(super) fn ticket(self: &Arc<Self>, call: CallId, subject: &Subject) -> Ticket {
+    pub(super) fn ticket(&self, call: CallId, subject: &Subject) -> Ticket<'_> {
         let (sender, answer) = oneshot::channel();
         let id = call.0;
-        self.waiting().insert(
-            id,
-            Waiter {
-                subject: subject.clone(),
-                sender,
-            },
-        );
+        let hash = hash(subject.as_str());
+        self.waiting(id).insert(id, Waiter { hash, sender });
         Ticket {
-            inbox: self.clone(),
+            inbox: self,
             id,
             answer,
             ended: false,
@@ -107,8 +108,10 @@ impl Inbox {
     }
 
     pub(super) fn reply_to(&self, call: CallId) -> String {
-        use std::fmt::Write as _;
-        let mut text = String::with_capacity(self.prefix.len() + 20);
+        // Its exact size: a `String` with room to spare costs a second allocation in the client.
+        let digits = call.0.checked_ilog10().unwrap_or(0) + 1;
+        let digits = usize::try_from(digits).unwrap_or(20);
+        let mut text = String::with_capacity(self.prefix.len() + digits);
         text.push_str(&self.prefix);
         // Writing to a `String` cannot fail.
         let _ = write!(text, "{}", call.0);
@@ -120,7 +123,8 @@ impl Inbox {
         while let Some(message) = messages.next().await {
             let token = message.subject.strip_prefix(&*self.prefix).map(str::parse);
             let Some(Ok(id)) = token else { continue };
-            if let Some(waiter) = self.waiting().remove(&id) {
+            let waiter = self.waiting(id).remove(&id);
+            if let Some(waiter) = waiter {
                 let _ = waiter.sender.send(Ok(message));
             }
         }
@@ -128,28 +132,37 @@ impl Inbox {
 
     /// Tells the calls on a subject that the server refused it.
     pub(super) fn denied(&self, subject: &str) {
-        let mut waiting = self.waiting();
-        let ids: Vec<u64> = waiting
-            .iter()
-            .filter(|(_, waiter)| waiter.subject.as_str() == subject)
-            .map(|(id, _)| *id)
-            .collect();
-        for id in ids {
-            if let Some(waiter) = waiting.remove(&id) {
-                let _ = waiter
-                    .sender
-                    .send(Err(super::connect::denied("publish", subject)));
+        let refused = hash(subject);
+        for shard in &self.shards {
+            let ended: Vec<Waiter> = lock(shard)
+                .extract_if(|_, waiter| waiter.hash == refused)
+                .map(|(_, waiter)| waiter)
+                .collect();
+            for waiter in ended {
+                let error = super::connect::denied("publish", subject);
+                let _ = waiter.sender.send(Err(error));
             }
         }
     }
 
     #[cfg(test)]
     pub(super) fn len(&self) -> usize {
-        self.waiting().len()
+        self.shards.iter().map(|shard| lock(shard).len()).sum()
     }
 }
 
-impl Ticket {
+fn lock(shard: &Mutex<Waiters>) -> MutexGuard<'_, Waiters> {
+    // Nothing in here can panic half-way: what a poisoned lock guards is whole.
+    shard.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn hash(text: &str) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    text.hash(&mut hasher);
+    hasher.finish()
+}
+
+impl Ticket<'_> {
     /// Waits for the answer.
     pub(super) async fn answered(&mut self) -> Result<Answered, oneshot::error::RecvError> {
         let answer = (&mut self.answer).await;
@@ -158,10 +171,10 @@ impl Ticket {
     }
 }
 
-impl Drop for Ticket {
+impl Drop for Ticket<'_> {
     fn drop(&mut self) {
         if !self.ended {
-            self.inbox.waiting().remove(&self.id);
+            self.inbox.waiting(self.id).remove(&self.id);
         }
     }
 }
@@ -174,7 +187,7 @@ mod tests {
     fn a_call_that_went_away_leaves_nothing() {
         let inbox = Inbox::new("_INBOX");
         let subject = Subject::literal("rpc.a.b");
-        let tickets: Vec<Ticket> = (0..100)
+        let tickets: Vec<Ticket<'_>> = (0..100)
             .map(|_| inbox.ticket(inbox.new_call(), &subject))
             .collect();
         assert_eq!(inbox.len(), 100);
