@@ -5,4 +5,5 @@ mod connection;
 mod lifecycle;
 mod nats_server;
 mod round_trip;
+mod security;
 mod serving;

@@ -13,7 +13,8 @@ impl Client {
     /// Connects a program that only calls.
     ///
     /// Errors: `Config` for a wrong configuration, `Disconnected` if no server answers within
-    /// `connect_timeout`, `Denied` if it refuses the credentials.
+    /// `connect_timeout`, `Denied` at once if it refuses the login or if there is no trust in a
+    /// certificate.
     pub async fn connect(config: Config) -> Result<Self> {
         let bus = bus(&config, "aegis-client").await?;
         client(&config, bus, "aegis-client")

@@ -11,6 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use futures_util::StreamExt;
 use tokio::sync::oneshot;
 
+use super::refusal::{denied, no_inbox};
 use crate::error::Error;
 use crate::model::Subject;
 use crate::port::CallId;
@@ -23,7 +24,14 @@ pub(super) struct Inbox {
     /// Ends with a dot.
     prefix: String,
     next: AtomicU64,
-    waiting: Mutex<Waiters>,
+    desk: Mutex<Desk>,
+}
+
+#[derive(Debug, Default)]
+struct Desk {
+    waiting: Waiters,
+    /// The server lets us receive no answers at all.
+    refused: bool,
 }
 
 type Waiters = HashMap<u64, Waiter, BuildHasherDefault<Counted>>;
@@ -70,7 +78,7 @@ impl Inbox {
         Arc::new(Self {
             prefix: format!("{prefix}.{unique}."),
             next: AtomicU64::new(0),
-            waiting: Mutex::default(),
+            desk: Mutex::default(),
         })
     }
 
@@ -79,21 +87,25 @@ impl Inbox {
         format!("{}*", self.prefix)
     }
 
-    fn waiting(&self) -> MutexGuard<'_, Waiters> {
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    fn desk(&self) -> MutexGuard<'_, Desk> {
+        self.desk.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Makes room for an answer to a request on `subject`.
     pub(super) fn ticket(self: &Arc<Self>, call: CallId, subject: &Subject) -> Ticket {
         let (sender, answer) = oneshot::channel();
         let id = call.0;
-        self.waiting().insert(
-            id,
-            Waiter {
-                subject: subject.clone(),
-                sender,
-            },
-        );
+        let waiter = Waiter {
+            subject: subject.clone(),
+            sender,
+        };
+        let mut desk = self.desk();
+        if desk.refused {
+            let _ = waiter.sender.send(Err(no_inbox(&self.pattern())));
+        } else {
+            desk.waiting.insert(id, waiter);
+        }
+        drop(desk);
         Ticket {
             inbox: self.clone(),
             id,
@@ -120,7 +132,7 @@ impl Inbox {
         while let Some(message) = messages.next().await {
             let token = message.subject.strip_prefix(&*self.prefix).map(str::parse);
             let Some(Ok(id)) = token else { continue };
-            if let Some(waiter) = self.waiting().remove(&id) {
+            if let Some(waiter) = self.desk().waiting.remove(&id) {
                 let _ = waiter.sender.send(Ok(message));
             }
         }
@@ -128,24 +140,38 @@ impl Inbox {
 
     /// Tells the calls on a subject that the server refused it.
     pub(super) fn denied(&self, subject: &str) {
-        let mut waiting = self.waiting();
-        let ids: Vec<u64> = waiting
-            .iter()
-            .filter(|(_, waiter)| waiter.subject.as_str() == subject)
-            .map(|(id, _)| *id)
-            .collect();
-        for id in ids {
-            if let Some(waiter) = waiting.remove(&id) {
-                let _ = waiter
-                    .sender
-                    .send(Err(super::connect::denied("publish", subject)));
-            }
+        let waiting = &mut self.desk().waiting;
+        for (_, waiter) in waiting.extract_if(|_, waiter| waiter.subject.as_str() == subject) {
+            let _ = waiter.sender.send(Err(denied("publish", subject)));
         }
+    }
+
+    /// Whether a subject is one of its own.
+    pub(super) fn owns(&self, subject: &str) -> bool {
+        subject.starts_with(&*self.prefix)
+    }
+
+    /// The server refuses its subscription: no call will be answered, those that wait included.
+    pub(super) fn refuse(&self) {
+        let mut desk = self.desk();
+        desk.refused = true;
+        for (_, waiter) in desk.waiting.drain() {
+            let _ = waiter.sender.send(Err(no_inbox(&self.pattern())));
+        }
+    }
+
+    pub(super) fn is_refused(&self) -> bool {
+        self.desk().refused
+    }
+
+    /// A new connection: perhaps with other permissions.
+    pub(super) fn allow(&self) {
+        self.desk().refused = false;
     }
 
     #[cfg(test)]
     pub(super) fn len(&self) -> usize {
-        self.waiting().len()
+        self.desk().waiting.len()
     }
 }
 
@@ -161,7 +187,7 @@ impl Ticket {
 impl Drop for Ticket {
     fn drop(&mut self) {
         if !self.ended {
-            self.inbox.waiting().remove(&self.id);
+            self.inbox.desk().waiting.remove(&self.id);
         }
     }
 }
@@ -191,5 +217,23 @@ mod tests {
         let error = refused.answered().await.unwrap().unwrap_err();
         assert_eq!(error.kind(), crate::ErrorKind::Denied);
         assert!(other.answer.try_recv().is_err());
+    }
+
+    #[tokio::test]
+    async fn a_refused_inbox_ends_every_call_until_there_is_another_connection() {
+        let inbox = Inbox::new("_INBOX");
+        let subject = Subject::literal("rpc.a.b");
+        let mut waiting = inbox.ticket(inbox.new_call(), &subject);
+        inbox.refuse();
+        let mut late = inbox.ticket(inbox.new_call(), &subject);
+        for ticket in [&mut waiting, &mut late] {
+            let error = ticket.answered().await.unwrap().unwrap_err();
+            assert_eq!(error.kind(), crate::ErrorKind::Denied);
+            assert!(error.to_string().contains("nats.inbox_prefix"), "{error}");
+        }
+        inbox.allow();
+        let mut next = inbox.ticket(inbox.new_call(), &subject);
+        assert!(next.answer.try_recv().is_err());
+        assert_eq!(inbox.len(), 1);
     }
 }
