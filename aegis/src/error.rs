@@ -35,7 +35,7 @@ pub enum ErrorKind {
     Cancelled,
     /// The other side failed in a way that it did not foresee.
     Internal,
-    /// NATS refused the credentials or the permission.
+    /// NATS refused the login or a permission, or one side does not trust the other's certificate.
     Denied,
     /// A setting is missing or wrong.
     Config,

@@ -14,5 +14,6 @@ mod interop;
 mod lifecycle;
 mod nats_server;
 mod round_trip;
+mod security;
 mod serving;
 mod wire;

@@ -166,7 +166,7 @@ impl Config {
         self
     }
 
-    /// A PEM file of authorities to trust beside the system's.
+    /// A PEM file of the authorities to trust instead of the system's.
     #[must_use]
     pub fn tls_ca(mut self, path: impl Into<PathBuf>) -> Self {
         self.tls_ca = Some(path.into());
@@ -181,6 +181,13 @@ impl Config {
         self
     }
 
+    /// Where answers to this program's calls come in, if its user may not use `_INBOX`: a subject
+    /// such as `_INBOX.billing`. Services with another prefix answer only below `_INBOX`.
+    #[must_use]
+    pub fn inbox_prefix(self, prefix: &str) -> Self {
+        self.set("nats.inbox_prefix", prefix)
+    }
+
     /// The id of this process: a letter or digit, then up to 127 letters, digits, `_` or `-`.
     /// Default: the service's name and a random number.
     #[must_use]
@@ -192,12 +199,6 @@ impl Config {
     #[must_use]
     pub fn subject_prefix(self, prefix: &str) -> Self {
         self.set("subject_prefix", prefix)
-    }
-
-    /// What the subjects of answers to this program start with; default `_INBOX`.
-    #[must_use]
-    pub fn inbox_prefix(self, prefix: &str) -> Self {
-        self.set("nats.inbox_prefix", prefix)
     }
 
     /// The root of the NATS micro subjects (ADR-32); default `$SRV`.

@@ -13,7 +13,8 @@ impl Client {
     /// Connects a program that only calls.
     ///
     /// Errors: `Config` for a wrong configuration, `Disconnected` if no server answers within
-    /// `connect_timeout`, `Denied` if it refuses the credentials.
+    /// `connect_timeout`, `Denied` at once if it refuses the login or if there is no trust in a
+    /// certificate.
     pub async fn connect(config: Config) -> Result<Self> {
         let bus = bus(&config, "aegis-client").await?;
         client(&config, bus, "aegis-client")
@@ -35,7 +36,8 @@ pub(crate) async fn bus(config: &Config, name: &str) -> Result<Arc<dyn Bus>> {
         connect_within: config.connect_timeout,
         ping_interval: config.ping_interval,
     };
-    Ok(nats::connect(options).await?)
+    // On the heap: it is large, and stands in the future of every start.
+    Ok(Box::pin(nats::connect(options)).await?)
 }
 
 pub(super) fn client(config: &Config, bus: Arc<dyn Bus>, source: &str) -> Result<Client> {
@@ -50,7 +52,6 @@ pub(super) fn client(config: &Config, bus: Arc<dyn Bus>, source: &str) -> Result
         timeout: config.call_timeout,
         retry: config.retry,
         breaker: config.breaker,
-        inbox_prefix: config.inbox_prefix.clone(),
         source: source.to_owned(),
     };
     Ok(Client::new(bus, settings))

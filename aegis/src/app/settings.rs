@@ -180,8 +180,8 @@ fn inbox_prefix(config: &mut Config, text: &str) -> Result<(), String> {
     // `_INBOX` itself is reserved for users, but is what this setting is about.
     let plain = text
         .strip_prefix("_INBOX")
-        .map_or(text, |rest| rest.trim_start_matches('.'));
-    if !plain.is_empty() {
+        .map_or(text, |rest| rest.strip_prefix('.').unwrap_or(rest));
+    if text != "_INBOX" {
         Subject::parse(plain).map_err(|error| error.to_string())?;
     }
     text.clone_into(&mut config.inbox_prefix);
@@ -206,7 +206,13 @@ fn url(config: &mut Config, text: &str) -> Result<(), String> {
         {
             return Err("it is nats://host:port, tls://host:port or memory://".to_owned());
         }
-        take_login(config, &mut server);
+        // Also what follows an unencoded `/`, `?` or `#` in a password, which must not be shown.
+        if !matches!(server.path(), "" | "/") || server.query().or(server.fragment()).is_some() {
+            return Err(
+                "it ends with the port; in a login `/`, `?`, `#` are written %2F, %3F, %23".into(),
+            );
+        }
+        take_login(config, &mut server)?;
         servers.push(server);
     }
     config.target = Target::Nats(servers);
@@ -214,10 +220,10 @@ fn url(config: &mut Config, text: &str) -> Result<(), String> {
 }
 
 /// `async-nats` ignores a login in the URL, and a URL is shown in logs: take it out.
-fn take_login(config: &mut Config, server: &mut Url) {
+fn take_login(config: &mut Config, server: &mut Url) -> Result<(), String> {
     let decoded = |text: &str| {
-        let pairs = format!("x={}", text.replace('+', "%2B"));
-        url::form_urlencoded::parse(pairs.as_bytes())
+        let pair = format!("x={}", text.replace('+', "%2B").replace('&', "%26"));
+        url::form_urlencoded::parse(pair.as_bytes())
             .next()
             .map_or_else(String::new, |(_, value)| value.into_owned())
     };
@@ -228,11 +234,13 @@ fn take_login(config: &mut Config, server: &mut Url) {
             config.password = Some(password);
         }
         (false, None) => config.token = Some(user),
-        (true, _) => {}
+        (true, Some(_)) => return Err("a login is `user:password@` or `token@`".to_owned()),
+        (true, None) => {}
     }
     // These fail only for URLs that cannot have a login.
     let _ = server.set_username("");
     let _ = server.set_password(None);
+    Ok(())
 }
 
 /// Sets one setting; the mistake says where its value came from.

@@ -139,3 +139,17 @@ fn mistakes_in_code_wait_until_the_configuration_is_used() {
     let text = config.check().unwrap_err().to_string();
     assert_eq!(text.matches("(in code)").count(), 3, "{text}");
 }
+
+#[test]
+fn every_setting_is_documented() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/configuration.md");
+    let text = std::fs::read_to_string(path).unwrap();
+    for setting in SETTINGS {
+        for name in setting.env.iter().chain([&setting.key]) {
+            assert!(
+                text.contains(&format!("`{name}`")),
+                "{name} is in docs/configuration.md"
+            );
+        }
+    }
+}

@@ -76,9 +76,8 @@ impl Client {
 
     async fn ask_all(&self, subject: &Subject, within: Duration) -> Result<Vec<Bytes>> {
         let deadline = Instant::now() + within;
-        let prefix = &self.shared.settings.inbox_prefix;
-        let inbox = format!("{prefix}.{}", uuid::Uuid::new_v4().simple());
         let bus = self.bus();
+        let inbox = bus.reply_to(bus.new_call());
         let mut answers = bus.subscribe(Pattern::trusted(inbox.clone()), None).await?;
         let question = Outgoing::new(subject.clone(), Bytes::new());
         bus.publish(question.with_reply(Subject::trusted(inbox)))

@@ -36,7 +36,6 @@ pub(crate) struct ClientSettings {
     pub(crate) timeout: Duration,
     pub(crate) retry: RetryPolicy,
     pub(crate) breaker: BreakerPolicy,
-    pub(crate) inbox_prefix: String,
     /// Who calls, for envelopes.
     pub(crate) source: String,
 }

@@ -11,9 +11,10 @@ use futures_util::stream::StreamExt;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use super::connect::{Watch, denied};
+use super::connect::Watch;
 use super::convert;
 use super::listener::Listener;
+use super::refusal::denied;
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{Headers, Pattern, Subject};
 use crate::observe;
@@ -189,15 +190,21 @@ impl NatsBus {
     /// Sends a message to ourselves: the server handles a connection's lines in order, so its
     /// arrival proves that everything before was handled. (`Client::flush` only writes.)
     async fn round_trip(&self) -> Result<()> {
-        let subject = Subject::literal("round.trip");
+        let inbox = &self.watch.inbox;
+        let call = inbox.new_call();
+        let subject = Subject::trusted(inbox.reply_to(call));
         let deadline = Instant::now() + STUCK;
         self.connected(&subject, deadline).await?;
-        let call = self.new_call();
-        let mut ticket = self.watch.inbox.ticket(call, &subject);
-        let sent = self.client.publish(self.reply_to(call), Bytes::new()).await;
-        sent.map_err(not_taken)?;
+        let mut ticket = inbox.ticket(call, &subject);
+        self.hand_over(&subject, &Headers::new(), Bytes::new(), None)
+            .await?;
         match tokio::time::timeout_at(deadline, ticket.answered()).await {
-            Ok(Ok(answer)) => answer.map(drop),
+            Ok(Ok(Ok(_))) => Ok(()),
+            // A user who may not send to inboxes: the refusal comes back in order as well.
+            Ok(Ok(Err(error))) if error.kind() == ErrorKind::Denied && !inbox.is_refused() => {
+                Ok(())
+            }
+            Ok(Ok(Err(error))) => Err(error),
             _ => Err(Error::new(
                 ErrorKind::Disconnected,
                 format!("NATS at {} did not answer within {STUCK:?}", self.name),

@@ -4,12 +4,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use async_nats::{ConnectErrorKind, ConnectOptions, Event, ServerAddr, ServerError};
+use async_nats::{ClientError, ConnectOptions, Event, ServerAddr, ServerError};
 use tokio::sync::watch;
 
 use super::bus::NatsBus;
 use super::inbox::Inbox;
 use super::options::{Authentication, NatsOptions};
+use super::refusal::{Reason, explained, parse_violation};
 use crate::error::{Error, ErrorKind, Result};
 use crate::observe;
 use crate::port::ConnectionState;
@@ -29,6 +30,8 @@ pub(super) struct Watch {
     /// The same as in `state`, for every call to look at without a lock.
     connected: AtomicBool,
     refused: Mutex<Vec<String>>,
+    /// It was said that the login is refused; once is enough until it is accepted again.
+    login_refused: AtomicBool,
 }
 
 impl Watch {
@@ -47,7 +50,11 @@ impl Watch {
 
     fn notice(&self, event: &Event) {
         match event {
-            Event::Connected => drop(self.enter(ConnectionState::Connected)),
+            Event::Connected => {
+                self.login_refused.store(false, Ordering::Relaxed);
+                self.inbox.allow();
+                self.enter(ConnectionState::Connected);
+            }
             Event::Disconnected => {
                 // The end of a connection that was closed on purpose is no news.
                 if self.enter(ConnectionState::Disconnected) {
@@ -61,7 +68,11 @@ impl Watch {
                 tracing::error!("a subscription is read too slowly and loses messages");
             }
             Event::ServerError(ServerError::Other(text)) => self.server_error(text),
+            Event::ServerError(ServerError::AuthorizationViolation) => self.refuse_login(),
             Event::LameDuckMode => tracing::warn!("the NATS server is about to stop"),
+            Event::ClientError(ClientError::Other(text)) if text.contains("authorization") => {
+                self.refuse_login();
+            }
             Event::ClientError(error) => tracing::debug!(%error, "NATS client"),
             other => tracing::debug!(event = %other, "NATS connection"),
         }
@@ -81,10 +92,28 @@ impl Watch {
         })
     }
 
+    fn refuse_login(&self) {
+        if !self.login_refused.swap(true, Ordering::Relaxed) {
+            tracing::error!(
+                "NATS refuses the login it took before: it was changed, revoked or has expired; \
+                 trying until it is accepted again"
+            );
+        }
+    }
+
     fn server_error(&self, text: &str) {
+        let violation = parse_violation(text);
+        if let Some(("publish", subject)) = violation
+            && self.inbox.owns(subject)
+        {
+            // A round trip of ours: that it is refused is an answer as well.
+            tracing::debug!(error = %text, "NATS refuses a message to ourselves");
+            return self.inbox.denied(subject);
+        }
         tracing::error!(error = %text, "the NATS server reports an error");
-        match parse_violation(text) {
+        match violation {
             Some(("publish", subject)) => self.inbox.denied(subject),
+            Some((_, subject)) if subject == self.inbox.pattern() => self.inbox.refuse(),
             Some((_, subject)) => {
                 let mut refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
                 if refused.len() < MOST_REFUSALS {
@@ -94,28 +123,6 @@ impl Watch {
             None => {}
         }
     }
-}
-
-/// Reads `Permissions Violation for Publish to "subject"`, as servers since 2.0 word it.
-fn parse_violation(text: &str) -> Option<(&'static str, &str)> {
-    let at = text
-        .to_ascii_lowercase()
-        .find("permissions violation for ")?;
-    let rest = &text[at + "permissions violation for ".len()..];
-    let verb = match rest.get(..9)?.to_ascii_lowercase().as_str() {
-        "publish t" => "publish",
-        "subscript" => "subscribe",
-        _ => return None,
-    };
-    let subject = rest.split('"').nth(1)?;
-    Some((verb, subject))
-}
-
-pub(super) fn denied(verb: &str, subject: &str) -> Error {
-    Error::new(
-        ErrorKind::Denied,
-        format!("NATS does not allow this user to {verb} on {subject}: grant the permission"),
-    )
 }
 
 /// Connects. A server that is not there yet is awaited within `connect_within`; wrong credentials
@@ -128,6 +135,7 @@ pub(crate) async fn connect(options: NatsOptions) -> Result<Arc<NatsBus>> {
         inbox: inbox.clone(),
         connected: AtomicBool::new(true),
         refused: Mutex::default(),
+        login_refused: AtomicBool::new(false),
     });
     let client = first_connection(&options, &watch).await?;
     let answers = client
@@ -153,46 +161,13 @@ async fn first_connection(options: &NatsOptions, watch: &Arc<Watch>) -> Result<a
             Ok(client) => return Ok(client),
             Err(error) => error,
         };
-        let refused = matches!(
-            error.kind(),
-            ConnectErrorKind::Authentication
-                | ConnectErrorKind::AuthorizationViolation
-                | ConnectErrorKind::Tls
-                | ConnectErrorKind::ServerParse
-        );
         let wait = reconnect_delay(attempts);
+        let refused = Reason::of(&error) != Reason::Absent;
         if refused || start.elapsed() + wait >= options.connect_within {
-            return Err(explained(options, attempts, error));
+            return Err(explained(&names(options), options, error));
         }
         tokio::time::sleep(wait).await;
     }
-}
-
-fn explained(options: &NatsOptions, attempts: usize, error: async_nats::ConnectError) -> Error {
-    let names = names(options);
-    match error.kind() {
-        ConnectErrorKind::Authentication | ConnectErrorKind::AuthorizationViolation => Error::new(
-            ErrorKind::Denied,
-            format!(
-                "NATS at {names} refuses these credentials ({:?}): check user and password, \
-                 token, NKey or credentials file",
-                options.authentication
-            ),
-        ),
-        ConnectErrorKind::Tls => Error::new(
-            ErrorKind::Disconnected,
-            format!("no TLS connection to NATS at {names}: check the authority and certificate"),
-        ),
-        _ => Error::new(
-            ErrorKind::Disconnected,
-            format!(
-                "no connection to NATS at {names} after {attempts} attempts in {:?}: is a server \
-                 running there? `aegis dev` starts one; AEGIS_NATS_URL names another",
-                options.connect_within
-            ),
-        ),
-    }
-    .because(error)
 }
 
 fn names(options: &NatsOptions) -> String {
@@ -261,31 +236,6 @@ fn reconnect_delay(attempts: usize) -> Duration {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn violations_are_read() {
-        for (text, expected) in [
-            (
-                "Permissions Violation for Publish to \"rpc.a.b\"",
-                Some(("publish", "rpc.a.b")),
-            ),
-            (
-                "permissions violation for publish to \"rpc.a.b\"",
-                Some(("publish", "rpc.a.b")),
-            ),
-            (
-                "Permissions Violation for Subscription to \"rpc.a.b\" using queue \"rpc.a\"",
-                Some(("subscribe", "rpc.a.b")),
-            ),
-            ("Permissions Violation for Publish to rpc.a.b", None),
-            ("Permissions Violation for ", None),
-            ("Permissions Violation for Pübl", None),
-            ("Maximum Payload Violation", None),
-            ("", None),
-        ] {
-            assert_eq!(parse_violation(text), expected, "{text:?}");
-        }
-    }
 
     #[test]
     fn reconnecting_is_quick_at_first_and_never_slow() {

@@ -6,12 +6,13 @@
 use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::hash::{BuildHasherDefault, DefaultHasher, Hash, Hasher};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use futures_util::StreamExt;
 use tokio::sync::oneshot;
 
+use super::refusal::{denied, no_inbox};
 use crate::error::Error;
 use crate::model::Subject;
 use crate::port::CallId;
@@ -26,6 +27,8 @@ pub(super) struct Inbox {
     next: AtomicU64,
     /// Several, so that callers on several threads seldom meet; a call's number chooses.
     shards: [Mutex<Waiters>; SHARDS],
+    /// The server lets us receive no answers at all.
+    refused: AtomicBool,
 }
 
 const SHARDS: usize = 16;
@@ -76,6 +79,7 @@ impl Inbox {
             prefix: format!("{prefix}.{unique}."),
             next: AtomicU64::new(0),
             shards: Default::default(),
+            refused: AtomicBool::new(false),
         })
     }
 
@@ -93,8 +97,18 @@ impl Inbox {
     pub(super) fn ticket(&self, call: CallId, subject: &Subject) -> Ticket<'_> {
         let (sender, answer) = oneshot::channel();
         let id = call.0;
-        let hash = hash(subject.as_str());
-        self.waiting(id).insert(id, Waiter { hash, sender });
+        let waiter = Waiter {
+            hash: hash(subject.as_str()),
+            sender,
+        };
+        let mut waiting = self.waiting(id);
+        // Asked under the lock: a refusal that comes later finds this call in its place.
+        if self.is_refused() {
+            let _ = waiter.sender.send(Err(no_inbox(&self.pattern())));
+        } else {
+            waiting.insert(id, waiter);
+        }
+        drop(waiting);
         Ticket {
             inbox: self,
             id,
@@ -133,16 +147,39 @@ impl Inbox {
     /// Tells the calls on a subject that the server refused it.
     pub(super) fn denied(&self, subject: &str) {
         let refused = hash(subject);
+        self.end(
+            |waiter| waiter.hash == refused,
+            || denied("publish", subject),
+        );
+    }
+
+    /// Ends the calls that are chosen, with an error.
+    fn end(&self, chosen: impl Fn(&Waiter) -> bool, error: impl Fn() -> Error) {
         for shard in &self.shards {
-            let ended: Vec<Waiter> = lock(shard)
-                .extract_if(|_, waiter| waiter.hash == refused)
-                .map(|(_, waiter)| waiter)
-                .collect();
-            for waiter in ended {
-                let error = super::connect::denied("publish", subject);
-                let _ = waiter.sender.send(Err(error));
+            for (_, waiter) in lock(shard).extract_if(|_, waiter| chosen(waiter)) {
+                let _ = waiter.sender.send(Err(error()));
             }
         }
+    }
+
+    /// Whether a subject is one of its own.
+    pub(super) fn owns(&self, subject: &str) -> bool {
+        subject.starts_with(&*self.prefix)
+    }
+
+    /// The server refuses its subscription: no call will be answered, those that wait included.
+    pub(super) fn refuse(&self) {
+        self.refused.store(true, Ordering::SeqCst);
+        self.end(|_| true, || no_inbox(&self.pattern()));
+    }
+
+    pub(super) fn is_refused(&self) -> bool {
+        self.refused.load(Ordering::SeqCst)
+    }
+
+    /// A new connection: perhaps with other permissions.
+    pub(super) fn allow(&self) {
+        self.refused.store(false, Ordering::SeqCst);
     }
 
     #[cfg(test)]
@@ -204,5 +241,23 @@ mod tests {
         let error = refused.answered().await.unwrap().unwrap_err();
         assert_eq!(error.kind(), crate::ErrorKind::Denied);
         assert!(other.answer.try_recv().is_err());
+    }
+
+    #[tokio::test]
+    async fn a_refused_inbox_ends_every_call_until_there_is_another_connection() {
+        let inbox = Inbox::new("_INBOX");
+        let subject = Subject::literal("rpc.a.b");
+        let mut waiting = inbox.ticket(inbox.new_call(), &subject);
+        inbox.refuse();
+        let mut late = inbox.ticket(inbox.new_call(), &subject);
+        for ticket in [&mut waiting, &mut late] {
+            let error = ticket.answered().await.unwrap().unwrap_err();
+            assert_eq!(error.kind(), crate::ErrorKind::Denied);
+            assert!(error.to_string().contains("nats.inbox_prefix"), "{error}");
+        }
+        inbox.allow();
+        let mut next = inbox.ticket(inbox.new_call(), &subject);
+        assert!(next.answer.try_recv().is_err());
+        assert_eq!(inbox.len(), 1);
     }
 }

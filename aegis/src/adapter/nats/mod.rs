@@ -1,7 +1,8 @@
 //! The bus on a NATS server, through `async-nats`.
 //!
-//! `options` says how to connect, `connect` does it, `inbox` receives the answers to calls,
-//! `listener` is one subscription, `bus` the port, `convert` translates messages.
+//! `options` says how to connect, `connect` does it, `refusal` explains why it may not, `inbox`
+//! receives the answers to calls, `listener` is one subscription, `bus` the port, `convert`
+//! translates messages.
 
 mod bus;
 mod connect;
@@ -9,6 +10,7 @@ mod convert;
 mod inbox;
 mod listener;
 mod options;
+mod refusal;
 
 pub(crate) use connect::connect;
 pub(crate) use options::{Authentication, NatsOptions, Tls};

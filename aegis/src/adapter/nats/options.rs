@@ -53,7 +53,7 @@ impl fmt::Debug for Authentication {
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Tls {
     pub(crate) required: bool,
-    /// A PEM file of authorities to trust beside the system's.
+    /// A PEM file of the authorities to trust instead of the system's.
     pub(crate) authority: Option<PathBuf>,
     /// PEM files of the client's certificate and its key.
     pub(crate) certificate: Option<(PathBuf, PathBuf)>,
