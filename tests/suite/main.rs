@@ -10,6 +10,7 @@ mod bad_input;
 mod calling;
 mod connection;
 mod ending;
+mod extremes;
 mod interop;
 mod lifecycle;
 mod nats_server;

@@ -52,6 +52,9 @@ pub struct Config {
     pub(super) mistakes: Vec<String>,
 }
 
+/// Longer times are mistakes, and more than some clocks can add.
+const LONGEST: Duration = Duration::from_secs(365 * 24 * 3600);
+
 /// Where messages go.
 #[derive(Debug, Clone)]
 pub(super) enum Target {
@@ -310,6 +313,9 @@ impl Config {
         ];
         let zero = times.iter().filter(|time| time.0.is_zero());
         found.extend(zero.map(|time| format!("`{}` must be longer than 0", time.1)));
+        let drain = (self.drain_timeout, "drain_timeout");
+        let long = times.iter().chain([&drain]).filter(|time| time.0 > LONGEST);
+        found.extend(long.map(|time| format!("`{}` must be at most 365 days", time.1)));
         found
     }
 

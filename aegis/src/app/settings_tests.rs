@@ -115,6 +115,10 @@ fn settings_that_exclude_each_other_are_told() {
             "`nats.user` and `nats.password` go together",
         ),
         (
+            &[("AEGIS_DRAIN_TIMEOUT", "900years")],
+            "`drain_timeout` must be at most 365 days",
+        ),
+        (
             &[("AEGIS_CALL_TIMEOUT", "0s")],
             "`call_timeout` must be longer than 0",
         ),
