@@ -25,7 +25,7 @@
 //!
 //! Where to look: [`service`] and [`rpc`] for the attributes, [`Context`] for what a handler may
 //! ask, [`Call`] for what a caller may say, [`App`] and [`Config`] for the program,
-//! [`testing`](crate::testing) (feature `testing`) for tests.
+//! `aegis::testing` (feature `testing`) for tests.
 
 // Generated code says `::aegis`; in our own documentation tests and unit tests that is us.
 extern crate self as aegis;
