@@ -92,7 +92,7 @@ impl Safe {
     }
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_start_with_a_forbidden_subscription_is_denied_and_undone() {
     for (forbidden, named) in [
         ("rpc.safe.open", "rpc.safe.open"),
@@ -117,7 +117,7 @@ async fn a_start_with_a_forbidden_subscription_is_denied_and_undone() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn limits_of_users_without_a_login_are_told_as_well() {
     let joe = "{user: joe, password: pw, permissions: {subscribe: {deny: \"rpc.>\"}}}";
     let nats = started(&format!(
