@@ -1,1 +1,46 @@
-fn main() {}
+//! The command-line tool of aegis: `cli` what can be said, `call`, `services`, `dev` and `demo` the
+//! commands, `ending` errors and exit codes, `out` what is printed, `signals` Ctrl-C and SIGTERM.
+
+mod call;
+mod cli;
+mod demo;
+mod dev;
+mod ending;
+mod out;
+mod services;
+mod signals;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+use cli::{Cli, Command};
+use out::Out;
+
+fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return ending::not_understood(&error),
+    };
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build();
+    let outcome = runtime.map_err(Into::into).and_then(|runtime| {
+        let outcome = runtime.block_on(run(cli));
+        // A search for a server or a read of standard input may still block a thread.
+        runtime.shutdown_background();
+        outcome
+    });
+    ending::code(outcome)
+}
+
+async fn run(cli: Cli) -> anyhow::Result<()> {
+    let (common, out) = (cli.common, &Out::new());
+    match cli.command {
+        Command::Demo(wish) => demo::run(&wish, &common, out).await,
+        Command::Dev(wish) => dev::run(&wish, out).await,
+        Command::Call(wish) => call::run(&wish, &common, out).await,
+        Command::Services(wish) => services::run(&wish, &common, out).await,
+        Command::DemoInstance(wish) => demo::instance(&wish, out).await,
+    }
+}

@@ -4,7 +4,12 @@
 //! cost of one call without the start and the end of the program. The bus is the one in memory and
 //! the caller is the bare bus, so what is counted is the way of a request through the service.
 
-#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, reason = "a program for valgrind")]
+#![allow(
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a program for valgrind"
+)]
 
 use std::time::Duration;
 
@@ -25,14 +30,21 @@ impl Calculator {
 
 fn main() {
     // `cargo bench` passes `--bench`; without a number this only shows that it works.
-    let calls = std::env::args().filter_map(|argument| argument.parse().ok()).next();
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let calls = std::env::args().find_map(|argument| argument.parse().ok());
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
     runtime.block_on(run(calls.unwrap_or(10_u32)));
 }
 
 async fn run(calls: u32) {
     let config = Config::default().url("memory://cost");
-    let running = App::new(config.clone()).service(Calculator).start().await.unwrap();
+    let running = App::new(config.clone())
+        .service(Calculator)
+        .start()
+        .await
+        .unwrap();
     let bus = aegis::testing::bus(&config).await.unwrap();
     let subject = Subject::literal("rpc.calculator.add");
     let until = Instant::now() + Duration::from_secs(3600);

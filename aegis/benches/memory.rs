@@ -30,12 +30,17 @@ impl Echo {
 
 fn main() {
     let arguments: Vec<String> = std::env::args().collect();
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .unwrap();
     if let Some(at) = arguments.iter().position(|argument| argument == "serve") {
         return runtime.block_on(serve(&arguments[at + 1]));
     }
     let at = arguments.iter().position(|argument| argument == "--calls");
-    let calls = at.and_then(|at| arguments[at + 1].parse().ok()).unwrap_or(1_000_000);
+    let calls = at
+        .and_then(|at| arguments[at + 1].parse().ok())
+        .unwrap_or(1_000_000);
     runtime.block_on(measure(calls));
 }
 
@@ -50,7 +55,10 @@ async fn serve(url: &str) {
 /// Resident memory of a process, in kilobytes.
 fn resident(pid: u32) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).expect("Linux");
-    let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
+    let line = status
+        .lines()
+        .find(|line| line.starts_with("VmRSS:"))
+        .unwrap();
     line.split_whitespace().nth(1).unwrap().parse().unwrap()
 }
 
@@ -62,8 +70,12 @@ async fn measure(calls: u64) {
         .spawn()
         .unwrap();
     let mut line = String::new();
-    std::io::BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-    let client = Client::connect(aegis::Config::default().url(&server.url())).await.unwrap();
+    std::io::BufReader::new(child.stdout.take().unwrap())
+        .read_line(&mut line)
+        .unwrap();
+    let client = Client::connect(aegis::Config::default().url(&server.url()))
+        .await
+        .unwrap();
     let idle = resident(child.id());
     let tasks: Vec<_> = (0..64)
         .map(|_| {

@@ -12,6 +12,9 @@
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
+    clippy::cast_possible_truncation,
+    clippy::cast_precision_loss,
+    clippy::cast_sign_loss,
     reason = "a program for the terminal"
 )]
 
@@ -217,6 +220,35 @@ fn median(mut values: Vec<f64>) -> f64 {
     values[values.len() / 2]
 }
 
+/// Rate, median time, and processor time of server, service and caller per call.
+type Figure = (f64, f64, [f64; 3]);
+
+fn report(in_flight: usize, figures: &[Vec<Figure>]) {
+    for (kind, own) in KINDS.iter().zip(figures) {
+        let rate = median(own.iter().map(|figure| figure.0).collect());
+        let p50 = median(own.iter().map(|figure| figure.1).collect());
+        let ratios = own.iter().zip(&figures[0]);
+        let (name, ratio) = match in_flight {
+            1 => (
+                "p50",
+                median(ratios.map(|(own, raw)| own.1 / raw.1).collect()),
+            ),
+            _ => (
+                "rate",
+                median(ratios.map(|(own, raw)| own.0 / raw.0).collect()),
+            ),
+        };
+        let used = [0, 1, 2].map(|at| median(own.iter().map(|figure| figure.2[at]).collect()));
+        println!(
+            "{in_flight:>9} {:>12} {rate:>11.0} {p50:>9.1} {name:>8} {ratio:>5.2} {:>8.2} {:>8.2} {:>8.2}",
+            format!("{kind:?}"),
+            used[0],
+            used[1],
+            used[2]
+        );
+    }
+}
+
 async fn measure(seconds: f64, rounds: usize) {
     let server = NatsServer::start().await.unwrap();
     let url = server.url();
@@ -261,29 +293,7 @@ async fn measure(seconds: f64, rounds: usize) {
                 figures.push((rate, p50, used));
             }
         }
-        for (kind, own) in KINDS.iter().zip(&figures) {
-            let rate = median(own.iter().map(|figure| figure.0).collect());
-            let p50 = median(own.iter().map(|figure| figure.1).collect());
-            let ratios = own.iter().zip(&figures[0]);
-            let (name, ratio) = match in_flight {
-                1 => (
-                    "p50",
-                    median(ratios.map(|(own, raw)| own.1 / raw.1).collect()),
-                ),
-                _ => (
-                    "rate",
-                    median(ratios.map(|(own, raw)| own.0 / raw.0).collect()),
-                ),
-            };
-            let used = [0, 1, 2].map(|at| median(own.iter().map(|figure| figure.2[at]).collect()));
-            println!(
-                "{in_flight:>9} {:>12} {rate:>11.0} {p50:>9.1} {name:>8} {ratio:>5.2} {:>8.2} {:>8.2} {:>8.2}",
-                format!("{kind:?}"),
-                used[0],
-                used[1],
-                used[2]
-            );
-        }
+        report(in_flight, &figures);
         let micro = figures[2]
             .iter()
             .zip(&figures[1])

@@ -31,7 +31,7 @@ pub enum ErrorKind {
     TooLarge,
     /// The service answered with an error of its own that the caller's type does not know.
     Rejected,
-    /// The caller, or the service's end, cancelled the work.
+    /// The caller, or the service's end, cancelled the work; how far it came is unknown.
     Cancelled,
     /// The other side failed in a way that it did not foresee.
     Internal,
@@ -160,7 +160,10 @@ impl Error {
     /// `repeatable` says that running the work twice does no harm: the method is idempotent, or
     /// the call has an idempotency key.
     pub fn is_retryable(&self, repeatable: bool) -> bool {
-        let unknown = matches!(self.0.kind, ErrorKind::Timeout | ErrorKind::Disconnected);
+        let unknown = matches!(
+            self.0.kind,
+            ErrorKind::Timeout | ErrorKind::Disconnected | ErrorKind::Cancelled
+        );
         self.nothing_ran() || repeatable && unknown
     }
 }
@@ -279,7 +282,7 @@ mod tests {
             (K::Encode, false, false),
             (K::TooLarge, false, false),
             (K::Rejected, false, false),
-            (K::Cancelled, false, false),
+            (K::Cancelled, false, true),
             (K::Internal, false, false),
             (K::Denied, false, false),
             (K::Config, false, false),

@@ -32,6 +32,7 @@ extern crate self as aegis;
 
 #[doc(hidden)]
 pub mod __private;
+pub mod by_hand;
 pub mod prelude;
 #[cfg(feature = "testing")]
 pub mod testing;
@@ -60,3 +61,8 @@ pub use serve::{
     Context, HandlerDescriptor, HandlerKind, HookFuture, Reply, Request, RpcCall, RpcHandler,
     Service, Source,
 };
+
+/// The code of the README compiles.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;

@@ -32,12 +32,13 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("lib", &["*"]),
     ("prelude", &["*"]),
     ("__private", &["*"]),
+    ("by_hand", &["model", "serve"]),
 ];
 
 /// Crates that only some modules may name.
 const CRATES: &[(&str, &[&str])] = &[
     ("async_nats", &["adapter"]),
-    ("inventory", &["serve", "__private", "lib"]),
+    ("inventory", &["serve", "__private", "by_hand", "lib"]),
     ("toml", &["app"]),
     ("tracing_subscriber", &["app"]),
     // Values and decisions wait for nothing.
@@ -56,6 +57,7 @@ const CRATES: &[(&str, &[&str])] = &[
             "app",
             "testing",
             "__private",
+            "by_hand",
         ],
     ),
 ];
@@ -77,7 +79,7 @@ impl Paths {
         match tree {
             syn::UseTree::Path(path) => self.tree(&with(&path.ident), &path.tree),
             syn::UseTree::Group(group) => {
-                group.items.iter().for_each(|tree| self.tree(before, tree))
+                group.items.iter().for_each(|tree| self.tree(before, tree));
             }
             syn::UseTree::Name(name) => drop(self.found.insert(with(&name.ident))),
             syn::UseTree::Rename(name) => drop(self.found.insert(with(&name.ident))),

@@ -1,4 +1,10 @@
 //! What intention does not keep true: layers, and files of one idea.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a helper of a test that fails is a test that fails"
+)]
 
 mod layers;
 mod size;

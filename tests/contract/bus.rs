@@ -273,6 +273,19 @@ async fn a_message_over_the_limit_is_refused_and_the_bus_goes_on() {
     }
 }
 
+/// Asks one question after the other, until it is done.
+fn ask_until(fixture: &Fixture, done: &Arc<AtomicBool>) -> impl Future<Output = ()> + use<> {
+    let (bus, subject) = (fixture.here.clone(), fixture.subject("flood"));
+    let done = done.clone();
+    async move {
+        while !done.load(Ordering::Relaxed) {
+            let message = Outgoing::new(subject.clone(), "x");
+            let until = Instant::now() + Duration::from_secs(20);
+            bus.request(message, bus.new_call(), until).await.unwrap();
+        }
+    }
+}
+
 /// Members of a queue group come and go under load; every question must be answered. (With the
 /// drain of `async-nats` instead of ours, this fails within a few of the rounds.)
 #[tokio::test]
@@ -283,18 +296,9 @@ async fn stopping_loses_nothing_that_was_delivered() {
             fixture.listen("flood", Some("group")).await,
         );
         let done = Arc::new(AtomicBool::new(false));
-        let calls = (0..64).map(|_| {
-            let (bus, subject) = (fixture.here.clone(), fixture.subject("flood"));
-            let done = done.clone();
-            tokio::spawn(async move {
-                while !done.load(Ordering::Relaxed) {
-                    let message = Outgoing::new(subject.clone(), "x");
-                    let until = Instant::now() + Duration::from_secs(20);
-                    bus.request(message, bus.new_call(), until).await.unwrap();
-                }
-            })
-        });
-        let calls: Vec<_> = calls.collect();
+        let calls: Vec<_> = (0..64)
+            .map(|_| tokio::spawn(ask_until(&fixture, &done)))
+            .collect();
         for _ in 0..60 {
             let mut member = fixture.listen("flood", Some("group")).await;
             let stop = member.stop_handle();

@@ -1,4 +1,10 @@
 //! One suite for every bus: the fake is proven by the rules the server keeps.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a helper of a test that fails is a test that fails"
+)]
 
 mod bus;
 mod fixture;

@@ -248,7 +248,7 @@ async fn the_circuit_opens_refuses_at_once_and_closes_again() {
     let flaky = Flaky::default();
     let policy = BreakerPolicy::default()
         .failures(2)
-        .open_for(Duration::from_millis(300));
+        .open_for(Duration::from_secs(2));
     let app = on_nats().await.configure(|config| config.breaker(policy));
     let app = app.service(flaky.clone()).start().await.unwrap();
     let client: FlakyClient = app.client();

@@ -1,9 +1,20 @@
 //! Everything that crosses the wire, on real servers and in memory.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a helper of a test that fails is a test that fails"
+)]
 
+mod bad_input;
 mod calling;
 mod connection;
+mod ending;
+mod extremes;
+mod interop;
 mod lifecycle;
 mod nats_server;
 mod round_trip;
 mod security;
 mod serving;
+mod wire;

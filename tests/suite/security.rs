@@ -10,6 +10,7 @@ mod permissions;
 mod revoked;
 mod tls;
 
+use std::fmt::Write as _;
 use std::time::Duration;
 
 use aegis::prelude::*;
@@ -76,7 +77,7 @@ fn everything(error: &Error) -> String {
     let mut text = format!("{error}\n{error:?}\n{error:#?}");
     let mut cause = std::error::Error::source(error);
     while let Some(next) = cause {
-        text += &format!("\n{next}\n{next:?}");
+        let _ = write!(text, "\n{next}\n{next:?}");
         cause = next.source();
     }
     text

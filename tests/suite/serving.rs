@@ -7,7 +7,8 @@ use std::time::Duration;
 use aegis::prelude::*;
 use aegis::testing::{RunningTest, TestApp};
 use aegis_tests::{eventually, shared_server, soon, unique_prefix};
-use tokio::sync::{Notify, Semaphore};
+use futures_util::stream::{FuturesUnordered, StreamExt};
+use tokio::sync::{Barrier, Notify, Semaphore};
 
 /// A service that does what a test tells it to.
 #[derive(Clone)]
@@ -16,7 +17,11 @@ struct Workshop {
     started: Arc<AtomicUsize>,
     told: Arc<Notify>,
     dropped: Arc<Notify>,
+    together: Arc<Barrier>,
 }
+
+/// Calls that meet.
+const TOGETHER: usize = 10;
 
 impl Default for Workshop {
     fn default() -> Self {
@@ -25,6 +30,7 @@ impl Default for Workshop {
             started: Arc::default(),
             told: Arc::default(),
             dropped: Arc::default(),
+            together: Arc::new(Barrier::new(TOGETHER)),
         }
     }
 }
@@ -48,9 +54,10 @@ impl Workshop {
         Ok(())
     }
 
+    /// Waits until as many calls run as the test makes.
     #[rpc]
-    async fn sleep(&self, millis: u64) -> Result<(), Failure> {
-        tokio::time::sleep(Duration::from_millis(millis)).await;
+    async fn meet(&self) -> Result<(), Failure> {
+        self.together.wait().await;
         Ok(())
     }
 
@@ -149,19 +156,13 @@ async fn panic_is_reported_and_survived() {
 async fn concurrent_requests_do_not_serialise() {
     for (name, app) in start(&Workshop::default()).await {
         let client: WorkshopClient = app.client();
-        let start = std::time::Instant::now();
-        let calls: Vec<_> = (0..10)
-            .map(|_| tokio::spawn(client.sleep(200).into_future()))
+        // None of them ends before all of them run.
+        let calls: Vec<_> = (0..TOGETHER)
+            .map(|_| tokio::spawn(client.meet().into_future()))
             .collect();
         for call in calls {
-            call.await.unwrap().unwrap();
+            soon(name, call).await.unwrap().unwrap();
         }
-        // One after the other they would take 2 s.
-        assert!(
-            start.elapsed() < Duration::from_millis(1500),
-            "{name}: {:?}",
-            start.elapsed()
-        );
     }
 }
 
@@ -188,33 +189,23 @@ async fn overload_is_refused_at_once_and_the_queue_is_served() {
     for (name, app) in start(&workshop).await {
         workshop.started.store(0, Ordering::SeqCst);
         let client: WorkshopClient = app.client();
-        // Two run, three wait: the sixth is one too many.
-        let mut accepted = Vec::new();
-        let mut refused = 0;
-        for _ in 0..8 {
-            let mut call = tokio::spawn(client.wait().into_future());
-            let waited = tokio::time::timeout(Duration::from_millis(300), &mut call).await;
-            match waited {
-                Ok(outcome) => {
-                    let error = failed(outcome.unwrap());
-                    assert_eq!(error.kind(), ErrorKind::Overloaded, "{name}");
-                    assert!(error.nothing_ran() && error.is_retryable(false), "{name}");
-                    refused += 1;
-                }
-                Err(_) => accepted.push(call),
-            }
+        // Two run, three wait: the other three are too many, and only they end by themselves.
+        let mut calls: FuturesUnordered<_> = (0..8)
+            .map(|_| tokio::spawn(client.wait().into_future()))
+            .collect();
+        for _ in 0..3 {
+            let ended = soon("a refusal", calls.next()).await.unwrap().unwrap();
+            let error = failed(ended);
+            assert_eq!(error.kind(), ErrorKind::Overloaded, "{name}");
+            assert!(error.nothing_ran() && error.is_retryable(false), "{name}");
         }
-        assert_eq!((accepted.len(), refused), (5, 3), "{name}");
-        assert_eq!(
-            workshop.started.load(Ordering::SeqCst),
-            2,
-            "{name}: two run, three wait"
-        );
+        let started = || workshop.started.load(Ordering::SeqCst);
+        eventually("two run", || async { started() == 2 }).await;
         workshop.open.add_permits(5);
-        for call in accepted {
-            soon("a waiting call's turn", call).await.unwrap().unwrap();
+        while let Some(ended) = soon("a waiting call's turn", calls.next()).await {
+            ended.unwrap().unwrap();
         }
-        assert_eq!(workshop.started.load(Ordering::SeqCst), 5, "{name}");
+        assert_eq!(started(), 5, "{name}: what was refused never ran");
     }
 }
 
@@ -248,8 +239,11 @@ async fn a_call_that_waits_past_its_deadline_is_not_run() {
             workshop.started.load(Ordering::SeqCst) == 2
         })
         .await;
-        let waiting = client.wait().within(Duration::from_millis(50));
-        assert_eq!(failed(waiting.await).kind(), ErrorKind::Timeout, "{name}");
+        // The caller is patient: it is the service that gives up, and says so.
+        let waiting = client.wait().header("Aegis-Deadline-Ms", "50");
+        let error = failed(waiting.await);
+        assert_eq!(error.kind(), ErrorKind::Timeout, "{name}");
+        assert!(error.failure().is_some(), "{name}: {error}");
         workshop.open.add_permits(2);
         for call in running {
             call.await.unwrap().unwrap();

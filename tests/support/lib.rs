@@ -1,4 +1,11 @@
 //! Shared by the tests: one server per test binary, programs on it, and waiting for events.
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::missing_panics_doc,
+    clippy::match_wild_err_arm,
+    reason = "a test fails by a panic"
+)]
 
 use std::future::Future;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -12,13 +19,15 @@ pub const PATIENCE: Duration = Duration::from_secs(20);
 
 /// The URL of a server that all tests of this binary share, under names of their own.
 ///
-/// It ends with the process.
+/// It ends with the process. `AEGIS_TEST_NATS_VERSION=2.10.26` takes another version.
 pub async fn shared_server() -> String {
     static SERVER: OnceCell<NatsServer> = OnceCell::const_new();
     let server = SERVER.get_or_init(|| async {
-        NatsServer::start()
-            .await
-            .expect("a NATS server for the tests")
+        let builder = match std::env::var("AEGIS_TEST_NATS_VERSION") {
+            Ok(version) => NatsServer::builder().version(&version),
+            Err(_) => NatsServer::builder(),
+        };
+        builder.start().await.expect("a NATS server for the tests")
     });
     server.await.url()
 }

@@ -52,6 +52,9 @@ pub struct Config {
     pub(super) mistakes: Vec<String>,
 }
 
+/// Longer times are mistakes, and more than some clocks can add.
+const LONGEST: Duration = Duration::from_secs(365 * 24 * 3600);
+
 /// Where messages go.
 #[derive(Debug, Clone)]
 pub(super) enum Target {
@@ -100,7 +103,20 @@ impl Config {
     ///
     /// Errors: `Config`, with every mistake and where its value came from.
     pub fn load() -> Result<Self> {
-        settings::load(&|name| std::env::var(name).ok())
+        Self::load_over(Self::default())
+    }
+
+    /// The same over defaults of the program's own: a program that runs in memory unless it is told
+    /// otherwise says `Config::load_over(Config::default().url("memory://"))`.
+    pub fn load_over(defaults: Self) -> Result<Self> {
+        settings::load(defaults, &|name| std::env::var(name).ok())
+    }
+
+    /// Starts the log output to standard error, as `#[aegis::main]` does; for a program with a
+    /// `main` of its own. Without effect if the log has been started already, or without the
+    /// feature `log`.
+    pub fn start_log(&self) {
+        super::log::start(&self.log, self.log_format);
     }
 
     fn set(mut self, key: &'static str, text: &str) -> Self {
@@ -186,6 +202,12 @@ impl Config {
     #[must_use]
     pub fn subject_prefix(self, prefix: &str) -> Self {
         self.set("subject_prefix", prefix)
+    }
+
+    /// The root of the NATS micro subjects (ADR-32); default `$SRV`.
+    #[must_use]
+    pub fn micro_prefix(self, prefix: &str) -> Self {
+        self.set("nats.micro_prefix", prefix)
     }
 
     /// The encoding of calls. A service answers in the encoding of the request.
@@ -291,6 +313,9 @@ impl Config {
         ];
         let zero = times.iter().filter(|time| time.0.is_zero());
         found.extend(zero.map(|time| format!("`{}` must be longer than 0", time.1)));
+        let drain = (self.drain_timeout, "drain_timeout");
+        let long = times.iter().chain([&drain]).filter(|time| time.0 > LONGEST);
+        found.extend(long.map(|time| format!("`{}` must be at most 365 days", time.1)));
         found
     }
 

@@ -36,7 +36,8 @@ pub(crate) async fn bus(config: &Config, name: &str) -> Result<Arc<dyn Bus>> {
         connect_within: config.connect_timeout,
         ping_interval: config.ping_interval,
     };
-    Ok(nats::connect(options).await?)
+    // On the heap: it is large, and stands in the future of every start.
+    Ok(Box::pin(nats::connect(options)).await?)
 }
 
 pub(super) fn client(config: &Config, bus: Arc<dyn Bus>, source: &str) -> Result<Client> {

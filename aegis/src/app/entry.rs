@@ -73,7 +73,7 @@ where
     let outcome = runtime().and_then(|runtime| {
         let outcome = runtime.block_on(async {
             let config = Config::load()?;
-            super::log::start(&config.log, config.log_format);
+            config.start_log();
             let argument = A::from_config(config).await?;
             main(argument).await.ending()
         });

@@ -22,7 +22,8 @@ pub(super) struct Started {
     pub(super) server: Option<Server>,
 }
 
-/// A program that serves. [`stop`](Self::stop) ends it in order; dropping it ends it at once.
+/// A program that serves. [`stop`](Self::stop) ends it in order; dropping it ends it at once, and
+/// loses the calls that wait.
 ///
 /// ```
 /// # use aegis::prelude::*;

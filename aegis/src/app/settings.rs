@@ -268,8 +268,7 @@ fn apply(config: &mut Config, setting: &Setting, text: &str, source: &str) -> Re
 }
 
 /// Reads the file and the environment.
-pub(super) fn load(env: &dyn Fn(&str) -> Option<String>) -> Result<Config> {
-    let mut config = Config::default();
+pub(super) fn load(mut config: Config, env: &dyn Fn(&str) -> Option<String>) -> Result<Config> {
     let mut mistakes = Vec::new();
     let named = env("AEGIS_CONFIG");
     let path = PathBuf::from(named.as_deref().unwrap_or("aegis.toml"));

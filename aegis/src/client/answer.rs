@@ -37,9 +37,14 @@ struct Verdict {
 
 impl Answer {
     /// Tells what kind of answer a message is. The framework's own failures are errors at once.
-    pub(super) fn read(answer: port::Answer, wire: Wire) -> Result<Self> {
+    pub(super) fn read(answer: port::Answer, wire: Wire, asked_in: Codec) -> Result<Self> {
         let port::Answer { headers, payload } = answer;
-        let codec = Codec::detect(headers.get(header::CONTENT_TYPE), &payload);
+        let codec = match headers.get(header::CONTENT_TYPE) {
+            // An answer has the encoding of its request; its first byte may tell nothing, as that
+            // of a small number in MessagePack.
+            None if asked_in == Codec::MessagePack => Codec::MessagePack,
+            said => Codec::detect(said, &payload),
+        };
         let marked = headers.get(header::SERVICE_ERROR_CODE).is_some()
             || headers.get(header::SERVICE_ERROR).is_some();
         if !marked && wire == Wire::Plain {
@@ -140,17 +145,27 @@ mod tests {
     use serde_json::json;
 
     fn answer(headers: &[(&str, &str)], body: &str, wire: Wire) -> Result<Answer> {
+        answer_in(Codec::Json, headers, body.as_bytes(), wire)
+    }
+
+    fn answer_in(
+        asked_in: Codec,
+        headers: &[(&str, &str)],
+        body: &[u8],
+        wire: Wire,
+    ) -> Result<Answer> {
         let mut all = Headers::new();
         for (name, value) in headers {
             all.set(name, value).unwrap();
         }
-        let payload = Bytes::copy_from_slice(body.as_bytes());
+        let payload = Bytes::copy_from_slice(body);
         Answer::read(
             port::Answer {
                 headers: all,
                 payload,
             },
             wire,
+            asked_in,
         )
     }
 
@@ -179,6 +194,28 @@ mod tests {
             value(answer(&[], odd, Wire::Plain)),
             json!({"success": false})
         );
+    }
+
+    #[cfg(feature = "msgpack")]
+    #[test]
+    fn an_answer_has_the_encoding_of_its_request_unless_it_says_another() {
+        let (json, msgpack) = ("application/json", "application/msgpack");
+        for (asked_in, said, body, expected) in [
+            (Codec::MessagePack, None, &b"\x0c"[..], json!(12)),
+            (Codec::MessagePack, None, b"\xa1x", json!("x")),
+            (Codec::MessagePack, None, b"", Value::Null),
+            (Codec::MessagePack, Some(json), b"12", json!(12)),
+            (Codec::Json, None, b"12", json!(12)),
+            (Codec::Json, None, b"\x91\x0c", json!([12])),
+            (Codec::Json, Some(msgpack), b"\x0c", json!(12)),
+        ] {
+            let headers: Vec<_> = said
+                .map(|said| ("Content-Type", said))
+                .into_iter()
+                .collect();
+            let answer = answer_in(asked_in, &headers, body, Wire::Plain);
+            assert_eq!(value(answer), expected, "{asked_in:?} {said:?} {body:?}");
+        }
     }
 
     #[test]

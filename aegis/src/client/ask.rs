@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use bytes::Bytes;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use tokio::time::Instant;
 
 use super::core::Client;
@@ -25,13 +25,13 @@ pub struct ServiceInfo {
     /// The service's version.
     pub version: String,
     /// What the service is for.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     pub description: String,
     /// What the service says about itself beyond that.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     pub metadata: BTreeMap<String, String>,
     /// Its methods.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     pub endpoints: Vec<EndpointInfo>,
 }
 
@@ -43,11 +43,20 @@ pub struct EndpointInfo {
     /// Where it is called.
     pub subject: String,
     /// Which group shares its calls.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     pub queue_group: String,
     /// Kind, deadline, and what else is known of it.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     pub metadata: BTreeMap<String, String>,
+}
+
+/// Other libraries write `null` for what they do not have: one such answer must not be lost.
+fn or_default<'de, T, D>(from: D) -> Result<T, D::Error>
+where
+    T: Deserialize<'de> + Default,
+    D: Deserializer<'de>,
+{
+    Option::deserialize(from).map(Option::unwrap_or_default)
 }
 
 impl Client {

@@ -10,10 +10,14 @@ use super::call::Way;
 use super::core::{Client, Wire};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{
-    DEFAULT_TIMEOUT, Headers, InstanceId, Layout, RetryPolicy, Subject, deadline_header, header,
+    DEFAULT_TIMEOUT, Headers, InstanceId, Layout, RetryPolicy, deadline_header, header,
+    with_timeout,
 };
 use crate::observe;
 use crate::port::{CallId, Outgoing};
+
+/// Longer is the same as for ever.
+const LONGEST: Duration = Duration::from_secs(365 * 24 * 3600);
 
 /// A call with everything said.
 pub(super) struct Prepared {
@@ -44,7 +48,7 @@ impl Prepared {
 
     /// Sends the call, again where that is allowed and safe, until there is an answer or the time
     /// is over.
-    pub(super) async fn send(self) -> Result<Answer> {
+    pub(super) async fn send(&mut self) -> Result<Answer> {
         let start = Instant::now();
         let outcome = self.attempts(start).await;
         let failed = !matches!(&outcome, Ok(answer) if answer.is_success());
@@ -52,16 +56,12 @@ impl Prepared {
         outcome
     }
 
-    async fn attempts(&self, start: Instant) -> Result<Answer> {
+    async fn attempts(&mut self, start: Instant) -> Result<Answer> {
         let deadline = self.deadline(start)?;
-        let subject = match &self.instance {
-            Some(instance) => Layout::to_instance(&self.way.route.subject, instance),
-            None => self.way.route.subject.clone(),
-        };
         let mut attempt = 1;
         let mut now = start;
         loop {
-            let outcome = self.attempt(attempt, &subject, now, deadline).await;
+            let outcome = self.attempt(attempt, now, deadline).await;
             let Err(error) = &outcome else { return outcome };
             if !error.is_retryable(self.way.repeatable) {
                 return outcome;
@@ -69,11 +69,11 @@ impl Prepared {
             let Some(delay) = self.retry.delay(attempt, observe::chance()) else {
                 return outcome;
             };
-            if Instant::now() + delay >= deadline {
+            if delay >= deadline.saturating_duration_since(Instant::now()) {
                 return outcome;
             }
-            tracing::debug!(%subject, attempt, %error, "trying again in {delay:?}");
-            tokio::time::sleep(delay).await;
+            tracing::debug!(subject = %self.way.route.subject, attempt, %error, "trying again in {delay:?}");
+            Box::pin(tokio::time::sleep(delay)).await;
             attempt += 1;
             now = Instant::now();
         }
@@ -82,7 +82,9 @@ impl Prepared {
     /// The end of the call's time; never after that of the call being handled.
     fn deadline(&self, start: Instant) -> Result<Instant> {
         let settings = &self.client.shared.settings;
-        let own = start + self.within.or(self.way.timeout).unwrap_or(settings.timeout);
+        let time = self.within.or(self.way.timeout).unwrap_or(settings.timeout);
+        // Beyond what a clock can hold there is no deadline to speak of.
+        let own = start.checked_add(time.min(LONGEST)).unwrap_or(start);
         match self.client.scope().deadline {
             Some(inherited) if inherited <= start => Err(Error::new(
                 ErrorKind::Cancelled,
@@ -93,16 +95,17 @@ impl Prepared {
         }
     }
 
-    async fn attempt(
-        &self,
-        attempt: u32,
-        subject: &Subject,
-        now: Instant,
-        deadline: Instant,
-    ) -> Result<Answer> {
+    async fn attempt(&mut self, attempt: u32, now: Instant, deadline: Instant) -> Result<Answer> {
         self.way.route.permit()?;
         let share = self.share(attempt, deadline.saturating_duration_since(now));
-        let outcome = self.ask(subject, share, now + share).await;
+        let last = self.retry.delay(attempt, 0.5).is_none();
+        // What is not needed again need not be shared: sharing costs an allocation.
+        let body = if last {
+            std::mem::take(&mut self.body)
+        } else {
+            self.body.clone()
+        };
+        let outcome = self.ask(body, share, now + share).await;
         self.way
             .route
             .report(outcome.as_ref().map(drop).map_err(Error::kind));
@@ -121,13 +124,20 @@ impl Prepared {
         remaining / left
     }
 
-    async fn ask(&self, subject: &Subject, share: Duration, until: Instant) -> Result<Answer> {
+    async fn ask(&self, body: Bytes, share: Duration, until: Instant) -> Result<Answer> {
         let bus = &self.client.shared.bus;
+        let codec = self.client.shared.settings.codec;
         let message = Outgoing {
-            subject: subject.clone(),
+            subject: match &self.instance {
+                Some(instance) => Layout::to_instance(&self.way.route.subject, instance),
+                None => self.way.route.subject.clone(),
+            },
             reply: None,
             headers: self.all_headers(share),
-            payload: self.body.clone(),
+            payload: match self.wire {
+                Wire::Plain => body,
+                Wire::Envelope => with_timeout(codec, &body, share),
+            },
         };
         let call = bus.new_call();
         let given_up = GivenUp {
@@ -137,7 +147,7 @@ impl Prepared {
         };
         let answer = bus.request(message, call, until).await;
         given_up.disarm();
-        Answer::read(answer?, self.wire)
+        Answer::read(answer?, self.wire, codec)
     }
 
     /// The headers of an attempt. What the service assumes anyway is not said: a message with

@@ -89,8 +89,11 @@ impl<T, E> Call<T, E> {
     }
 
     /// Tries again where that is safe: always when nothing ran (no instance, `NOT_ACTIVE`,
-    /// `OVERLOADED`, no connection), after a timeout or a lost connection only if the method is
-    /// idempotent or the call has an [idempotency key](Self::idempotency_key).
+    /// `OVERLOADED`, no connection); after a timeout, a lost connection or the end of the instance
+    /// only if the method is idempotent or the call has an
+    /// [idempotency key](Self::idempotency_key). An error of the service itself is never tried
+    /// again: it is an answer, and what to do about it is the caller's decision
+    /// ([`Failure::is_retryable`](crate::Failure::is_retryable) is the service's advice).
     ///
     /// Such a repeatable call gives each attempt an equal share of the time that is left.
     pub fn retry(self, policy: RetryPolicy) -> Self {
@@ -147,10 +150,10 @@ impl<T: DeserializeOwned + Send + 'static, E: DomainError> IntoFuture for Call<T
     type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
 
     fn into_future(self) -> Self::IntoFuture {
-        Box::pin(async move {
-            let call = self.prepared?;
-            call.send().await?.decode()
-        })
+        match self.prepared {
+            Ok(mut call) => Box::pin(async move { call.send().await?.decode() }),
+            Err(error) => Box::pin(std::future::ready(Err(error.into()))),
+        }
     }
 }
 

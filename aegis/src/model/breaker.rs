@@ -31,10 +31,10 @@ impl BreakerPolicy {
         self
     }
 
-    /// Stays open for this long.
+    /// Stays open for this long; at most a day.
     #[must_use]
     pub fn open_for(mut self, open_for: Duration) -> Self {
-        self.open_for = open_for;
+        self.open_for = open_for.min(Duration::from_secs(24 * 3600));
         self
     }
 

@@ -5,6 +5,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use bytes::Bytes;
 use memchr::memmem;
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde::{Deserialize, Serialize};
@@ -27,13 +28,35 @@ pub(crate) struct RequestEnvelope<P> {
     pub(crate) timeout: f64,
 }
 
+/// Writes the time of an attempt into an encoded request. `timeout` is the last field, so it is the
+/// end of the body in both encodings; the rest stays as it was encoded when the call was made.
+pub(crate) fn with_timeout(codec: Codec, body: &Bytes, timeout: Duration) -> Bytes {
+    let seconds = timeout.as_secs_f64();
+    let mut body = body.to_vec();
+    match codec {
+        Codec::Json => {
+            if let Some(at) = memmem::rfind(&body, b":") {
+                body.truncate(at + 1);
+                // A duration is a finite number, which JSON can write.
+                body.extend_from_slice(format!("{seconds:?}}}").as_bytes());
+            }
+        }
+        Codec::MessagePack => {
+            let start = body.len().saturating_sub(size_of::<f64>());
+            body.truncate(start);
+            body.extend_from_slice(&seconds.to_be_bytes());
+        }
+    }
+    body.into()
+}
+
 /// A response as it is written. `code` and the fields after it are left out for a peer that did
 /// not send `Aegis-Version`: the Python SDK refuses fields that it does not know.
 #[derive(Debug, Serialize)]
 pub(crate) struct ResponseEnvelope<'a, T: Serialize> {
     pub(crate) message_id: &'a str,
     pub(crate) trace_id: &'a str,
-    pub(crate) correlation_id: &'a str,
+    pub(crate) correlation_id: Option<&'a str>,
     pub(crate) timestamp: &'a str,
     pub(crate) source: &'a str,
     pub(crate) target: Option<&'a str>,
@@ -47,7 +70,7 @@ pub(crate) struct ResponseEnvelope<'a, T: Serialize> {
 /// What an envelope says about its request, apart from the params.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Facts {
-    pub(crate) message_id: String,
+    pub(crate) message_id: Option<String>,
     pub(crate) trace_id: String,
     pub(crate) method: String,
     pub(crate) source: Option<String>,
@@ -76,7 +99,7 @@ pub(crate) fn read_facts(codec: Codec, body: &[u8]) -> Option<Facts> {
     let text = |value: Option<Value>| value.and_then(|value| value.as_str().map(str::to_owned));
     Some(Facts {
         method: text(loose.method)?,
-        message_id: text(loose.message_id).unwrap_or_default(),
+        message_id: text(loose.message_id),
         trace_id: text(loose.trace_id).unwrap_or_default(),
         source: text(loose.source),
         timeout: loose
@@ -162,6 +185,37 @@ mod tests {
     }
 
     #[test]
+    fn the_time_of_an_attempt_is_written_into_a_request() {
+        let request = RequestEnvelope {
+            message_id: "m".to_owned(),
+            trace_id: "t".to_owned(),
+            correlation_id: None,
+            timestamp: "now".to_owned(),
+            source: None,
+            target: None,
+            method: "add".to_owned(),
+            params: json!({"a": ":"}),
+            timeout: 5.0,
+        };
+        for codec in [Codec::Json, Codec::MessagePack] {
+            let Ok(body) = codec.encode(&request) else {
+                continue;
+            };
+            for millis in [0, 1, 2500, 60_000, 123_456_789] {
+                let timeout = Duration::from_millis(millis);
+                let body = with_timeout(codec, &body, timeout);
+                let facts = read_facts(codec, &body).unwrap();
+                assert_eq!(facts.timeout, Some(timeout), "{codec:?}");
+                let seed = InEnvelope {
+                    field: "params",
+                    seed: PhantomData::<Value>,
+                };
+                assert_eq!(codec.decode_seed(&body, seed), Ok(json!({"a": ":"})));
+            }
+        }
+    }
+
+    #[test]
     fn the_facts_and_the_params_are_read() {
         let body = json!({
             "message_id": "m1", "trace_id": "t1", "correlation_id": null, "timestamp": "x",
@@ -171,14 +225,14 @@ mod tests {
         let facts = read_facts(Codec::Json, &bytes).unwrap();
         assert_eq!(
             (
-                &*facts.message_id,
+                facts.message_id.as_deref(),
                 &*facts.trace_id,
                 &*facts.method,
                 facts.source.as_deref(),
                 facts.timeout
             ),
             (
-                "m1",
+                Some("m1"),
                 "t1",
                 "add",
                 Some("caller"),
@@ -198,7 +252,7 @@ mod tests {
         let mut response = ResponseEnvelope::<()> {
             message_id: "m2",
             trace_id: "t",
-            correlation_id: "m1",
+            correlation_id: Some("m1"),
             timestamp: "2026-01-01T00:00:00Z",
             source: "orders",
             target: None,

@@ -116,28 +116,32 @@ impl Headers {
         );
     }
 
-    /// Adds a header as it came from the wire; beyond the bound it is dropped.
+    /// Adds a header as it came from the wire. Beyond the bound it is dropped, unless it is the
+    /// first with one of the framework's own names: nobody can hide a deadline behind others.
     pub(crate) fn received(&mut self, name: &str, value: &str) {
-        if self.0.len() < MOST {
+        let own = || KNOWN.iter().any(|own| own.eq_ignore_ascii_case(name));
+        if self.0.len() < MOST || (own() && self.get(name).is_none()) {
             let name = known(name).map_or_else(|| Cow::Owned(name.to_owned()), Cow::Borrowed);
             self.0.push((name, value.to_owned()));
         }
     }
 }
 
+/// The framework's own names.
+const KNOWN: [&str; 9] = [
+    DEADLINE,
+    CANCEL,
+    VERSION,
+    TRACEPARENT,
+    TRACESTATE,
+    CONTENT_TYPE,
+    IDEMPOTENCY_KEY,
+    SERVICE_ERROR,
+    SERVICE_ERROR_CODE,
+];
+
 /// The framework's own names need no copy.
 fn known(name: &str) -> Option<&'static str> {
-    const KNOWN: [&str; 9] = [
-        DEADLINE,
-        CANCEL,
-        VERSION,
-        TRACEPARENT,
-        TRACESTATE,
-        CONTENT_TYPE,
-        IDEMPOTENCY_KEY,
-        SERVICE_ERROR,
-        SERVICE_ERROR_CODE,
-    ];
     KNOWN.into_iter().find(|known| *known == name)
 }
 
@@ -188,6 +192,12 @@ mod tests {
             headers.received(&format!("r{n}"), "x");
         }
         assert_eq!(headers.len(), MOST);
+        headers.received("aegis-deadline-ms", "1");
+        headers.received(DEADLINE, "2");
+        assert_eq!(
+            (headers.get(DEADLINE), headers.len()),
+            (Some("1"), MOST + 1)
+        );
     }
 
     #[test]

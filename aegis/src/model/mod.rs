@@ -26,7 +26,9 @@ pub(crate) use breaker::Breaker;
 pub use breaker::{BreakerPolicy, BreakerState};
 pub use codec::{Codec, CodecError};
 pub(crate) use deadline::{DEFAULT_TIMEOUT, deadline_header, deadline_of};
-pub(crate) use envelope::{Facts, InEnvelope, RequestEnvelope, ResponseEnvelope, read_facts};
+pub(crate) use envelope::{
+    Facts, InEnvelope, RequestEnvelope, ResponseEnvelope, read_facts, with_timeout,
+};
 pub use failure::{DomainError, Failure};
 pub use header::{HeaderError, Headers};
 pub use layout::Layout;

@@ -82,7 +82,7 @@ impl Subject {
     }
 
     /// A subject put together from checked parts, or one that NATS itself handed over.
-    pub(crate) fn trusted(text: String) -> Self {
+    pub(crate) fn trusted(text: impl Into<Arc<str>>) -> Self {
         Self(Text::Shared(text.into()))
     }
 

@@ -6,9 +6,12 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::time::Instant;
 
+use super::cancel::{Cancels, Watched};
 use super::context::{Context, Home};
 use crate::client::Scope;
-use crate::model::{Codec, DEFAULT_TIMEOUT, Facts, TraceContext, deadline_of, header, read_facts};
+use crate::model::{
+    Codec, DEFAULT_TIMEOUT, Facts, Subject, TraceContext, deadline_of, header, read_facts,
+};
 use crate::port::Message;
 
 /// A request with everything a handler's code needs: read the arguments from it, reply to it.
@@ -84,5 +87,33 @@ impl Request {
     pub(super) fn deadline(&self) -> Instant {
         let far = Instant::now() + Duration::from_secs(24 * 3600);
         self.context.state.scope.deadline.unwrap_or(far)
+    }
+}
+
+/// One request on its way through.
+pub(super) struct Job {
+    pub(super) request: Request,
+    pub(super) reply_to: Subject,
+    pub(super) arrived: Instant,
+    /// From before it waits for anything, so that no cancellation is missed.
+    pub(super) watched: Option<Watched>,
+}
+
+impl Job {
+    /// From now on a cancellation reaches the handler: on the subject that the caller names, else
+    /// on the one that belongs to its reply subject.
+    pub(super) fn watch(&mut self, cancels: &Arc<Cancels>) {
+        let context = &self.request.context;
+        let home = &self.request.call.service;
+        let assumed = || {
+            let layout = home.client.layout();
+            layout
+                .cancel(home.service.as_str(), self.reply_to.as_str())
+                .to_string()
+        };
+        let subject = context
+            .header(header::CANCEL)
+            .map_or_else(assumed, str::to_owned);
+        self.watched = Some(cancels.watch(subject, context.token()));
     }
 }

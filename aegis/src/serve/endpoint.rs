@@ -11,15 +11,16 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::call::Request;
-use super::cancel::{Cancels, Watched};
+use super::call::{Job, Request};
+use super::cancel::Cancels;
 use super::context::Home;
 use super::descriptor::{HandlerDescriptor, RpcHandler};
 use super::figures::Figures;
+use super::inboxes::Inboxes;
 use super::respond::{self, Reply};
 use super::work::Work;
 use crate::error::ErrorKind;
-use crate::model::{Code, Failure, Subject, header};
+use crate::model::{Code, Failure};
 use crate::port::{Bus, Message, Outgoing};
 
 /// Calls of one method that run at once, if the method says nothing.
@@ -40,9 +41,7 @@ pub(super) struct Shared {
     pub(super) tasks: TaskTracker,
     /// The instance stops and waits no longer.
     pub(super) abort: CancellationToken,
-    /// Where an answer may go: a reply subject is the caller's choice, and must not be used to
-    /// make this service publish anywhere else.
-    pub(super) reply_prefixes: Vec<String>,
+    pub(super) inboxes: Inboxes,
 }
 
 /// One handler of one running service.
@@ -58,13 +57,6 @@ pub(super) struct Endpoint {
     queue: usize,
     /// Its last first step was long: the next call gets a task at once.
     long_steps: AtomicBool,
-}
-
-/// One request on its way through.
-struct Job {
-    request: Request,
-    reply_to: Subject,
-    arrived: Instant,
 }
 
 /// Why the work ended without a reply of its own.
@@ -109,7 +101,9 @@ impl Endpoint {
     /// handler that waits.
     pub(super) async fn handle(self: &Arc<Self>, message: Message) {
         let arrived = Instant::now();
-        let Some(reply_to) = self.answerable(&message) else {
+        let Some(reply_to) = self.shared.inboxes.reply_of(&message) else {
+            self.figures.ignored.increment(1);
+            tracing::debug!(subject = %message.subject, "a request that wants no answer is ignored");
             return;
         };
         let home = &self.shared.home;
@@ -118,6 +112,7 @@ impl Endpoint {
             request,
             reply_to,
             arrived,
+            watched: None,
         };
         match self.running.clone().try_acquire_owned() {
             Ok(permit) => self.run(job, permit).await,
@@ -125,33 +120,19 @@ impl Endpoint {
         }
     }
 
-    fn answerable(&self, message: &Message) -> Option<Subject> {
-        let allowed = |reply: &&Subject| {
-            let prefixes = &mut self.shared.reply_prefixes.iter();
-            prefixes.any(|prefix| reply.as_str().starts_with(prefix.as_str()))
-        };
-        let reply = message.reply.as_ref().filter(allowed).cloned();
-        if reply.is_none() {
-            self.figures.ignored.increment(1);
-            tracing::warn!(
-                subject = %message.subject, reply = ?message.reply,
-                "a request without a reply subject that may be answered is ignored"
-            );
-        }
-        reply
-    }
-
     /// Runs a handler to its first wait in place; only one that waits costs a task.
-    async fn run(self: &Arc<Self>, job: Job, permit: OwnedSemaphorePermit) {
+    async fn run(self: &Arc<Self>, mut job: Job, permit: OwnedSemaphorePermit) {
         if self.long_steps.load(Ordering::Relaxed) {
             let endpoint = self.clone();
+            job.watch(&self.shared.cancels);
             self.shared
                 .tasks
                 .spawn(async move { endpoint.run_here(job, permit).await });
             return;
         }
-        if let Some((job, work)) = self.first_step(job).await {
+        if let Some((mut job, work)) = self.first_step(job).await {
             let endpoint = self.clone();
+            job.watch(&self.shared.cancels);
             self.shared
                 .tasks
                 .spawn(async move { endpoint.finish_work(job, work, permit).await });
@@ -170,6 +151,10 @@ impl Endpoint {
         let started = Instant::now();
         if started >= job.request.deadline() {
             self.answer_unwanted(&job, &Unwanted::Expired).await;
+            return None;
+        }
+        if job.request.context.is_cancelled() {
+            self.answer_unwanted(&job, &Unwanted::GivenUp).await;
             return None;
         }
         let mut work = self.begin(&job);
@@ -200,7 +185,6 @@ impl Endpoint {
 
     /// Waits for the user's code, as long as its work is wanted.
     async fn finish_work(&self, job: Job, mut work: Work, permit: OwnedSemaphorePermit) {
-        let watched = self.watch(&job);
         let unwanted = tokio::select! {
             biased;
             outcome = work.ended() => return self.answer_outcome(&job, outcome).await,
@@ -215,7 +199,7 @@ impl Endpoint {
                 "a handler went on without being wanted"
             );
         }
-        drop((watched, permit));
+        drop(permit);
     }
 
     /// Becomes ready when nobody wants the work any more.
@@ -228,22 +212,7 @@ impl Endpoint {
         }
     }
 
-    fn watch(&self, job: &Job) -> Watched {
-        let context = &job.request.context;
-        let home = &self.shared.home;
-        let assumed = || {
-            home.client
-                .layout()
-                .cancel(home.service.as_str(), job.reply_to.as_str())
-        };
-        let subject = match context.header(header::CANCEL) {
-            Some(named) => named.to_owned(),
-            None => assumed().to_string(),
-        };
-        self.shared.cancels.watch(subject, context.token())
-    }
-
-    async fn wait_or_refuse(self: &Arc<Self>, job: Job) {
+    async fn wait_or_refuse(self: &Arc<Self>, mut job: Job) {
         let place = Place::take(self);
         let Some(place) = place else {
             self.figures.overloads.increment(1);
@@ -256,8 +225,8 @@ impl Endpoint {
             return;
         };
         let endpoint = self.clone();
+        job.watch(&self.shared.cancels);
         self.shared.tasks.spawn(async move {
-            let watched = endpoint.watch(&job);
             let permit = tokio::select! {
                 biased;
                 permit = endpoint.running.clone().acquire_owned() => permit,
@@ -265,7 +234,7 @@ impl Endpoint {
                     return endpoint.answer_unwanted(&job, &unwanted).await;
                 }
             };
-            drop((place, watched));
+            drop(place);
             // The semaphore is never closed.
             if let Ok(permit) = permit {
                 endpoint.run_here(job, permit).await;

@@ -11,6 +11,7 @@ use tokio::sync::watch;
 use super::context::Home;
 use super::descriptor::Service;
 use super::endpoint::Endpoint;
+use super::inboxes::Inboxes;
 use crate::error::Result;
 use crate::model::{Layout, Lifecycle};
 use crate::port::{Bus, Outgoing, Subscription};
@@ -40,6 +41,7 @@ const VERBS: [&str; 3] = ["PING", "INFO", "STATS"];
 pub(super) struct Micro {
     about: About,
     home: Arc<Home>,
+    inboxes: Inboxes,
     endpoints: Arc<[Arc<Endpoint>]>,
     state: watch::Receiver<Lifecycle>,
     started: String,
@@ -49,6 +51,7 @@ impl Micro {
     pub(super) fn new(
         about: About,
         home: Arc<Home>,
+        inboxes: Inboxes,
         endpoints: Vec<Arc<Endpoint>>,
         state: watch::Receiver<Lifecycle>,
     ) -> Self {
@@ -59,6 +62,7 @@ impl Micro {
         Self {
             about,
             home,
+            inboxes,
             endpoints: endpoints.into(),
             state,
             started,
@@ -76,11 +80,12 @@ impl Micro {
         Ok(subscriptions)
     }
 
-    /// Answers to the end of one subscription. A question without a reply subject has no answer.
+    /// Answers to the end of one subscription. A question whose reply subject is no
+    /// inbox has no answer.
     pub(super) async fn answer(self, mut questions: Subscription) {
         let root = self.home.client.layout().micro_all("");
         while let Some(question) = questions.next().await {
-            let Some(reply) = question.reply else {
+            let Some(reply) = self.inboxes.reply_of(&question) else {
                 continue;
             };
             let rest = question

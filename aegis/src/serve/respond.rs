@@ -149,7 +149,7 @@ fn enveloped<T: Serialize>(
     call.codec.encode(&ResponseEnvelope {
         message_id: &uuid::Uuid::now_v7().to_string(),
         trace_id: &facts.trace_id,
-        correlation_id: &facts.message_id,
+        correlation_id: facts.message_id.as_deref(),
         timestamp: &timestamp,
         source: call.service.service.as_str(),
         target: facts.source.as_deref(),

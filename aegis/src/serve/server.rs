@@ -9,16 +9,16 @@ use std::time::Duration;
 
 use futures_util::future::{FutureExt, join_all};
 use tokio::sync::watch;
-use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
+use tokio_util::task::{AbortOnDropHandle, TaskTracker};
 
 use super::call::Request;
 use super::cancel::Cancels;
 use super::context::Home;
 use super::descriptor::HandlerKind;
 use super::endpoint::{Endpoint, GRACE, Shared};
+use super::inboxes::Inboxes;
 use super::micro::{About, Micro};
 use super::respond;
 use super::table::HandlerTable;
@@ -35,15 +35,16 @@ pub(crate) struct ServeSettings {
     pub(crate) state: watch::Receiver<Lifecycle>,
 }
 
-/// One service that serves. [`stop`](Self::stop) ends it in order.
+/// One service that serves. [`stop`](Self::stop) ends it in order; dropping it ends the reading of
+/// calls at once, while handlers that run go on to their end.
 pub(crate) struct Server {
     shared: Arc<Shared>,
     /// Ends what brings calls.
     stops: Vec<Stop>,
-    readers: Vec<JoinHandle<()>>,
+    readers: Vec<AbortOnDropHandle<()>>,
     /// Ends self-description, which goes on while calls are finished.
     last_stops: Vec<Stop>,
-    last_readers: Vec<JoinHandle<()>>,
+    last_readers: Vec<AbortOnDropHandle<()>>,
 }
 
 impl Server {
@@ -62,7 +63,7 @@ impl Server {
             cancels: Arc::default(),
             tasks: TaskTracker::new(),
             abort: CancellationToken::new(),
-            reply_prefixes: settings.reply_prefixes,
+            inboxes: Inboxes::new(settings.reply_prefixes),
         });
         let endpoints: Vec<Arc<Endpoint>> = table
             .rows
@@ -108,7 +109,7 @@ impl Server {
             .await?;
         self.last_stops.push(cancels.stop_handle());
         self.last_readers
-            .push(tokio::spawn(read_cancels(cancels, shared.cancels.clone())));
+            .push(spawn(read_cancels(cancels, shared.cancels.clone())));
         for endpoint in endpoints {
             let subject = layout.place(&endpoint.handler.subject);
             let queue = Layout::rpc_queue(&home.service);
@@ -131,11 +132,12 @@ impl Server {
             let (by_name, shared) = (by_name.clone(), answering.clone());
             async move { handle_own(message, &by_name, &shared).await }
         });
-        let micro = Micro::new(about, home.clone(), endpoints.to_vec(), state);
+        let inboxes = shared.inboxes.clone();
+        let micro = Micro::new(about, home.clone(), inboxes, endpoints.to_vec(), state);
         for subscription in micro.subscribe(&shared.bus).await? {
             self.last_stops.push(subscription.stop_handle());
             self.last_readers
-                .push(tokio::spawn(micro.clone().answer(subscription)));
+                .push(spawn(micro.clone().answer(subscription)));
         }
         Ok(())
     }
@@ -147,7 +149,7 @@ impl Server {
         Fut: Future<Output = ()> + Send,
     {
         self.stops.push(messages.stop_handle());
-        self.readers.push(tokio::spawn(async move {
+        self.readers.push(spawn(async move {
             while let Some(message) = messages.next().await {
                 // A handler's panic is caught deeper down; nothing else may end this loop either.
                 if AssertUnwindSafe(handle(message))
@@ -190,6 +192,10 @@ impl Server {
     }
 }
 
+fn spawn(task: impl Future<Output = ()> + Send + 'static) -> AbortOnDropHandle<()> {
+    AbortOnDropHandle::new(tokio::spawn(task))
+}
+
 async fn end(stops: Vec<Stop>) {
     for ended in join_all(stops.iter().map(|stop| stop())).await {
         if let Err(error) = ended {
@@ -224,7 +230,7 @@ async fn handle_own(
         "{} {} has no method {method:?}",
         home.service, home.instance
     );
-    let Some(reply) = message.reply.clone() else {
+    let Some(reply) = shared.inboxes.reply_of(&message) else {
         return;
     };
     let request = Request::read(message, home, "unknown", None, Instant::now());

@@ -2,9 +2,9 @@
 
 use std::any::TypeId;
 
-use super::descriptor::{HandlerDescriptor, Service};
+use super::descriptor::{HandlerDescriptor, HandlerKind, Service};
 use crate::error::{Error, ErrorKind, Result};
-use crate::model::ServiceName;
+use crate::model::{Layout, MethodName, ServiceName};
 
 /// The handlers of one service, sorted by name.
 #[derive(Debug, Clone)]
@@ -51,7 +51,20 @@ impl HandlerTable {
                 ));
             }
         }
-        ServiceName::parse(name)?;
+        let service = ServiceName::parse(name)?;
+        for row in &rows {
+            let HandlerKind::Rpc(handler) = &row.kind;
+            let subject = Layout::default().rpc(&service, &MethodName::parse(row.name)?);
+            if handler.subject != subject {
+                return Err(Error::new(
+                    ErrorKind::Lifecycle,
+                    format!(
+                        "the subject of {} is {subject}, not {}, where no client would look for it",
+                        row.source, handler.subject
+                    ),
+                ));
+            }
+        }
         Ok(Self { rows })
     }
 
@@ -76,7 +89,7 @@ mod tests {
 
     struct One;
 
-    const fn row(name: &'static str, line: u32) -> HandlerDescriptor {
+    const fn row(name: &'static str, subject: Subject, line: u32) -> HandlerDescriptor {
         HandlerDescriptor {
             service: TypeId::of::<One>,
             name,
@@ -87,7 +100,7 @@ mod tests {
                 line,
             },
             kind: HandlerKind::Rpc(RpcHandler {
-                subject: Subject::literal("rpc.one.x"),
+                subject,
                 arguments: &[],
                 timeout: None,
                 idempotent: false,
@@ -98,7 +111,12 @@ mod tests {
         }
     }
 
-    static ROWS: [HandlerDescriptor; 3] = [row("b", 1), row("a", 2), row("b", 3)];
+    static ROWS: [HandlerDescriptor; 4] = [
+        row("b", Subject::literal("rpc.one.b"), 1),
+        row("a", Subject::literal("rpc.one.a"), 2),
+        row("b", Subject::literal("rpc.one.b"), 3),
+        row("c", Subject::literal("rpc.other.c"), 4),
+    ];
 
     #[test]
     fn rows_are_counted_sorted_and_told_apart() {
@@ -112,8 +130,13 @@ mod tests {
             (3, &ROWS[..2], "has 3 handlers, but 2 are registered"),
             (0, &ROWS[..1], "has 0 handlers, but 1 are registered"),
             (
+                1,
+                &ROWS[3..],
+                "the subject of `f` at one.rs:4 is rpc.one.c, not rpc.other.c",
+            ),
+            (
                 3,
-                &ROWS[..],
+                &ROWS[..3],
                 "two handlers of one are called b: `f` at one.rs:1 and `f` at one.rs:3",
             ),
         ] {

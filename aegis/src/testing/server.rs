@@ -84,6 +84,17 @@ impl NatsServer {
         self.process.as_ref().map(Process::pid)
     }
 
+    /// Whether the server's process runs: not while it is stopped or killed, nor after a crash.
+    pub fn is_running(&mut self) -> bool {
+        let process = self.process.as_mut();
+        process.is_some_and(|process| matches!(process.status(), Ok(None)))
+    }
+
+    /// The file to which the server's output is appended.
+    pub fn log_file(&self) -> &Path {
+        &self.launch.log
+    }
+
     /// The folder of the JetStream store.
     pub fn store_dir(&self) -> &Path {
         &self.launch.store

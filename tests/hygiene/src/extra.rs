@@ -35,7 +35,7 @@ mod private {
     struct Hidden;
 
     #[::sky::service(name = "hidden", version = "1.0.0")]
-    #[cfg(all())]
+    #[cfg(any(unix, not(unix)))]
     impl Hidden {
         #[rpc]
         async fn many(

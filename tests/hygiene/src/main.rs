@@ -159,6 +159,9 @@ pub mod shop {
     }
 
     /// Uses both clients.
+    ///
+    /// # Panics
+    /// If a call does not end as it should.
     pub async fn both(client: &::sky::Client) {
         let pricing = PricingClient::new(client);
         ::std::assert!(pricing.quote(String::new()).await.is_err());

@@ -11,10 +11,8 @@ use super::certificates::{Authority, Certificate};
 use super::{config, says, started, url, works};
 
 fn tls(authority: &Authority, own: &Certificate, more: &str) -> String {
-    format!(
-        "tls {{ cert_file: {:?}, key_file: {:?}, ca_file: {:?}, {more} }}",
-        own.file, own.key, authority.file
-    )
+    let [cert, key, ca] = [&own.file, &own.key, &authority.file].map(|path| path.display());
+    format!("tls {{ cert_file: \"{cert}\", key_file: \"{key}\", ca_file: \"{ca}\", {more} }}")
 }
 
 async fn with_tls(authority: &Authority, more: &str) -> NatsServer {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_nats::StatusCode;
+use bytes::Bytes;
 use futures_util::future::{BoxFuture, FutureExt};
 use futures_util::stream::StreamExt;
 use tokio::sync::watch;
@@ -15,7 +16,7 @@ use super::convert;
 use super::listener::Listener;
 use super::refusal::denied;
 use crate::error::{Error, ErrorKind, Result};
-use crate::model::{Pattern, Subject};
+use crate::model::{Headers, Pattern, Subject};
 use crate::observe;
 use crate::port::{Answer, Bus, CallId, ConnectionState, Outgoing, Stop, Subscription};
 
@@ -49,7 +50,7 @@ impl NatsBus {
     }
 
     fn is_connected(&self) -> bool {
-        *self.watch.state.borrow() == ConnectionState::Connected
+        self.watch.is_connected()
     }
 
     /// Waits for a connection. Nothing is handed over before: `async-nats` would keep it, and send
@@ -73,16 +74,15 @@ impl NatsBus {
         }
     }
 
-    fn check_size(&self, message: &Outgoing) -> Result<()> {
+    fn check_size(&self, headers: &Headers, payload: &Bytes) -> Result<()> {
         let limit = self.client.max_payload();
-        let headers = message
-            .headers
+        let lines = headers
             .iter()
             .map(|(name, value)| name.len() + value.len() + 4);
-        let size = if message.headers.is_empty() {
-            message.payload.len()
+        let size = if headers.is_empty() {
+            payload.len()
         } else {
-            message.payload.len() + headers.sum::<usize>() + "NATS/1.0\r\n\r\n".len()
+            payload.len() + lines.sum::<usize>() + "NATS/1.0\r\n\r\n".len()
         };
         if size > limit {
             return Err(observe::too_large(size, limit));
@@ -91,47 +91,66 @@ impl NatsBus {
     }
 
     /// Hands a message to the client, with or without a reply subject.
-    async fn hand_over(&self, message: Outgoing, reply: Option<async_nats::Subject>) -> Result<()> {
-        self.check_size(&message)?;
-        let subject = convert::to_subject(&message.subject);
-        let payload = message.payload;
-        let sent = if message.headers.is_empty() {
-            match reply {
-                Some(reply) => {
-                    self.client
-                        .publish_with_reply(subject, reply, payload)
-                        .await
-                }
-                None => self.client.publish(subject, payload).await,
+    async fn hand_over(
+        &self,
+        subject: &Subject,
+        headers: &Headers,
+        payload: Bytes,
+        reply: Option<async_nats::Subject>,
+    ) -> Result<()> {
+        self.check_size(headers, &payload)?;
+        if !headers.is_empty() {
+            // On the heap, so that the usual message does not make room for this one.
+            let handing = self.hand_over_with(subject, headers, payload, reply);
+            return handing.boxed().await;
+        }
+        let subject = convert::to_subject(subject);
+        let sent = match reply {
+            Some(reply) => {
+                self.client
+                    .publish_with_reply(subject, reply, payload)
+                    .await
             }
-        } else {
-            let headers = convert::to_headers(&message.headers)?;
-            match reply {
-                Some(reply) => {
-                    let client = &self.client;
-                    client
-                        .publish_with_reply_and_headers(subject, reply, headers, payload)
-                        .await
-                }
-                None => {
-                    self.client
-                        .publish_with_headers(subject, headers, payload)
-                        .await
-                }
-            }
+            None => self.client.publish(subject, payload).await,
         };
-        sent.map_err(|cause| {
-            Error::new(ErrorKind::Disconnected, "the connection took no message").because(cause)
-        })
+        sent.map_err(not_taken)
+    }
+
+    async fn hand_over_with(
+        &self,
+        subject: &Subject,
+        headers: &Headers,
+        payload: Bytes,
+        reply: Option<async_nats::Subject>,
+    ) -> Result<()> {
+        let subject = convert::to_subject(subject);
+        let headers = convert::to_headers(headers)?;
+        let client = &self.client;
+        let sent = match reply {
+            Some(reply) => {
+                client
+                    .publish_with_reply_and_headers(subject, reply, headers, payload)
+                    .await
+            }
+            None => client.publish_with_headers(subject, headers, payload).await,
+        };
+        sent.map_err(not_taken)
     }
 
     async fn publish_now(&self, message: Outgoing) -> Result<()> {
-        let reply = message.reply.as_ref().map(convert::to_subject);
+        let Outgoing {
+            subject,
+            reply,
+            headers,
+            payload,
+        } = message;
+        let reply = reply.as_ref().map(convert::to_subject);
         if self.is_connected() {
-            return self.hand_over(message, reply).await;
+            return self.hand_over(&subject, &headers, payload, reply).await;
         }
         // The client keeps a bounded number for the next connection; then it makes us wait.
-        let kept = tokio::time::timeout(STUCK, self.hand_over(message, reply)).await;
+        let handing = self.hand_over(&subject, &headers, payload, reply).boxed();
+        let kept = tokio::time::timeout(STUCK, handing).boxed().await;
         kept.unwrap_or_else(|_| {
             Err(Error::new(
                 ErrorKind::Disconnected,
@@ -141,13 +160,19 @@ impl NatsBus {
     }
 
     async fn ask(&self, message: Outgoing, call: CallId, deadline: Instant) -> Result<Answer> {
-        let subject = message.subject.clone();
+        let Outgoing {
+            subject,
+            headers,
+            payload,
+            ..
+        } = message;
         if !self.is_connected() {
-            self.connected(&subject, deadline).await?;
+            self.connected(&subject, deadline).boxed().await?;
         }
         let mut ticket = self.watch.inbox.ticket(call, &subject);
         let reply = async_nats::Subject::from(self.watch.inbox.reply_to(call));
-        self.hand_over(message, Some(reply)).await?;
+        self.hand_over(&subject, &headers, payload, Some(reply))
+            .await?;
         match tokio::time::timeout_at(deadline, ticket.answered()).await {
             Ok(Ok(Ok(answer))) if answer.status == Some(StatusCode::NO_RESPONDERS) => {
                 Err(observe::no_service(&subject))
@@ -171,7 +196,7 @@ impl NatsBus {
         let deadline = Instant::now() + STUCK;
         self.connected(&subject, deadline).await?;
         let mut ticket = inbox.ticket(call, &subject);
-        self.hand_over(Outgoing::new(subject, bytes::Bytes::new()), None)
+        self.hand_over(&subject, &Headers::new(), Bytes::new(), None)
             .await?;
         match tokio::time::timeout_at(deadline, ticket.answered()).await {
             Ok(Ok(Ok(_))) => Ok(()),
@@ -240,6 +265,10 @@ impl NatsBus {
     }
 }
 
+fn not_taken(cause: async_nats::PublishError) -> Error {
+    Error::new(ErrorKind::Disconnected, "the connection took no message").because(cause)
+}
+
 impl Bus for NatsBus {
     fn publish(&self, message: Outgoing) -> BoxFuture<'_, Result<()>> {
         self.publish_now(message).boxed()
@@ -281,7 +310,7 @@ impl Bus for NatsBus {
             } else {
                 Ok(())
             };
-            self.watch.state.send_replace(ConnectionState::Closed);
+            self.watch.close();
             // An error means that it is closed already.
             let _ = self.client.drain().await;
             flushed

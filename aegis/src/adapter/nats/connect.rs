@@ -27,12 +27,22 @@ const MOST_REFUSALS: usize = 64;
 pub(super) struct Watch {
     pub(super) state: watch::Sender<ConnectionState>,
     pub(super) inbox: Arc<Inbox>,
+    /// The same as in `state`, for every call to look at without a lock.
+    connected: AtomicBool,
     refused: Mutex<Vec<String>>,
     /// It was said that the login is refused; once is enough until it is accepted again.
     login_refused: AtomicBool,
 }
 
 impl Watch {
+    pub(super) fn is_connected(&self) -> bool {
+        self.connected.load(Ordering::Acquire)
+    }
+
+    pub(super) fn close(&self) {
+        self.enter(ConnectionState::Closed);
+    }
+
     /// The subscriptions refused since this was last asked.
     pub(super) fn take_refused(&self) -> Vec<String> {
         std::mem::take(&mut *self.refused.lock().unwrap_or_else(PoisonError::into_inner))
@@ -46,11 +56,13 @@ impl Watch {
                 self.enter(ConnectionState::Connected);
             }
             Event::Disconnected => {
-                metrics::counter!(observe::DISCONNECTS).increment(1);
-                tracing::warn!("the connection to NATS is lost; connecting again");
-                self.enter(ConnectionState::Disconnected);
+                // The end of a connection that was closed on purpose is no news.
+                if self.enter(ConnectionState::Disconnected) {
+                    metrics::counter!(observe::DISCONNECTS).increment(1);
+                    tracing::warn!("the connection to NATS is lost; connecting again");
+                }
             }
-            Event::Closed => self.enter(ConnectionState::Closed),
+            Event::Closed => drop(self.enter(ConnectionState::Closed)),
             Event::SlowConsumer(_) => {
                 metrics::counter!(observe::SLOW_CONSUMERS).increment(1);
                 tracing::error!("a subscription is read too slowly and loses messages");
@@ -66,15 +78,18 @@ impl Watch {
         }
     }
 
-    fn enter(&self, next: ConnectionState) {
+    /// Changes the state, and tells whether that is news.
+    fn enter(&self, next: ConnectionState) -> bool {
         self.state.send_if_modified(|state| {
             // Closed is for ever: a late event of the client does not undo it.
             let news = *state != ConnectionState::Closed && *state != next;
             if news {
                 *state = next;
+                let connected = next == ConnectionState::Connected;
+                self.connected.store(connected, Ordering::Release);
             }
             news
-        });
+        })
     }
 
     fn refuse_login(&self) {
@@ -118,6 +133,7 @@ pub(crate) async fn connect(options: NatsOptions) -> Result<Arc<NatsBus>> {
     let watch = Arc::new(Watch {
         state,
         inbox: inbox.clone(),
+        connected: AtomicBool::new(true),
         refused: Mutex::default(),
         login_refused: AtomicBool::new(false),
     });

@@ -84,10 +84,8 @@ pub(super) fn from_message(message: async_nats::Message) -> Message {
         headers.own(header::STATUS, status.to_string());
     }
     Message {
-        subject: Subject::trusted(message.subject.into_string()),
-        reply: message
-            .reply
-            .map(|reply| Subject::trusted(reply.into_string())),
+        subject: Subject::trusted(message.subject.as_str()),
+        reply: message.reply.map(|reply| Subject::trusted(reply.as_str())),
         headers,
         payload: message.payload,
     }

@@ -4,8 +4,9 @@
 //! dropped for ever; here it goes with the call.
 
 use std::collections::HashMap;
-use std::hash::{BuildHasherDefault, Hasher};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::fmt::Write as _;
+use std::hash::{BuildHasherDefault, DefaultHasher, Hash, Hasher};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use futures_util::StreamExt;
@@ -24,15 +25,13 @@ pub(super) struct Inbox {
     /// Ends with a dot.
     prefix: String,
     next: AtomicU64,
-    desk: Mutex<Desk>,
+    /// Several, so that callers on several threads seldom meet; a call's number chooses.
+    shards: [Mutex<Waiters>; SHARDS],
+    /// The server lets us receive no answers at all.
+    refused: AtomicBool,
 }
 
-#[derive(Debug, Default)]
-struct Desk {
-    waiting: Waiters,
-    /// The server lets us receive no answers at all.
-    refused: bool,
-}
+const SHARDS: usize = 16;
 
 type Waiters = HashMap<u64, Waiter, BuildHasherDefault<Counted>>;
 
@@ -58,14 +57,15 @@ impl Hasher for Counted {
 
 #[derive(Debug)]
 struct Waiter {
-    subject: Subject,
+    /// Of the subject that is asked.
+    hash: u64,
     sender: oneshot::Sender<Answered>,
 }
 
 /// One call that waits; dropping it removes its entry.
 #[derive(Debug)]
-pub(super) struct Ticket {
-    inbox: Arc<Inbox>,
+pub(super) struct Ticket<'a> {
+    inbox: &'a Inbox,
     id: u64,
     answer: oneshot::Receiver<Answered>,
     /// Its entry is gone already.
@@ -78,7 +78,8 @@ impl Inbox {
         Arc::new(Self {
             prefix: format!("{prefix}.{unique}."),
             next: AtomicU64::new(0),
-            desk: Mutex::default(),
+            shards: Default::default(),
+            refused: AtomicBool::new(false),
         })
     }
 
@@ -87,27 +88,29 @@ impl Inbox {
         format!("{}*", self.prefix)
     }
 
-    fn desk(&self) -> MutexGuard<'_, Desk> {
-        self.desk.lock().unwrap_or_else(PoisonError::into_inner)
+    fn waiting(&self, id: u64) -> MutexGuard<'_, Waiters> {
+        let number = usize::try_from(id % (SHARDS as u64)).unwrap_or(0);
+        lock(&self.shards[number])
     }
 
     /// Makes room for an answer to a request on `subject`.
-    pub(super) fn ticket(self: &Arc<Self>, call: CallId, subject: &Subject) -> Ticket {
+    pub(super) fn ticket(&self, call: CallId, subject: &Subject) -> Ticket<'_> {
         let (sender, answer) = oneshot::channel();
         let id = call.0;
         let waiter = Waiter {
-            subject: subject.clone(),
+            hash: hash(subject.as_str()),
             sender,
         };
-        let mut desk = self.desk();
-        if desk.refused {
+        let mut waiting = self.waiting(id);
+        // Asked under the lock: a refusal that comes later finds this call in its place.
+        if self.is_refused() {
             let _ = waiter.sender.send(Err(no_inbox(&self.pattern())));
         } else {
-            desk.waiting.insert(id, waiter);
+            waiting.insert(id, waiter);
         }
-        drop(desk);
+        drop(waiting);
         Ticket {
-            inbox: self.clone(),
+            inbox: self,
             id,
             answer,
             ended: false,
@@ -119,8 +122,10 @@ impl Inbox {
     }
 
     pub(super) fn reply_to(&self, call: CallId) -> String {
-        use std::fmt::Write as _;
-        let mut text = String::with_capacity(self.prefix.len() + 20);
+        // Its exact size: a `String` with room to spare costs a second allocation in the client.
+        let digits = call.0.checked_ilog10().unwrap_or(0) + 1;
+        let digits = usize::try_from(digits).unwrap_or(20);
+        let mut text = String::with_capacity(self.prefix.len() + digits);
         text.push_str(&self.prefix);
         // Writing to a `String` cannot fail.
         let _ = write!(text, "{}", call.0);
@@ -132,7 +137,8 @@ impl Inbox {
         while let Some(message) = messages.next().await {
             let token = message.subject.strip_prefix(&*self.prefix).map(str::parse);
             let Some(Ok(id)) = token else { continue };
-            if let Some(waiter) = self.desk().waiting.remove(&id) {
+            let waiter = self.waiting(id).remove(&id);
+            if let Some(waiter) = waiter {
                 let _ = waiter.sender.send(Ok(message));
             }
         }
@@ -140,9 +146,19 @@ impl Inbox {
 
     /// Tells the calls on a subject that the server refused it.
     pub(super) fn denied(&self, subject: &str) {
-        let waiting = &mut self.desk().waiting;
-        for (_, waiter) in waiting.extract_if(|_, waiter| waiter.subject.as_str() == subject) {
-            let _ = waiter.sender.send(Err(denied("publish", subject)));
+        let refused = hash(subject);
+        self.end(
+            |waiter| waiter.hash == refused,
+            || denied("publish", subject),
+        );
+    }
+
+    /// Ends the calls that are chosen, with an error.
+    fn end(&self, chosen: impl Fn(&Waiter) -> bool, error: impl Fn() -> Error) {
+        for shard in &self.shards {
+            for (_, waiter) in lock(shard).extract_if(|_, waiter| chosen(waiter)) {
+                let _ = waiter.sender.send(Err(error()));
+            }
         }
     }
 
@@ -153,29 +169,37 @@ impl Inbox {
 
     /// The server refuses its subscription: no call will be answered, those that wait included.
     pub(super) fn refuse(&self) {
-        let mut desk = self.desk();
-        desk.refused = true;
-        for (_, waiter) in desk.waiting.drain() {
-            let _ = waiter.sender.send(Err(no_inbox(&self.pattern())));
-        }
+        self.refused.store(true, Ordering::SeqCst);
+        self.end(|_| true, || no_inbox(&self.pattern()));
     }
 
     pub(super) fn is_refused(&self) -> bool {
-        self.desk().refused
+        self.refused.load(Ordering::SeqCst)
     }
 
     /// A new connection: perhaps with other permissions.
     pub(super) fn allow(&self) {
-        self.desk().refused = false;
+        self.refused.store(false, Ordering::SeqCst);
     }
 
     #[cfg(test)]
     pub(super) fn len(&self) -> usize {
-        self.desk().waiting.len()
+        self.shards.iter().map(|shard| lock(shard).len()).sum()
     }
 }
 
-impl Ticket {
+fn lock(shard: &Mutex<Waiters>) -> MutexGuard<'_, Waiters> {
+    // Nothing in here can panic half-way: what a poisoned lock guards is whole.
+    shard.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn hash(text: &str) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    text.hash(&mut hasher);
+    hasher.finish()
+}
+
+impl Ticket<'_> {
     /// Waits for the answer.
     pub(super) async fn answered(&mut self) -> Result<Answered, oneshot::error::RecvError> {
         let answer = (&mut self.answer).await;
@@ -184,10 +208,10 @@ impl Ticket {
     }
 }
 
-impl Drop for Ticket {
+impl Drop for Ticket<'_> {
     fn drop(&mut self) {
         if !self.ended {
-            self.inbox.desk().waiting.remove(&self.id);
+            self.inbox.waiting(self.id).remove(&self.id);
         }
     }
 }
@@ -200,7 +224,7 @@ mod tests {
     fn a_call_that_went_away_leaves_nothing() {
         let inbox = Inbox::new("_INBOX");
         let subject = Subject::literal("rpc.a.b");
-        let tickets: Vec<Ticket> = (0..100)
+        let tickets: Vec<Ticket<'_>> = (0..100)
             .map(|_| inbox.ticket(inbox.new_call(), &subject))
             .collect();
         assert_eq!(inbox.len(), 100);

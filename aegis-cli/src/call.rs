@@ -1,0 +1,138 @@
+//! `aegis call`: one call, its result on standard output.
+
+use std::io::Read as _;
+use std::time::Duration;
+
+use aegis::{CallError, Client, ErrorKind, RetryPolicy, ServiceInfo};
+use anyhow::Context as _;
+use serde_json::Value;
+
+use crate::cli::{Call, Common};
+use crate::ending::{Answered, Interrupted, Usage};
+use crate::out::Out;
+use crate::signals::Signals;
+
+/// How long to ask who is there, when nobody served the call.
+const LOOK_AROUND: Duration = Duration::from_millis(300);
+
+pub(crate) async fn run(wish: &Call, common: &Common, out: &Out) -> anyhow::Result<()> {
+    let params = params(&wish.params)?;
+    let mut config = common.config()?;
+    config.start_log();
+    if wish.envelope {
+        config = config.envelope();
+    }
+    let mut signals = Signals::listen()?;
+    let client = tokio::select! {
+        client = Client::connect(config) => client?,
+        () = signals.next() => return Err(Interrupted.into()),
+    };
+    let outcome = tokio::select! {
+        outcome = call(&client, wish, &params) => outcome,
+        // The dropped call tells the service that nobody waits any more.
+        () = signals.next() => Err(Interrupted.into()),
+    };
+    tokio::task::yield_now().await;
+    client.close().await?;
+    let result = outcome?;
+    let pretty = out.is_terminal() && !wish.raw;
+    out.line(if pretty {
+        serde_json::to_string_pretty(&result)?
+    } else {
+        result.to_string()
+    })?;
+    Ok(())
+}
+
+fn params(text: &str) -> anyhow::Result<Value> {
+    let mut read = String::new();
+    let text = if text == "-" {
+        let stdin = std::io::stdin().read_to_string(&mut read);
+        stdin.context("standard input cannot be read")?;
+        &read
+    } else {
+        text
+    };
+    serde_json::from_str(text).map_err(|cause| {
+        let text = format!(
+            "the arguments are not JSON: {cause}\n  \
+             write an object with the arguments by name, in single quotes: '{{\"a\":1,\"b\":2}}'"
+        );
+        Usage(text).into()
+    })
+}
+
+async fn call(client: &Client, wish: &Call, params: &Value) -> anyhow::Result<Value> {
+    let mut call = client.call(&wish.service, &wish.method, params);
+    if let Some(time) = wish.timeout {
+        call = call.within(time);
+    }
+    if let Some(instance) = &wish.to {
+        call = call.to_instance(instance);
+    }
+    for (name, value) in &wish.headers {
+        call = call.header(name, value);
+    }
+    if let Some(key) = &wish.key {
+        call = call.idempotency_key(key);
+    }
+    if wish.retry > 0 {
+        let attempts = wish.retry.saturating_add(1);
+        call = call.retry(RetryPolicy::default().max_attempts(attempts));
+    }
+    match call.await {
+        Ok(result) => Ok(result),
+        Err(CallError::Service(failure)) => Err(Answered(failure).into()),
+        Err(CallError::Failed(error)) => Err(explained(client, wish, error).await),
+    }
+}
+
+/// What is not the service's own error: wrong names, failures of the framework, nobody there.
+async fn explained(client: &Client, wish: &Call, error: aegis::Error) -> anyhow::Error {
+    match error.kind() {
+        // Who notices first that the time is over, the service or this side, makes no difference.
+        ErrorKind::Timeout => return error.into(),
+        ErrorKind::Invalid if !error.was_sent() => return Usage(error.to_string()).into(),
+        ErrorKind::NoService => {
+            // Who is there helps to see the mistake; if that cannot be found out, the error stands.
+            let found = client.services(LOOK_AROUND).await.unwrap_or_default();
+            if let Some(hint) = hint(&found, wish) {
+                return anyhow::Error::msg(hint);
+            }
+        }
+        _ => {}
+    }
+    match error.failure() {
+        Some(failure) => Answered(failure.clone()).into(),
+        None => error.into(),
+    }
+}
+
+/// The likely mistake behind a call that nobody served.
+fn hint(found: &[ServiceInfo], wish: &Call) -> Option<String> {
+    let (service, method) = (&wish.service, &wish.method);
+    let mut instances = found.iter().filter(|info| info.name == *service).peekable();
+    let Some(first) = instances.peek() else {
+        let mut names: Vec<&str> = found.iter().map(|info| info.name.as_str()).collect();
+        names.dedup();
+        return (!names.is_empty()).then(|| {
+            format!(
+                "no instance of {service} is there; there are {}",
+                names.join(", ")
+            )
+        });
+    };
+    let methods: Vec<&str> = first.endpoints.iter().map(|e| e.name.as_str()).collect();
+    if !methods.contains(&method.as_str()) {
+        let methods = methods.join(", ");
+        return Some(format!(
+            "{service} has no method {method}; it has {methods}"
+        ));
+    }
+    let to = wish.to.as_ref()?;
+    let ids: Vec<&str> = instances.map(|info| info.id.as_str()).collect();
+    let ids = ids.join(", ");
+    Some(format!(
+        "{service} has no instance {to}; its instances are {ids}"
+    ))
+}

@@ -1,0 +1,179 @@
+//! What can be said on the command line.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use aegis::Config;
+use clap::{Args, Parser, Subcommand};
+
+/// How long a connection may take: who waits at a terminal wants to know soon.
+const CONNECT_WITHIN: Duration = Duration::from_secs(2);
+
+const URL: &str = "\
+The NATS server: nats://host:4222, tls://.., several with commas between them
+[default: AEGIS_NATS_URL, then aegis.toml, then nats://127.0.0.1:4222]";
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0    done
+  1    the service answered with an error
+  2    it could not be done: no connection, no instance, no answer in time, calls of the demo failed
+  64   the command line or its JSON is wrong
+  130  ended by Ctrl-C or SIGTERM before it was done
+
+The configuration is that of every aegis program: aegis.toml (or the file that AEGIS_CONFIG names),
+then the environment (AEGIS_NATS_URL, AEGIS_NATS_USER, AEGIS_SUBJECT_PREFIX ..), then these options.";
+
+/// The tool of the aegis service framework: try it, run a NATS server, call services, see who is
+/// there.
+#[derive(Debug, Parser)]
+#[command(name = "aegis", version, after_help = EXIT_CODES)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) common: Common,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// What every command understands.
+#[derive(Debug, Args)]
+pub(crate) struct Common {
+    #[arg(long, global = true, value_name = "URL", help = URL)]
+    pub(crate) url: Option<String>,
+}
+
+impl Common {
+    /// The configuration of this run.
+    pub(crate) fn config(&self) -> aegis::Result<Config> {
+        let defaults = Config::default()
+            .log("warn")
+            .connect_timeout(CONNECT_WITHIN);
+        let config = Config::load_over(defaults)?;
+        Ok(match &self.url {
+            Some(url) => config.url(url),
+            None => config,
+        })
+    }
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// See it work: three instances share calls, survive a kill -9 and a stop, and lose nothing
+    Demo(Demo),
+    /// Run a NATS server with JetStream for development, until Ctrl-C
+    Dev(Dev),
+    /// Call a method of a service and print its result
+    Call(Call),
+    /// Show which services are there
+    Services(Services),
+    #[command(hide = true)]
+    DemoInstance(DemoInstance),
+}
+
+/// `aegis demo`. It uses the server of `--url` or `AEGIS_NATS_URL` if it answers, else one of its
+/// own.
+#[derive(Debug, Args)]
+pub(crate) struct Demo {
+    /// Without a server and in one process
+    #[arg(long)]
+    pub(crate) memory: bool,
+    /// How many instances of the service to start
+    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u16).range(3..=20))]
+    pub(crate) instances: u16,
+    /// How many calls to make in each step
+    #[arg(long, value_name = "N", default_value_t = 300, value_parser = clap::value_parser!(u32).range(50..=1_000_000))]
+    pub(crate) calls: u32,
+}
+
+/// One instance of the demo's service, as a process of its own.
+#[derive(Debug, Args)]
+pub(crate) struct DemoInstance {
+    #[arg(long, env = "AEGIS_INSTANCE_ID")]
+    pub(crate) id: String,
+    #[arg(long)]
+    pub(crate) prefix: String,
+    /// Takes nothing but the URL from the configuration: the server is the demo's own.
+    #[arg(long)]
+    pub(crate) own_server: bool,
+    #[arg(long, env = "AEGIS_NATS_URL", hide_env_values = true)]
+    pub(crate) server: String,
+}
+
+/// `aegis dev`.
+#[derive(Debug, Args)]
+pub(crate) struct Dev {
+    /// The port on 127.0.0.1; 0 takes a free one
+    #[arg(long, default_value_t = 4222)]
+    pub(crate) port: u16,
+    /// Keep the JetStream store in this folder; without it, the store goes when the server ends
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data: Option<PathBuf>,
+    /// Show the server's log
+    #[arg(long)]
+    pub(crate) verbose: bool,
+}
+
+/// `aegis call`.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  aegis call calculator add '{\"a\":1,\"b\":2}'
+  echo '{\"a\":1,\"b\":2}' | aegis call calculator add - --timeout 500ms
+  aegis call orders create '{\"sku\":\"chair\"}' --key order-7 --retry 3")]
+pub(crate) struct Call {
+    /// The service's name
+    pub(crate) service: String,
+    /// The method's name
+    pub(crate) method: String,
+    /// The arguments by name, as a JSON object; `-` reads them from standard input
+    #[arg(value_name = "JSON", default_value = "{}")]
+    pub(crate) params: String,
+    /// How long all of it may take, such as 500ms or 2s; default: the configuration's, else 5s
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    pub(crate) timeout: Option<Duration>,
+    /// Ask this instance instead of any
+    #[arg(long, value_name = "INSTANCE")]
+    pub(crate) to: Option<String>,
+    /// Add a header (may be repeated)
+    #[arg(long = "header", value_name = "NAME=VALUE", value_parser = pair)]
+    pub(crate) headers: Vec<(String, String)>,
+    /// The idempotency key: with it a call may be repeated after a timeout
+    #[arg(long, value_name = "KEY")]
+    pub(crate) key: Option<String>,
+    /// Try again up to N times where that is safe
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub(crate) retry: u32,
+    /// Speak the envelope of AegisSDK 1.0
+    #[arg(long)]
+    pub(crate) envelope: bool,
+    /// Print the result on one line; so it is anyway when the output is no terminal
+    #[arg(long)]
+    pub(crate) raw: bool,
+}
+
+/// `aegis services`.
+#[derive(Debug, Args)]
+pub(crate) struct Services {
+    /// Show this service only, with its methods
+    pub(crate) service: Option<String>,
+    /// Print what the instances say of themselves, as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// How long to collect answers
+    #[arg(long, value_name = "TIME", default_value = "500ms", value_parser = time)]
+    pub(crate) wait: Duration,
+}
+
+fn time(text: &str) -> Result<Duration, String> {
+    match humantime::parse_duration(text) {
+        Ok(time) if !time.is_zero() => Ok(time),
+        _ => Err("it is a time above 0, such as 500ms, 2s or 5m".to_owned()),
+    }
+}
+
+fn pair(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, value)) => Ok((name.to_owned(), value.to_owned())),
+        None => Err("it is a name and a value, such as Tenant=acme".to_owned()),
+    }
+}

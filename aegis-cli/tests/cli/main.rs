@@ -1,0 +1,119 @@
+//! The binary `aegis` as a user runs it: output, exit codes, and what it leaves behind: nothing.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "a helper that fails is a test that fails"
+)]
+
+mod commands;
+mod demo;
+
+use std::io::{Read, Write};
+use std::net::{Ipv4Addr, TcpStream};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+/// The longest a test waits for an event before it fails.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// What a finished run has said.
+#[derive(Debug)]
+struct Said {
+    code: i32,
+    out: String,
+    err: String,
+}
+
+/// `aegis`, free from whatever the environment of the test says.
+fn aegis(words: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_aegis"));
+    command.args(words).stdin(Stdio::null());
+    for name in ["AEGIS_NATS_URL", "NATS_URL", "AEGIS_CONFIG", "RUST_LOG"] {
+        command.env_remove(name);
+    }
+    command
+}
+
+fn run(words: &[&str]) -> Said {
+    said(aegis(words).output().unwrap())
+}
+
+fn run_with_input(words: &[&str], input: &str) -> Said {
+    let mut command = aegis(words);
+    command.stdin(Stdio::piped());
+    let mut child = command
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    stdin.write_all(input.as_bytes()).unwrap();
+    drop(stdin);
+    said(child.wait_with_output().unwrap())
+}
+
+fn said(output: std::process::Output) -> Said {
+    Said {
+        code: output.status.code().unwrap_or(-1),
+        out: String::from_utf8(output.stdout).unwrap(),
+        err: String::from_utf8(output.stderr).unwrap(),
+    }
+}
+
+/// Starts a run whose output can be read while it goes on.
+fn start(words: &[&str]) -> Child {
+    let mut command = aegis(words);
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    command.spawn().unwrap()
+}
+
+/// Reads a run's output until it has said this.
+fn read_until(child: &mut Child, expected: &str) -> String {
+    let (mut said, mut buffer) = (String::new(), [0; 4096]);
+    let from = child.stdout.as_mut().unwrap();
+    while !said.contains(expected) {
+        let length = from.read(&mut buffer).unwrap();
+        assert_ne!(length, 0, "ended without {expected:?}: {said}");
+        said += &String::from_utf8_lossy(&buffer[..length]);
+    }
+    said
+}
+
+fn signal(child: &Child, signal: &str) {
+    let id = child.id().to_string();
+    let status = Command::new("kill").args([signal, &id]).status().unwrap();
+    assert!(status.success());
+}
+
+/// The word after `before`, such as a number or an address.
+fn word_after<'a>(text: &'a str, before: &str) -> Vec<&'a str> {
+    let parts = text.split(before).skip(1);
+    let words = parts.filter_map(|rest| rest.split([' ', ',', '\n']).next());
+    words.collect()
+}
+
+fn port_of(url: &str) -> u16 {
+    url.rsplit(':').next().unwrap().parse().unwrap()
+}
+
+fn answers(port: u16) -> bool {
+    TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_ok()
+}
+
+/// Whether a process runs; one that is dead and only not buried yet does not.
+fn is_alive(pid: &str) -> bool {
+    let output = Command::new("ps")
+        .args(["-o", "stat=", "-p", pid])
+        .output()
+        .unwrap();
+    let state = String::from_utf8_lossy(&output.stdout);
+    !state.trim().is_empty() && !state.trim().starts_with('Z')
+}
+
+fn wait_for(what: &str, mut happened: impl FnMut() -> bool) {
+    let deadline = Instant::now() + PATIENCE;
+    while !happened() {
+        assert!(Instant::now() < deadline, "waited in vain for the {what}");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}

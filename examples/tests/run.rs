@@ -1,0 +1,108 @@
+//! Every example runs to its end, in memory and on a real server, and prints what it should.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "a helper that fails is a test that fails"
+)]
+
+use std::io::{BufRead, BufReader};
+use std::process::{Command, Stdio};
+
+use aegis::testing::NatsServer;
+
+const ECHO: &str = env!("CARGO_BIN_EXE_01_echo");
+const TYPED_ERRORS: &str = env!("CARGO_BIN_EXE_02_typed_errors");
+const BY_HAND: &str = env!("CARGO_BIN_EXE_03_by_hand");
+
+/// The program, free from whatever the environment of the test says.
+fn program(path: &str, url: Option<&str>) -> Command {
+    let mut command = Command::new(path);
+    for name in ["AEGIS_NATS_URL", "NATS_URL", "AEGIS_CONFIG", "RUST_LOG"] {
+        command.env_remove(name);
+    }
+    command.envs(url.map(|url| ("AEGIS_NATS_URL", url)));
+    command
+}
+
+fn run(mut command: Command) -> String {
+    let output = command.output().unwrap();
+    let log = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{command:?}: {log}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+#[tokio::test]
+async fn examples_run_to_their_end() {
+    let server = NatsServer::start().await.unwrap();
+    for url in [None, Some(server.url())] {
+        for (path, expected) in [
+            (
+                ECHO,
+                &[
+                    "Plain: hello, from echo-",
+                    "Reverse: olleh, from echo-",
+                    "Upper: HELLO, from echo-",
+                    "100 delayed texts, from: {\"echo-1\": ",
+                    ", \"echo-2\": ",
+                    "echo-1 counts ",
+                    "after 20 ms: Some(Timeout)",
+                ][..],
+            ),
+            (
+                TYPED_ERRORS,
+                &[
+                    "2 x chair: 80",
+                    "9 x chair: no, take 5",
+                    "1 x throne: no, there is no throne",
+                    "paid at once: false",
+                    "paid with patience: 80",
+                    "untyped: UNKNOWN_SKU: there is no throne (status 404)",
+                    "order_text: Internal: INTERNAL: invalid digit found in string",
+                ],
+            ),
+            (
+                BY_HAND,
+                &[
+                    "1 + 2 = 3",
+                    "3 + 4 = 7",
+                    "TOO_LARGE_A_SUM: 9223372036854775807 + 1",
+                    "INVALID_PARAMS: ",
+                    "the argument `b` is missing",
+                ],
+            ),
+        ] {
+            let said = run(program(path, url.as_deref()));
+            for part in expected {
+                assert!(said.contains(part), "{url:?}: {part:?} is in {said}");
+            }
+        }
+    }
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn the_echo_server_serves_clients_until_it_is_told_to_end() {
+    let nats = NatsServer::start().await.unwrap();
+    let url = nats.url();
+    let mut echo = program(ECHO, Some(&url));
+    echo.arg("server")
+        .env("AEGIS_INSTANCE_ID", "alone")
+        .stderr(Stdio::piped());
+    let mut echo = echo.spawn().unwrap();
+    let mut log = BufReader::new(echo.stderr.take().unwrap()).lines();
+    let serves = log.find(|line| line.as_ref().unwrap().contains("serves"));
+    assert!(serves.is_some());
+    // Reads on, so that the server's log never waits for a reader.
+    let rest = std::thread::spawn(move || log.map_while(Result::ok).count());
+    let mut client = program(ECHO, Some(&url));
+    client.arg("client");
+    let said = run(client);
+    assert!(
+        said.contains("100 delayed texts, from: {\"alone\": 100}"),
+        "{said}"
+    );
+    let id = echo.id().to_string();
+    let told = Command::new("kill").args(["-TERM", &id]).status().unwrap();
+    assert!(told.success() && echo.wait().unwrap().success());
+    rest.join().unwrap();
+}
