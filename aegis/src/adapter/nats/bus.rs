@@ -214,10 +214,9 @@ impl NatsBus {
 
     async fn flush_now(&self) -> Result<()> {
         self.round_trip().await?;
-        if self.client.server_info().auth_required {
-            // A refusal takes another way through the client than the answer just received.
-            tokio::time::sleep(LATE_REFUSAL).await;
-        }
+        // A refusal takes another way through the client than the answer just received. Users who
+        // need no login can be limited as well (`no_auth_user`), and nothing tells.
+        tokio::time::sleep(LATE_REFUSAL).await;
         match self.watch.take_refused().first() {
             Some(subject) => Err(denied("subscribe", subject)),
             None => Ok(()),
