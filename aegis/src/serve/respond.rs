@@ -79,7 +79,7 @@ pub fn reply<T: Returned, E: DomainError>(request: &Request, outcome: Result<T, 
     let call = &*request.call;
     let value = match outcome {
         Ok(value) => value,
-        Err(error) => return failure(call, &error.to_failure()),
+        Err(error) => return failure(call, &own(error.to_failure())),
     };
     let encoded = match &call.envelope {
         None => call.codec.encode(&value),
@@ -95,6 +95,15 @@ pub fn reply<T: Returned, E: DomainError>(request: &Request, outcome: Result<T, 
             let text = format!("the result cannot be sent: {cause}");
             failure(call, &Failure::framework(Code::Internal, text))
         }
+    }
+}
+
+/// A handler's failure, with a code of its own: one of the framework's codes, passed on from a call
+/// that the handler made, would tell the caller that nothing ran, and make it repeat the work.
+fn own(failure: Failure) -> Failure {
+    match Code::parse(failure.code()) {
+        None | Some(Code::Internal) => failure,
+        Some(_) => Failure::internal(failure.to_string()),
     }
 }
 

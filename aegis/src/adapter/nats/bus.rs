@@ -171,8 +171,12 @@ impl NatsBus {
         }
         let mut ticket = self.watch.inbox.ticket(call, &subject);
         let reply = async_nats::Subject::from(self.watch.inbox.reply_to(call));
-        self.hand_over(&subject, &headers, payload, Some(reply))
-            .await?;
+        let handing = self.hand_over(&subject, &headers, payload, Some(reply));
+        // What is dropped while it waits for room in the client's queue was not sent.
+        match tokio::time::timeout_at(deadline, handing).await {
+            Ok(handed) => handed?,
+            Err(_) => return Err(stuck(&subject)),
+        }
         match tokio::time::timeout_at(deadline, ticket.answered()).await {
             Ok(Ok(Ok(answer))) if answer.status == Some(StatusCode::NO_RESPONDERS) => {
                 Err(observe::no_service(&subject))
@@ -265,6 +269,13 @@ impl NatsBus {
     }
 }
 
+fn stuck(subject: &Subject) -> Error {
+    Error::new(
+        ErrorKind::Disconnected,
+        format!("the connection took nothing for too long: nothing was sent on {subject}"),
+    )
+}
+
 fn not_taken(cause: async_nats::PublishError) -> Error {
     Error::new(ErrorKind::Disconnected, "the connection took no message").because(cause)
 }
@@ -312,7 +323,7 @@ impl Bus for NatsBus {
             };
             self.watch.close();
             // An error means that it is closed already.
-            let _ = self.client.drain().await;
+            let _ = tokio::time::timeout(STUCK, self.client.drain()).await;
             flushed
         }
         .boxed()
