@@ -50,7 +50,7 @@ async fn run(calls: u32) {
     let until = Instant::now() + Duration::from_secs(3600);
     for _ in 0..calls {
         let message = Outgoing::new(subject.clone(), &br#"{"a":41,"b":1}"#[..]);
-        let answer = bus.request(message, bus.new_call(), until).await.unwrap();
+        let answer = bus.request(message, &bus.new_call(), until).await.unwrap();
         assert_eq!(answer.payload, &b"42"[..]);
     }
     running.stop().await.unwrap();

@@ -46,7 +46,7 @@ const CRATES: &[(&str, &[&str])] = &[
         "tokio",
         &["port", "adapter", "client", "serve", "app", "testing"],
     ),
-    ("tokio_util", &["serve", "app"]),
+    ("tokio_util", &["adapter", "serve", "app"]),
     (
         "futures_util",
         &[

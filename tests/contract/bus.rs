@@ -157,7 +157,7 @@ async fn a_request_gets_its_own_answer() {
                 headers.set("N", &n.to_string()).unwrap();
                 let message = Outgoing::new(subject, n.to_string()).with_headers(headers);
                 let until = Instant::now() + Duration::from_secs(10);
-                let answer = bus.request(message, bus.new_call(), until).await.unwrap();
+                let answer = bus.request(message, &bus.new_call(), until).await.unwrap();
                 assert_eq!(answer.payload, n.to_string().as_bytes());
                 assert_eq!(answer.headers.get("N"), Some(n.to_string().as_str()));
             })
@@ -255,7 +255,7 @@ async fn a_message_over_the_limit_is_refused_and_the_bus_goes_on() {
         let until = Instant::now() + Duration::from_secs(5);
         let error = fixture
             .here
-            .request(sized(limit + 1), fixture.here.new_call(), until)
+            .request(sized(limit + 1), &fixture.here.new_call(), until)
             .await;
         assert_eq!(
             error.unwrap_err().kind(),
@@ -281,7 +281,7 @@ fn ask_until(fixture: &Fixture, done: &Arc<AtomicBool>) -> impl Future<Output = 
         while !done.load(Ordering::Relaxed) {
             let message = Outgoing::new(subject.clone(), "x");
             let until = Instant::now() + Duration::from_secs(20);
-            bus.request(message, bus.new_call(), until).await.unwrap();
+            bus.request(message, &bus.new_call(), until).await.unwrap();
         }
     }
 }
@@ -354,7 +354,7 @@ async fn a_closed_bus_says_so() {
         let until = Instant::now() + Duration::from_secs(5);
         let call = fixture.there.new_call();
         let message = Outgoing::new(fixture.subject("x"), "");
-        let error = soon("an error", fixture.there.request(message, call, until))
+        let error = soon("an error", fixture.there.request(message, &call, until))
             .await
             .unwrap_err();
         assert_eq!(

@@ -61,7 +61,7 @@ impl Fixture {
     pub(crate) async fn request(&self, rest: &str, within: Duration) -> aegis::Result<Answer> {
         let message = Outgoing::new(self.subject(rest), "question");
         self.here
-            .request(message, self.here.new_call(), Instant::now() + within)
+            .request(message, &self.here.new_call(), Instant::now() + within)
             .await
     }
 }

@@ -225,11 +225,7 @@ async fn calls_inside_a_handler_inherit_the_deadline_and_the_trace() {
     let client: FlakyClient = app.client();
     let trace = TraceContext::root(77, 1);
     let call = client.nested().within(Duration::from_secs(2));
-    for (left, traced) in call
-        .header("traceparent", &trace.to_string())
-        .await
-        .unwrap()
-    {
+    for (left, traced) in call.trace(trace).await.unwrap() {
         assert!(
             (1..=2000).contains(&left),
             "{left} ms is what the outer call has left"

@@ -17,4 +17,5 @@ mod nats_server;
 mod round_trip;
 mod security;
 mod serving;
+mod unanswered;
 mod wire;

@@ -14,6 +14,8 @@ pub(crate) struct Face<'a> {
     visibility: TokenStream,
     docs: String,
     service: &'a str,
+    /// The service is not known here: only what a trait says of it.
+    elsewhere: bool,
     envelope: bool,
     cfgs: &'a [Attribute],
     handlers: Vec<&'a Handler>,
@@ -34,6 +36,7 @@ impl<'a> Face<'a> {
             visibility: quote!(pub),
             docs,
             service: name,
+            elsewhere: false,
             envelope: false,
             cfgs: &service.cfgs,
             handlers: service.handlers.iter().collect(),
@@ -49,6 +52,7 @@ impl<'a> Face<'a> {
             visibility: client.visibility.to_token_stream(),
             docs: format!("Calls the service `{name}`, as [`{source}`] says."),
             service: name,
+            elsewhere: true,
             envelope: client.envelope,
             cfgs: &client.cfgs,
             handlers: client.handlers.iter().collect(),
@@ -79,6 +83,7 @@ pub(crate) fn face(face: &Face<'_>, aegis: &Aegis) -> TokenStream {
         visibility,
         docs,
         service,
+        elsewhere,
         envelope,
         cfgs,
         handlers,
@@ -93,6 +98,7 @@ pub(crate) fn face(face: &Face<'_>, aegis: &Aegis) -> TokenStream {
     let methods = handlers
         .iter()
         .map(|handler| method(handler, service, aegis));
+    let elsewhere = elsewhere.then(|| quote!(.elsewhere()));
     let envelope = envelope.then(|| quote!(.envelope()));
     let quiet = quiet();
     quote! {
@@ -110,7 +116,7 @@ pub(crate) fn face(face: &Face<'_>, aegis: &Aegis) -> TokenStream {
             /// Calls over the connection of `client`.
             pub fn new(client: &#path::Client) -> Self {
                 const METHODS: &[#path::__private::Method] = &[#(#rows),*];
-                Self { stub: #path::__private::Stub::new(client, #service, METHODS)#envelope }
+                Self { stub: #path::__private::Stub::new(client, #service, METHODS)#elsewhere #envelope }
             }
             #(#methods)*
         }

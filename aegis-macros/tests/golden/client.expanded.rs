@@ -60,7 +60,9 @@ impl PricingClient {
             },
         ];
         Self {
-            stub: ::aegis::__private::Stub::new(client, "pricing", METHODS).envelope(),
+            stub: ::aegis::__private::Stub::new(client, "pricing", METHODS)
+                .elsewhere()
+                .envelope(),
         }
     }
     /// The price of one piece.

@@ -245,6 +245,14 @@ impl Config {
         self
     }
 
+    /// How often an idle connection is checked; default 3 s. A server that hangs is noticed after
+    /// about three intervals.
+    #[must_use]
+    pub fn ping_interval(mut self, interval: Duration) -> Self {
+        self.ping_interval = interval;
+        self
+    }
+
     /// The retry policy of calls that name none; default: never.
     #[must_use]
     pub fn retry(mut self, policy: RetryPolicy) -> Self {

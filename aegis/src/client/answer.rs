@@ -1,7 +1,6 @@
 //! What came back: a result, a failure of the service, or a failure of the framework.
 
 use bytes::Bytes;
-use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use std::marker::PhantomData;
@@ -23,18 +22,6 @@ pub(super) enum Answer {
     Failure(Failure),
 }
 
-/// What tells success from failure in a response's body.
-#[derive(Deserialize, Default)]
-#[serde(default)]
-struct Verdict {
-    success: Option<bool>,
-    error: Option<Value>,
-    code: Option<String>,
-    message: Option<String>,
-    details: Value,
-    retryable: bool,
-}
-
 impl Answer {
     /// Tells what kind of answer a message is. The framework's own failures are errors at once.
     pub(super) fn read(answer: port::Answer, wire: Wire, asked_in: Codec) -> Result<Self> {
@@ -54,16 +41,15 @@ impl Answer {
                 enveloped: false,
             });
         }
-        let verdict: Verdict = codec.decode(&payload).unwrap_or_default();
-        if !marked && verdict.success != Some(false) {
-            let enveloped = verdict.success.is_some();
+        let success: Option<Value> = field(codec, &payload, "success");
+        if !marked && success.as_ref().is_none_or(|said| *said == true) {
             return Ok(Self::Success {
                 codec,
                 payload,
-                enveloped,
+                enveloped: success.is_some(),
             });
         }
-        let failure = verdict.into_failure(&headers);
+        let failure = failure(codec, &payload, &headers);
         match Code::parse(failure.code()) {
             Some(_) => Err(Error::reported(failure)),
             None => Ok(Self::Failure(failure)),
@@ -113,29 +99,41 @@ impl Answer {
     }
 }
 
-impl Verdict {
-    /// The failure: from the body where it says more, else from the headers.
-    fn into_failure(self, headers: &Headers) -> Failure {
-        let status = headers
-            .get(header::SERVICE_ERROR_CODE)
-            .and_then(|code| code.parse().ok());
-        let text = self.error.as_ref().and_then(Value::as_str);
-        let failure = match self.code {
-            Some(code) => {
-                let failure = Failure::received(code, self.message.unwrap_or_default());
-                let failure = failure.with_details(self.details);
-                if self.retryable {
-                    failure.retryable()
-                } else {
-                    failure
-                }
+/// One field of a response's body; none if it is not there, or is of another type. Each is read
+/// by itself: an odd one costs only itself.
+fn field<T: DeserializeOwned>(codec: Codec, body: &[u8], field: &'static str) -> Option<T> {
+    let seed = InEnvelope {
+        field,
+        seed: PhantomData,
+    };
+    codec.decode_seed(body, seed).ok()
+}
+
+/// The failure: from the body where it says more, else from the headers.
+fn failure(codec: Codec, body: &[u8], headers: &Headers) -> Failure {
+    let status = headers
+        .get(header::SERVICE_ERROR_CODE)
+        .and_then(|code| code.parse().ok());
+    let failure = match field::<String>(codec, body, "code") {
+        Some(code) => {
+            let message: Option<String> = field(codec, body, "message");
+            let failure = Failure::received(code, message.unwrap_or_default());
+            let details: Option<Value> = field(codec, body, "details");
+            let failure = failure.with_details(details.unwrap_or_default());
+            match field(codec, body, "retryable") {
+                Some(true) => failure.retryable(),
+                _ => failure,
             }
-            None => Failure::parse(text.or(headers.get(header::SERVICE_ERROR)).unwrap_or("")),
-        };
-        match status {
-            Some(status) => failure.with_status(status),
-            None => failure,
         }
+        None => {
+            let text: Option<String> = field(codec, body, "error");
+            let text = text.as_deref().or(headers.get(header::SERVICE_ERROR));
+            Failure::parse(text.unwrap_or(""))
+        }
+    };
+    match status {
+        Some(status) => failure.with_status(status),
+        None => failure,
     }
 }
 
@@ -238,6 +236,26 @@ mod tests {
             assert_eq!((failure.code(), failure.message()), ("SOLD_OUT", "none"));
             assert_eq!((failure.status(), failure.details()), (status, &details));
         }
+    }
+
+    #[test]
+    fn a_failed_envelope_is_a_failure_whatever_else_it_says() {
+        for body in [
+            r#"{"success":false,"error":"SOLD_OUT: none","code":404}"#,
+            r#"{"success":false,"error":"SOLD_OUT: none","retryable":null}"#,
+            r#"{"success":false,"code":"SOLD_OUT","message":["none"],"retryable":"no"}"#,
+            r#"{"success":false,"error":"SOLD_OUT","details":null,"message":7}"#,
+            r#"{"success":0,"error":"SOLD_OUT"}"#,
+            r#"{"success":null,"error":"SOLD_OUT"}"#,
+        ] {
+            let Ok(Answer::Failure(failure)) = answer(&[], body, Wire::Envelope) else {
+                panic!("{body} is a failure")
+            };
+            assert_eq!(failure.code(), "SOLD_OUT", "{body}");
+            assert!(!failure.is_retryable(), "{body}");
+        }
+        let silent = answer(&[], r#"{"success":false}"#, Wire::Envelope);
+        assert!(!silent.is_ok_and(|answer| answer.is_success()));
     }
 
     #[test]

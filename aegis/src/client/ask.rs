@@ -14,6 +14,8 @@ use crate::port::Outgoing;
 
 /// Answers kept at most.
 const MOST_ANSWERS: usize = 10_000;
+/// The longest time answers are collected.
+const LONGEST: Duration = Duration::from_secs(3600);
 
 /// One instance of a service, as it describes itself.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -61,7 +63,7 @@ where
 
 impl Client {
     /// Asks every service on this bus what it is (`$SRV.INFO`), and collects the answers that come
-    /// within the given time; sorted by name and instance.
+    /// within the given time (an hour at most); sorted by name and instance.
     pub async fn services(&self, within: Duration) -> Result<Vec<ServiceInfo>> {
         let answers = self
             .ask_all(&self.layout().micro_all("INFO"), within)
@@ -75,9 +77,9 @@ impl Client {
     }
 
     async fn ask_all(&self, subject: &Subject, within: Duration) -> Result<Vec<Bytes>> {
-        let deadline = Instant::now() + within;
+        let deadline = Instant::now() + within.min(LONGEST);
         let bus = self.bus();
-        let inbox = bus.reply_to(bus.new_call());
+        let inbox = bus.reply_to(&bus.new_call());
         let mut answers = bus.subscribe(Pattern::trusted(inbox.clone()), None).await?;
         let question = Outgoing::new(subject.clone(), Bytes::new());
         bus.publish(question.with_reply(Subject::trusted(inbox)))

@@ -10,11 +10,10 @@ use super::call::Way;
 use super::core::{Client, Wire};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{
-    DEFAULT_TIMEOUT, Headers, InstanceId, Layout, RetryPolicy, deadline_header, header,
-    with_timeout,
+    Headers, InstanceId, Layout, RetryPolicy, TraceContext, deadline_header, header, with_timeout,
 };
 use crate::observe;
-use crate::port::{CallId, Outgoing};
+use crate::port::{ConnectionState, OpenCall, Outgoing};
 
 /// Longer is the same as for ever.
 const LONGEST: Duration = Duration::from_secs(365 * 24 * 3600);
@@ -29,6 +28,8 @@ pub(super) struct Prepared {
     pub(super) retry: RetryPolicy,
     pub(super) instance: Option<InstanceId>,
     pub(super) headers: Headers,
+    /// Instead of the trace of the call being handled.
+    pub(super) trace: Option<TraceContext>,
 }
 
 impl Prepared {
@@ -43,7 +44,14 @@ impl Prepared {
             retry,
             instance: None,
             headers: Headers::new(),
+            trace: None,
         }
+    }
+
+    /// Sets a header whose name is allowed.
+    pub(super) fn set(&mut self, name: &str, value: &str) -> Result<()> {
+        let set = self.headers.set(name, value);
+        set.map_err(|cause| Error::new(ErrorKind::Invalid, cause.to_string()))
     }
 
     /// Sends the call, again where that is allowed and safe, until there is an answer or the time
@@ -106,9 +114,7 @@ impl Prepared {
             self.body.clone()
         };
         let outcome = self.ask(body, share, now + share).await;
-        self.way
-            .route
-            .report(outcome.as_ref().map(drop).map_err(Error::kind));
+        self.way.route.report(outcome.as_ref().err());
         outcome
     }
 
@@ -139,14 +145,14 @@ impl Prepared {
                 Wire::Envelope => with_timeout(codec, &body, share),
             },
         };
-        let call = bus.new_call();
-        let given_up = GivenUp {
+        let mut open = Open {
             prepared: self,
-            call,
-            armed: true,
+            call: bus.new_call(),
+            answered: false,
         };
-        let answer = bus.request(message, call, until).await;
-        given_up.disarm();
+        let answer = bus.request(message, &open.call, until).await;
+        // After a timeout the work may still go on, or be about to begin.
+        open.answered = !matches!(&answer, Err(error) if error.kind() == ErrorKind::Timeout);
         Answer::read(answer?, self.wire, codec)
     }
 
@@ -155,10 +161,10 @@ impl Prepared {
     fn all_headers(&self, share: Duration) -> Headers {
         let settings = &self.client.shared.settings;
         let mut headers = self.headers.clone();
-        if share != self.way.timeout.unwrap_or(DEFAULT_TIMEOUT) {
+        if share != self.way.assumed {
             headers.own(header::DEADLINE, deadline_header(share));
         }
-        if let Some(trace) = self.client.scope().trace {
+        if let Some(trace) = self.trace.or(self.client.scope().trace) {
             headers.own(
                 header::TRACEPARENT,
                 trace.child(observe::random()).to_string(),
@@ -177,34 +183,30 @@ impl Prepared {
     }
 }
 
-/// Tells the service that nobody waits any more, if the call is dropped before its answer.
-struct GivenUp<'a> {
+/// A call that waits. If it ends without an answer, the service is told that nobody waits.
+struct Open<'a> {
     prepared: &'a Prepared,
-    call: CallId,
-    armed: bool,
+    call: OpenCall,
+    answered: bool,
 }
 
-impl GivenUp<'_> {
-    fn disarm(mut self) {
-        self.armed = false;
-    }
-}
-
-impl Drop for GivenUp<'_> {
+impl Drop for Open<'_> {
     fn drop(&mut self) {
-        if !self.armed {
+        let client = &self.prepared.client;
+        let bus = client.bus();
+        // What never left needs no end, and a message kept for the next connection helps nobody.
+        let connected = || *bus.state().borrow() == ConnectionState::Connected;
+        if self.answered || !self.call.was_sent() || !connected() {
             return;
         }
-        let client = self.prepared.client.clone();
-        let reply = client.bus().reply_to(self.call);
-        let subject = client
-            .layout()
-            .cancel(&self.prepared.way.route.service, &reply);
+        let (route, reply) = (&self.prepared.way.route, bus.reply_to(&self.call));
+        let subject = client.layout().cancel(&route.service, &reply);
+        let bus = bus.clone();
         // Drop cannot wait; without a runtime the service's deadline ends the work.
         if let Ok(runtime) = tokio::runtime::Handle::try_current() {
             runtime.spawn(async move {
                 let message = Outgoing::new(subject, Bytes::new());
-                if let Err(error) = client.bus().publish(message).await {
+                if let Err(error) = bus.publish(message).await {
                     tracing::debug!(%error, "a cancellation was not sent");
                 }
             });

@@ -17,7 +17,10 @@ use super::attempt::Prepared;
 use super::core::{Client, Wire};
 use super::route::Route;
 use crate::error::{CallError, Error, ErrorKind, Result};
-use crate::model::{Codec, DomainError, InstanceId, RequestEnvelope, RetryPolicy, header};
+use crate::model::{
+    Codec, DEFAULT_TIMEOUT, DomainError, InstanceId, RequestEnvelope, RetryPolicy, TraceContext,
+    header,
+};
 
 /// A call, sent by `.await`. Dropping the future while it waits cancels the work.
 ///
@@ -112,19 +115,34 @@ impl<T, E> Call<T, E> {
     }
 
     /// Adds a header; the handler reads it with `ctx.header(..)`.
+    ///
+    /// The framework's own (`Aegis-..`, `Nats-..`, `Content-Type`, `traceparent`) have words of
+    /// their own: setting one here is an `Invalid` error.
     pub fn header(self, name: &str, value: &str) -> Self {
+        self.with(|call| match header::word_for(name) {
+            Some(word) => Err(Error::new(
+                ErrorKind::Invalid,
+                format!("the header {name:?} is the framework's own: {word}"),
+            )),
+            None => call.set(name, value),
+        })
+    }
+
+    /// Makes the call part of a trace (W3C trace context). Inside a handler it is part of the
+    /// trace of the call being handled without a word.
+    pub fn trace(self, trace: TraceContext) -> Self {
         self.with(|call| {
-            let set = call.headers.set(name, value);
-            set.map_err(|cause| Error::new(ErrorKind::Invalid, cause.to_string()))
+            call.trace = Some(trace);
+            Ok(())
         })
     }
 
     /// Names this piece of work: the handler reads the key with `ctx.idempotency_key()` and makes
     /// the effect once. With a key the call may be repeated after a timeout.
     pub fn idempotency_key(self, key: &str) -> Self {
-        self.header(header::IDEMPOTENCY_KEY, key).with(|call| {
+        self.with(|call| {
             call.way.repeatable = true;
-            Ok(())
+            call.set(header::IDEMPOTENCY_KEY, key)
         })
     }
 
@@ -161,6 +179,8 @@ impl<T: DeserializeOwned + Send + 'static, E: DomainError> IntoFuture for Call<T
 pub(super) struct Way {
     pub(super) route: Arc<Route>,
     pub(super) timeout: Option<Duration>,
+    /// The time that the service assumes if a call says nothing.
+    pub(super) assumed: Duration,
     /// Running it twice does no harm.
     pub(super) repeatable: bool,
 }
@@ -171,6 +191,7 @@ impl Way {
         Self {
             route,
             timeout: None,
+            assumed: DEFAULT_TIMEOUT,
             repeatable: false,
         }
     }

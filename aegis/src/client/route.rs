@@ -68,14 +68,14 @@ impl Route {
     }
 
     /// Tells the circuit how a call ended.
-    pub(super) fn report(&self, ended: Result<(), ErrorKind>) {
-        match ended {
-            Err(ErrorKind::Timeout) => self.breaker(|breaker| {
+    pub(super) fn report(&self, error: Option<&Error>) {
+        match error.map(|error| (error.kind(), error.failure())) {
+            Some((ErrorKind::Timeout, None)) => self.breaker(|breaker| {
                 breaker.unanswered(Instant::now());
                 self.troubled.store(true, Ordering::Release);
             }),
-            // Our own side failed: that says nothing about the service.
-            Err(ErrorKind::Disconnected | ErrorKind::Denied) => {}
+            // An error that nobody answered is our own side's: it tells nothing of the service.
+            Some((kind, None)) if kind != ErrorKind::NoService => {}
             _ if !self.troubled.load(Ordering::Acquire) => {}
             _ => self.breaker(|breaker| {
                 breaker.answered();
@@ -118,5 +118,60 @@ impl Routes {
             routes.insert(subject.clone(), route.clone());
         }
         route
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Code, Failure};
+
+    fn route() -> Route {
+        let policy = BreakerPolicy::default()
+            .failures(1)
+            .open_for(Duration::from_nanos(1));
+        Route::new(("a", "b"), Subject::literal("rpc.a.b"), policy)
+    }
+
+    #[test]
+    fn only_silence_opens_the_circuit() {
+        let silence = Error::new(ErrorKind::Timeout, "");
+        let answered = |code| Error::reported(Failure::framework(code, ""));
+        for (error, opens) in [
+            (silence, true),
+            (answered(Code::Timeout), false),
+            (answered(Code::Overloaded), false),
+            (Error::new(ErrorKind::NoService, ""), false),
+            (
+                Error::new(ErrorKind::Disconnected, "").after_sending(),
+                false,
+            ),
+        ] {
+            let route = route();
+            route.report(Some(&error));
+            assert_eq!(route.state() != BreakerState::Closed, opens, "{error:?}");
+        }
+    }
+
+    #[test]
+    fn only_an_answer_closes_it() {
+        for (error, closes) in [
+            (None, true),
+            (
+                Some(Error::reported(Failure::framework(Code::Internal, ""))),
+                true,
+            ),
+            (Some(Error::reported(Failure::new("SOLD_OUT", ""))), true),
+            (Some(Error::new(ErrorKind::NoService, "")), true),
+            (Some(Error::new(ErrorKind::TooLarge, "")), false),
+            (Some(Error::new(ErrorKind::Invalid, "")), false),
+            (Some(Error::new(ErrorKind::Denied, "")), false),
+            (Some(Error::new(ErrorKind::Disconnected, "")), false),
+        ] {
+            let route = route();
+            route.report(Some(&Error::new(ErrorKind::Timeout, "")));
+            route.report(error.as_ref());
+            assert_eq!(route.state() == BreakerState::Closed, closes, "{error:?}");
+        }
     }
 }

@@ -8,7 +8,7 @@ use super::call::{Call, Way};
 use super::core::{Client, Wire};
 use super::route::Route;
 use crate::error::{Error, ErrorKind, Result};
-use crate::model::{Arguments, Names, Subject, WriteArguments};
+use crate::model::{Arguments, DEFAULT_TIMEOUT, Names, Subject, WriteArguments};
 
 /// One method as a generated client knows it.
 #[derive(Debug, Clone)]
@@ -28,6 +28,8 @@ pub struct Method {
 pub struct Stub {
     client: Client,
     wire: Wire,
+    /// It was generated with the service, so both know the methods' timeouts.
+    beside: bool,
     ways: Arc<[(Method, Result<Arc<Route>>)]>,
 }
 
@@ -49,6 +51,7 @@ impl Stub {
         Self {
             client: client.clone(),
             wire,
+            beside: true,
             ways: ways.collect(),
         }
     }
@@ -57,6 +60,13 @@ impl Stub {
     #[must_use]
     pub fn envelope(mut self) -> Self {
         self.wire = Wire::Envelope;
+        self
+    }
+
+    /// The same for a service written elsewhere, whose timeouts are its own.
+    #[must_use]
+    pub fn elsewhere(mut self) -> Self {
+        self.beside = false;
         self
     }
 
@@ -80,9 +90,11 @@ impl Stub {
                 format!("this client has no method {method}"),
             )
         })?;
+        let assumed = known.timeout.filter(|_| self.beside);
         Ok(Way {
             route: route.clone()?,
             timeout: known.timeout,
+            assumed: assumed.unwrap_or(DEFAULT_TIMEOUT),
             repeatable: known.idempotent,
         })
     }

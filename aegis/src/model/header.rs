@@ -25,6 +25,28 @@ pub(crate) const SERVICE_ERROR_CODE: &str = "Nats-Service-Error-Code";
 /// What the server itself answers, such as 503 for "nobody listens".
 pub(crate) const STATUS: &str = "Status";
 
+/// How to say what one of the framework's own headers says; none if the name is a user's.
+pub(crate) fn word_for(name: &str) -> Option<&'static str> {
+    let is = |own: &str| own.eq_ignore_ascii_case(name);
+    let starts = |own: &str| {
+        name.get(..own.len())
+            .is_some_and(|start| own.eq_ignore_ascii_case(start))
+    };
+    if is(IDEMPOTENCY_KEY) {
+        Some("say `.idempotency_key(..)`")
+    } else if is(DEADLINE) {
+        Some("say `.within(..)`")
+    } else if is(TRACEPARENT) {
+        Some("say `.trace(..)`")
+    } else if is(CONTENT_TYPE) {
+        Some("the client's codec decides it (`Config::codec`)")
+    } else if is(STATUS) || starts("Aegis-") || starts("Nats-") {
+        Some("choose another name")
+    } else {
+        None
+    }
+}
+
 /// Most headers one message may carry; further ones are refused.
 const MOST: usize = 64;
 /// Longest value, in bytes.
@@ -178,6 +200,26 @@ mod tests {
             ("a", &long, false),
         ] {
             assert_eq!(Headers::new().set(name, value).is_ok(), right, "{name:?}");
+        }
+    }
+
+    #[test]
+    fn the_names_of_the_framework_are_not_a_users() {
+        for own in KNOWN.iter().filter(|name| **name != TRACESTATE) {
+            assert!(word_for(own).is_some(), "{own}");
+            assert!(word_for(&own.to_lowercase()).is_some(), "{own}");
+        }
+        for (name, own) in [
+            ("nats-msg-id", true),
+            ("Aegis-", true),
+            ("status", true),
+            ("Aegis", false),
+            ("Tenant", false),
+            ("Gr\u{f6}\u{df}e", false),
+            ("", false),
+            ("tracestate", false),
+        ] {
+            assert_eq!(word_for(name).is_some(), own, "{name:?}");
         }
     }
 

@@ -4,6 +4,7 @@ use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
@@ -38,9 +39,37 @@ pub struct Answer {
     pub payload: Bytes,
 }
 
-/// The number of one request on one bus.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct CallId(pub u64);
+/// One request on one bus: its number, and whether it may have left.
+#[derive(Debug)]
+pub struct OpenCall {
+    id: u64,
+    sent: AtomicBool,
+}
+
+impl OpenCall {
+    /// Made by adapters.
+    pub fn new(id: u64) -> Self {
+        Self {
+            id,
+            sent: AtomicBool::new(false),
+        }
+    }
+
+    /// Its number, unique on its bus.
+    pub fn id(&self) -> u64 {
+        self.id
+    }
+
+    /// Said by adapters when the request is handed over.
+    pub fn mark_sent(&self) {
+        self.sent.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether the request may have reached somebody.
+    pub fn was_sent(&self) -> bool {
+        self.sent.load(Ordering::Relaxed)
+    }
+}
 
 /// A message to send.
 #[derive(Debug, Clone)]
@@ -110,22 +139,22 @@ pub trait Bus: Send + Sync + fmt::Debug {
     /// Hands a message over. Larger ones than [`max_payload`](Self::max_payload) are refused.
     fn publish(&self, message: Outgoing) -> BoxFuture<'_, Result<()>>;
 
-    /// Makes a number for a request, unique on this bus.
-    fn new_call(&self) -> CallId;
+    /// Begins a request, with a number that is unique on this bus.
+    fn new_call(&self) -> OpenCall;
 
     /// Where the answer to this call goes: a subject that belongs to this bus alone.
-    fn reply_to(&self, call: CallId) -> String;
+    fn reply_to(&self, call: &OpenCall) -> String;
 
     /// Sends a request and waits for the first answer, at most until `deadline`.
     ///
     /// Errors: `NoService` at once if nobody listens, `Timeout`, `Disconnected` (not sent, when
     /// there was no connection the whole time), `TooLarge`, `Denied`.
-    fn request(
-        &self,
+    fn request<'a>(
+        &'a self,
         message: Outgoing,
-        call: CallId,
+        call: &'a OpenCall,
         deadline: Instant,
-    ) -> BoxFuture<'_, Result<Answer>>;
+    ) -> BoxFuture<'a, Result<Answer>>;
 
     /// Listens on a pattern; with a queue group each message goes to one member of the group.
     fn subscribe(

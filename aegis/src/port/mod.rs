@@ -2,4 +2,4 @@
 
 mod bus;
 
-pub use bus::{Answer, Bus, CallId, ConnectionState, Message, Outgoing, Stop, Subscription};
+pub use bus::{Answer, Bus, ConnectionState, Message, OpenCall, Outgoing, Stop, Subscription};

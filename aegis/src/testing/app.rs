@@ -2,11 +2,15 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use tokio::time::Instant;
 
 use crate::app::{App, Config, Running};
 use crate::client::Client;
-use crate::error::Result;
-use crate::port::Bus;
+use crate::error::{Error, ErrorKind, Result};
+use crate::model::{Headers, MethodName, ServiceName};
+use crate::port::{Answer, Bus, Outgoing};
 use crate::serve::Service;
 
 /// A program for one test: by default on an in-memory bus that nobody else uses.
@@ -81,6 +85,47 @@ impl RunningTest {
     /// A client of the generated kind.
     pub fn client<C: for<'a> From<&'a Client>>(&self) -> C {
         C::from(self.0.client())
+    }
+
+    /// Sends a request as it stands on the wire, and waits 10 s for what comes back: for tests of
+    /// what callers of other kinds send.
+    ///
+    /// ```
+    /// # use aegis::prelude::*;
+    /// # use aegis::testing::TestApp;
+    /// # struct Calculator;
+    /// # #[aegis::service(name = "calculator", version = "1.0.0")]
+    /// # impl Calculator {
+    /// #     #[rpc]
+    /// #     async fn add(&self, a: i64, b: i64) -> Result<i64, Failure> { Ok(a + b) }
+    /// # }
+    /// # #[tokio::main]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let app = TestApp::new().service(Calculator).start().await?;
+    /// let headers = [("Aegis-Deadline-Ms", "0")];
+    /// let answer = app.request("calculator", "add", &headers, br#"{"a":1,"b":2}"#).await?;
+    /// assert_eq!(answer.headers.get("Nats-Service-Error-Code"), Some("408"));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn request(
+        &self,
+        service: &str,
+        method: &str,
+        headers: &[(&str, &str)],
+        body: &[u8],
+    ) -> Result<Answer> {
+        let client = self.0.client();
+        let (service, method) = (ServiceName::parse(service)?, MethodName::parse(method)?);
+        let subject = client.layout().rpc(&service, &method);
+        let mut said = Headers::new();
+        for (name, value) in headers {
+            let set = said.set(name, value);
+            set.map_err(|cause| Error::new(ErrorKind::Invalid, cause.to_string()))?;
+        }
+        let message = Outgoing::new(subject, body.to_vec()).with_headers(said);
+        let (bus, until) = (client.bus(), Instant::now() + Duration::from_secs(10));
+        bus.request(message, &bus.new_call(), until).await
     }
 
     /// The program itself.

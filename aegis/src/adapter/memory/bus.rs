@@ -11,7 +11,7 @@ use tokio::time::Instant;
 use super::hub::{Hub, ListenerId};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{Headers, Pattern, Subject, header};
-use crate::port::{Answer, Bus, CallId, ConnectionState, Message, Outgoing, Stop, Subscription};
+use crate::port::{Answer, Bus, ConnectionState, Message, OpenCall, Outgoing, Stop, Subscription};
 
 /// The default limit of a NATS server.
 const MAX_PAYLOAD: usize = 1024 * 1024;
@@ -81,7 +81,7 @@ impl MemoryBus {
         Ok(())
     }
 
-    async fn ask(&self, message: Outgoing, call: CallId, deadline: Instant) -> Result<Answer> {
+    async fn ask(&self, message: Outgoing, call: &OpenCall, deadline: Instant) -> Result<Answer> {
         self.check(&message.headers, &message.payload)?;
         let reply = self.reply_to(call);
         let waiting = Waiting {
@@ -89,6 +89,7 @@ impl MemoryBus {
             reply: &reply,
         };
         let answer = self.hub.wait(&reply);
+        call.mark_sent();
         let found = self.hub.deliver(&Message {
             subject: message.subject.clone(),
             reply: Some(Subject::trusted(reply.clone())),
@@ -136,20 +137,20 @@ impl Bus for MemoryBus {
         .boxed()
     }
 
-    fn new_call(&self) -> CallId {
-        CallId(self.hub.new_id())
+    fn new_call(&self) -> OpenCall {
+        OpenCall::new(self.hub.new_id())
     }
 
-    fn reply_to(&self, call: CallId) -> String {
-        format!("_INBOX.memory{}.{}", self.connection, call.0)
+    fn reply_to(&self, call: &OpenCall) -> String {
+        format!("_INBOX.memory{}.{}", self.connection, call.id())
     }
 
-    fn request(
-        &self,
+    fn request<'a>(
+        &'a self,
         message: Outgoing,
-        call: CallId,
+        call: &'a OpenCall,
         deadline: Instant,
-    ) -> BoxFuture<'_, Result<Answer>> {
+    ) -> BoxFuture<'a, Result<Answer>> {
         self.ask(message, call, deadline).boxed()
     }
 

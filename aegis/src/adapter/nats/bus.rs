@@ -10,6 +10,7 @@ use futures_util::future::{BoxFuture, FutureExt};
 use futures_util::stream::StreamExt;
 use tokio::sync::watch;
 use tokio::time::Instant;
+use tokio_util::task::AbortOnDropHandle;
 
 use super::connect::Watch;
 use super::convert;
@@ -18,7 +19,7 @@ use super::refusal::denied;
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{Headers, Pattern, Subject};
 use crate::observe;
-use crate::port::{Answer, Bus, CallId, ConnectionState, Outgoing, Stop, Subscription};
+use crate::port::{Answer, Bus, ConnectionState, OpenCall, Outgoing, Stop, Subscription};
 
 /// A hand-over or a round trip that the connection does not take for so long has failed.
 const STUCK: Duration = Duration::from_secs(5);
@@ -29,6 +30,8 @@ const LATE_REFUSAL: Duration = Duration::from_millis(20);
 pub(crate) struct NatsBus {
     client: async_nats::Client,
     watch: Arc<Watch>,
+    /// Reads the answers; ends with the last clone, and so does the connection.
+    _answers: Arc<AbortOnDropHandle<()>>,
     name: Arc<str>,
 }
 
@@ -41,10 +44,18 @@ impl fmt::Debug for NatsBus {
 }
 
 impl NatsBus {
-    pub(super) fn new(client: async_nats::Client, watch: Arc<Watch>, name: String) -> Self {
+    /// A bus whose answers come through `inbox`.
+    pub(super) fn new(
+        client: async_nats::Client,
+        watch: Arc<Watch>,
+        inbox: async_nats::Subscriber,
+        name: String,
+    ) -> Self {
+        let answers = tokio::spawn(watch.inbox.clone().receive(inbox));
         Self {
             client,
             watch,
+            _answers: Arc::new(AbortOnDropHandle::new(answers)),
             name: name.into(),
         }
     }
@@ -145,21 +156,13 @@ impl NatsBus {
             payload,
         } = message;
         let reply = reply.as_ref().map(convert::to_subject);
-        if self.is_connected() {
-            return self.hand_over(&subject, &headers, payload, reply).await;
-        }
-        // The client keeps a bounded number for the next connection; then it makes us wait.
-        let handing = self.hand_over(&subject, &headers, payload, reply).boxed();
-        let kept = tokio::time::timeout(STUCK, handing).boxed().await;
-        kept.unwrap_or_else(|_| {
-            Err(Error::new(
-                ErrorKind::Disconnected,
-                "no connection, and too much waits for one",
-            ))
-        })
+        // The client keeps a bounded number, also without a connection; then it makes us wait.
+        let handing = self.hand_over(&subject, &headers, payload, reply);
+        let taken = tokio::time::timeout(STUCK, handing).await;
+        taken.unwrap_or_else(|_| Err(stuck(&subject)))
     }
 
-    async fn ask(&self, message: Outgoing, call: CallId, deadline: Instant) -> Result<Answer> {
+    async fn ask(&self, message: Outgoing, call: &OpenCall, deadline: Instant) -> Result<Answer> {
         let Outgoing {
             subject,
             headers,
@@ -177,6 +180,7 @@ impl NatsBus {
             Ok(handed) => handed?,
             Err(_) => return Err(stuck(&subject)),
         }
+        call.mark_sent();
         match tokio::time::timeout_at(deadline, ticket.answered()).await {
             Ok(Ok(Ok(answer))) if answer.status == Some(StatusCode::NO_RESPONDERS) => {
                 Err(observe::no_service(&subject))
@@ -196,12 +200,16 @@ impl NatsBus {
     async fn round_trip(&self) -> Result<()> {
         let inbox = &self.watch.inbox;
         let call = inbox.new_call();
-        let subject = Subject::trusted(inbox.reply_to(call));
+        let subject = Subject::trusted(inbox.reply_to(&call));
         let deadline = Instant::now() + STUCK;
         self.connected(&subject, deadline).await?;
-        let mut ticket = inbox.ticket(call, &subject);
-        self.hand_over(&subject, &Headers::new(), Bytes::new(), None)
-            .await?;
+        let mut ticket = inbox.ticket(&call, &subject);
+        let (headers, payload) = (Headers::new(), Bytes::new());
+        let handing = self.hand_over(&subject, &headers, payload, None);
+        match tokio::time::timeout_at(deadline, handing).await {
+            Ok(handed) => handed?,
+            Err(_) => return Err(stuck(&subject)),
+        }
         match tokio::time::timeout_at(deadline, ticket.answered()).await {
             Ok(Ok(Ok(_))) => Ok(()),
             // A user who may not send to inboxes: the refusal comes back in order as well.
@@ -285,20 +293,20 @@ impl Bus for NatsBus {
         self.publish_now(message).boxed()
     }
 
-    fn new_call(&self) -> CallId {
+    fn new_call(&self) -> OpenCall {
         self.watch.inbox.new_call()
     }
 
-    fn reply_to(&self, call: CallId) -> String {
+    fn reply_to(&self, call: &OpenCall) -> String {
         self.watch.inbox.reply_to(call)
     }
 
-    fn request(
-        &self,
+    fn request<'a>(
+        &'a self,
         message: Outgoing,
-        call: CallId,
+        call: &'a OpenCall,
         deadline: Instant,
-    ) -> BoxFuture<'_, Result<Answer>> {
+    ) -> BoxFuture<'a, Result<Answer>> {
         self.ask(message, call, deadline).boxed()
     }
 

@@ -142,8 +142,7 @@ pub(crate) async fn connect(options: NatsOptions) -> Result<Arc<NatsBus>> {
         .subscribe(inbox.pattern())
         .await
         .map_err(|cause| Error::new(ErrorKind::Internal, "no inbox for answers").because(cause))?;
-    tokio::spawn(inbox.receive(answers));
-    let bus = NatsBus::new(client, watch, names(&options));
+    let bus = NatsBus::new(client, watch, answers, names(&options));
     // The inbox is refused here rather than at the first call.
     crate::port::Bus::flush(&bus).await?;
     Ok(Arc::new(bus))

@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 use std::fmt::Write as _;
-use std::hash::{BuildHasherDefault, DefaultHasher, Hash, Hasher};
+use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher, Hash, Hasher, RandomState};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -15,7 +15,7 @@ use tokio::sync::oneshot;
 use super::refusal::{denied, no_inbox};
 use crate::error::Error;
 use crate::model::Subject;
-use crate::port::CallId;
+use crate::port::OpenCall;
 
 /// What a call waits for.
 pub(super) type Answered = Result<async_nats::Message, Error>;
@@ -25,6 +25,8 @@ pub(super) struct Inbox {
     /// Ends with a dot.
     prefix: String,
     next: AtomicU64,
+    /// Makes numbers nobody can guess: who has seen one reply subject cannot answer other calls.
+    keys: RandomState,
     /// Several, so that callers on several threads seldom meet; a call's number chooses.
     shards: [Mutex<Waiters>; SHARDS],
     /// The server lets us receive no answers at all.
@@ -32,16 +34,19 @@ pub(super) struct Inbox {
 }
 
 const SHARDS: usize = 16;
+/// A number in a reply subject, in hexadecimal.
+const DIGITS: usize = 16;
 
-type Waiters = HashMap<u64, Waiter, BuildHasherDefault<Counted>>;
+type Waiters = HashMap<u64, Waiter, BuildHasherDefault<Spread>>;
 
-/// Spreads numbers that count up (Fibonacci hashing, Knuth); nobody else chooses the keys.
+/// Numbers that are spread already, and that nobody else chooses.
 #[derive(Debug, Default)]
-struct Counted(u64);
+struct Spread(u64);
 
-impl Hasher for Counted {
+impl Hasher for Spread {
     fn finish(&self) -> u64 {
-        self.0
+        // The lowest bits chose the shard: they are the same for all of its numbers.
+        self.0.rotate_right(32)
     }
 
     fn write(&mut self, bytes: &[u8]) {
@@ -51,7 +56,7 @@ impl Hasher for Counted {
     }
 
     fn write_u64(&mut self, number: u64) {
-        self.0 = (self.0 ^ number).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        self.0 ^= number;
     }
 }
 
@@ -78,6 +83,7 @@ impl Inbox {
         Arc::new(Self {
             prefix: format!("{prefix}.{unique}."),
             next: AtomicU64::new(0),
+            keys: RandomState::new(),
             shards: Default::default(),
             refused: AtomicBool::new(false),
         })
@@ -94,9 +100,9 @@ impl Inbox {
     }
 
     /// Makes room for an answer to a request on `subject`.
-    pub(super) fn ticket(&self, call: CallId, subject: &Subject) -> Ticket<'_> {
+    pub(super) fn ticket(&self, call: &OpenCall, subject: &Subject) -> Ticket<'_> {
         let (sender, answer) = oneshot::channel();
-        let id = call.0;
+        let id = call.id();
         let waiter = Waiter {
             hash: hash(subject.as_str()),
             sender,
@@ -117,26 +123,26 @@ impl Inbox {
         }
     }
 
-    pub(super) fn new_call(&self) -> CallId {
-        CallId(self.next.fetch_add(1, Ordering::Relaxed))
+    pub(super) fn new_call(&self) -> OpenCall {
+        let count = self.next.fetch_add(1, Ordering::Relaxed);
+        OpenCall::new(self.keys.hash_one(count))
     }
 
-    pub(super) fn reply_to(&self, call: CallId) -> String {
+    pub(super) fn reply_to(&self, call: &OpenCall) -> String {
         // Its exact size: a `String` with room to spare costs a second allocation in the client.
-        let digits = call.0.checked_ilog10().unwrap_or(0) + 1;
-        let digits = usize::try_from(digits).unwrap_or(20);
-        let mut text = String::with_capacity(self.prefix.len() + digits);
+        let mut text = String::with_capacity(self.prefix.len() + DIGITS);
         text.push_str(&self.prefix);
         // Writing to a `String` cannot fail.
-        let _ = write!(text, "{}", call.0);
+        let _ = write!(text, "{:0DIGITS$x}", call.id());
         text
     }
 
     /// Hands each message to the call that waits for it, until the subscription ends.
     pub(super) async fn receive(self: Arc<Self>, mut messages: async_nats::Subscriber) {
         while let Some(message) = messages.next().await {
-            let token = message.subject.strip_prefix(&*self.prefix).map(str::parse);
-            let Some(Ok(id)) = token else { continue };
+            let token = message.subject.strip_prefix(&*self.prefix);
+            let id = token.and_then(|token| u64::from_str_radix(token, 16).ok());
+            let Some(id) = id else { continue };
             let waiter = self.waiting(id).remove(&id);
             if let Some(waiter) = waiter {
                 let _ = waiter.sender.send(Ok(message));
@@ -225,18 +231,34 @@ mod tests {
         let inbox = Inbox::new("_INBOX");
         let subject = Subject::literal("rpc.a.b");
         let tickets: Vec<Ticket<'_>> = (0..100)
-            .map(|_| inbox.ticket(inbox.new_call(), &subject))
+            .map(|_| inbox.ticket(&inbox.new_call(), &subject))
             .collect();
         assert_eq!(inbox.len(), 100);
         drop(tickets);
         assert_eq!(inbox.len(), 0);
     }
 
+    #[test]
+    fn who_has_seen_one_reply_subject_knows_no_other() {
+        let inbox = Inbox::new("_INBOX");
+        let ids: Vec<u64> = (0..10_000).map(|_| inbox.new_call().id()).collect();
+        let all: std::collections::HashSet<_> = ids.iter().collect();
+        assert_eq!(all.len(), ids.len());
+        let near = ids
+            .windows(2)
+            .filter(|pair| pair[0].abs_diff(pair[1]) < 1 << 32);
+        assert!(near.count() < 10, "they do not count up");
+        let other = Inbox::new("_INBOX");
+        assert_ne!(other.new_call().id(), ids[0], "each inbox has its own");
+        let call = OpenCall::new(7);
+        assert!(inbox.reply_to(&call).ends_with(".0000000000000007"));
+    }
+
     #[tokio::test]
     async fn a_refused_subject_ends_its_calls_only() {
         let inbox = Inbox::new("_INBOX");
-        let mut refused = inbox.ticket(inbox.new_call(), &Subject::literal("rpc.a.b"));
-        let mut other = inbox.ticket(inbox.new_call(), &Subject::literal("rpc.a.c"));
+        let mut refused = inbox.ticket(&inbox.new_call(), &Subject::literal("rpc.a.b"));
+        let mut other = inbox.ticket(&inbox.new_call(), &Subject::literal("rpc.a.c"));
         inbox.denied("rpc.a.b");
         let error = refused.answered().await.unwrap().unwrap_err();
         assert_eq!(error.kind(), crate::ErrorKind::Denied);
@@ -247,16 +269,16 @@ mod tests {
     async fn a_refused_inbox_ends_every_call_until_there_is_another_connection() {
         let inbox = Inbox::new("_INBOX");
         let subject = Subject::literal("rpc.a.b");
-        let mut waiting = inbox.ticket(inbox.new_call(), &subject);
+        let mut waiting = inbox.ticket(&inbox.new_call(), &subject);
         inbox.refuse();
-        let mut late = inbox.ticket(inbox.new_call(), &subject);
+        let mut late = inbox.ticket(&inbox.new_call(), &subject);
         for ticket in [&mut waiting, &mut late] {
             let error = ticket.answered().await.unwrap().unwrap_err();
             assert_eq!(error.kind(), crate::ErrorKind::Denied);
             assert!(error.to_string().contains("nats.inbox_prefix"), "{error}");
         }
         inbox.allow();
-        let mut next = inbox.ticket(inbox.new_call(), &subject);
+        let mut next = inbox.ticket(&inbox.new_call(), &subject);
         assert!(next.answer.try_recv().is_err());
         assert_eq!(inbox.len(), 1);
     }
