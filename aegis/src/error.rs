@@ -17,7 +17,8 @@ pub enum ErrorKind {
     Overloaded,
     /// The circuit breaker of this method is open; nothing was sent.
     CircuitOpen,
-    /// No answer inside the deadline; whether the work ran is unknown.
+    /// No answer inside the deadline. Whether the work ran is unknown, and it may even begin later:
+    /// a request that lies in a frozen server or a full socket arrives when that goes on.
     Timeout,
     /// There was no connection to NATS; [`Error::was_sent`] tells whether the work may have run.
     Disconnected,

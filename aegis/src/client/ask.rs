@@ -8,12 +8,14 @@ use serde::{Deserialize, Deserializer, Serialize};
 use tokio::time::Instant;
 
 use super::core::Client;
-use crate::error::Result;
+use crate::error::{ErrorKind, Result};
 use crate::model::{Pattern, Subject, header};
 use crate::port::Outgoing;
 
 /// Answers kept at most.
 const MOST_ANSWERS: usize = 10_000;
+/// A refusal comes within this time.
+const REFUSAL: Duration = Duration::from_millis(500);
 /// The longest time answers are collected.
 const LONGEST: Duration = Duration::from_secs(3600);
 
@@ -92,6 +94,22 @@ impl Client {
                 Ok(None) | Err(_) => break,
             }
         }
+        if collected.is_empty() {
+            self.may_ask(subject).await?;
+        }
         Ok(collected)
+    }
+
+    /// Nobody answered: tells "nobody is there" from "we may not ask".
+    async fn may_ask(&self, subject: &Subject) -> Result<()> {
+        let bus = self.bus();
+        let question = Outgoing::new(subject.clone(), Bytes::new());
+        let until = Instant::now() + REFUSAL;
+        match bus.request(question, &bus.new_call(), until).await {
+            Err(error) if matches!(error.kind(), ErrorKind::Denied | ErrorKind::Disconnected) => {
+                Err(error)
+            }
+            _ => Ok(()),
+        }
     }
 }

@@ -61,6 +61,17 @@ async fn a_call_on_a_forbidden_subject_is_denied_at_once_and_others_go_on() {
     running.stop().await.unwrap();
 }
 
+#[tokio::test]
+async fn who_may_not_ask_who_is_there_is_told_so() {
+    let nats = limited("publish: { deny: \"$SRV.>\" }").await;
+    let running = serving(user(&nats, "root")).await;
+    let client = connected(user(&nats, "joe")).await;
+    let asked = client.services(Duration::from_millis(50));
+    let error = soon("the refusal", asked).await.unwrap_err();
+    says(&error, ErrorKind::Denied, &["$SRV.INFO", "publish"]);
+    running.stop().await.unwrap();
+}
+
 /// Knows whether it was started and stopped.
 #[derive(Clone, Default)]
 struct Safe {
