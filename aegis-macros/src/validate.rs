@@ -91,6 +91,7 @@ fn handlers(handlers: &[Handler], diag: &mut Diag) {
                 ),
             );
         }
+        looks_like_an_envelope(handler, diag);
         let first = handlers[..at]
             .iter()
             .find(|earlier| clash(earlier, handler));
@@ -105,6 +106,18 @@ fn handlers(handlers: &[Handler], diag: &mut Diag) {
                 ),
             );
         }
+    }
+}
+
+/// A body with these two is an envelope of `AegisSDK`.
+fn looks_like_an_envelope(handler: &Handler, diag: &mut Diag) {
+    let named = |name: &str| handler.owned().find(|(ident, _)| *ident == name);
+    if let (Some(_), Some((params, _))) = (named("method"), named("params")) {
+        let way = "rename one of them";
+        diag.at(
+            params,
+            format_args!("a body with `method` and `params` is an envelope on the wire: {way}"),
+        );
     }
 }
 

@@ -1,5 +1,8 @@
 //! Layer 1: names of metrics, random numbers, and the errors that every bus words alike.
 
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
 use crate::error::{Error, ErrorKind};
 use crate::model::Subject;
 
@@ -25,6 +28,38 @@ pub const CLIENT_DURATION: &str = "aegis_client_call_duration_seconds";
 pub const SLOW_CONSUMERS: &str = "aegis_slow_consumers_total";
 /// Counter: times the connection was lost.
 pub const DISCONNECTS: &str = "aegis_disconnects_total";
+
+/// For a log line that others can cause: it is said once in ten seconds.
+#[derive(Debug, Default)]
+pub(crate) struct Seldom(Mutex<Said>);
+
+#[derive(Debug, Default)]
+struct Said {
+    last: Option<Instant>,
+    unsaid: u64,
+}
+
+impl Seldom {
+    const PAUSE: Duration = Duration::from_secs(10);
+
+    /// Whether it may be said now, and how often it was not said since the last time.
+    pub(crate) fn again(&self) -> Option<u64> {
+        self.at(Instant::now())
+    }
+
+    fn at(&self, now: Instant) -> Option<u64> {
+        let mut said = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if said
+            .last
+            .is_some_and(|last| now.saturating_duration_since(last) < Self::PAUSE)
+        {
+            said.unsaid += 1;
+            return None;
+        }
+        said.last = Some(now);
+        Some(std::mem::take(&mut said.unsaid))
+    }
+}
 
 /// A random number, good for jitter and ids, not for secrets.
 pub(crate) fn random() -> u64 {
@@ -80,4 +115,17 @@ pub(crate) fn too_large(size: usize, limit: usize) -> Error {
              send less at once, or raise `max_payload` on the server"
         ),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_others_can_cause_is_said_seldom() {
+        let (seldom, start) = (Seldom::default(), Instant::now());
+        let said = [0, 1, 9_999, 10_000, 10_001, 30_000];
+        let said = said.map(|millis| seldom.at(start + Duration::from_millis(millis)));
+        assert_eq!(said, [Some(0), None, None, Some(2), None, Some(1)]);
+    }
 }

@@ -13,6 +13,7 @@ mod ending;
 mod extremes;
 mod interop;
 mod lifecycle;
+mod limits;
 mod nats_server;
 mod round_trip;
 mod security;

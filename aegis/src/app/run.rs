@@ -1,5 +1,7 @@
 //! Signals: the first one drains, the second one ends.
 
+use tokio_util::sync::CancellationToken;
+
 use super::builder::App;
 use crate::error::{Error, ErrorKind, Result};
 
@@ -48,13 +50,27 @@ impl Signals {
 
 pub(super) async fn run(app: App) -> Result<()> {
     let mut signals = Signals::listen()?;
-    let running = super::start::start(app, signals.next()).await?;
-    signals.next().await;
-    tracing::info!("draining; a second signal ends at once");
+    let first = CancellationToken::new();
     tokio::select! {
-        stopped = running.stop() => stopped,
-        () = signals.next() => {
+        ended = serve(app, &first) => ended,
+        () = both(&mut signals, &first) => {
             Err(Error::new(ErrorKind::Lifecycle, "ended by a second signal before it was drained"))
         }
     }
+}
+
+/// Serves until the end is wanted; what was started is undone in order, also in the middle of the
+/// start.
+async fn serve(app: App, end: &CancellationToken) -> Result<()> {
+    let running = super::start::start(app, end.cancelled()).await?;
+    end.cancelled().await;
+    running.stop().await
+}
+
+/// Tells of the first signal, and returns at the second.
+async fn both(signals: &mut Signals, first: &CancellationToken) {
+    signals.next().await;
+    tracing::info!("draining; a second signal ends at once");
+    first.cancel();
+    signals.next().await;
 }

@@ -269,8 +269,10 @@ fn apply(config: &mut Config, setting: &Setting, text: &str, source: &str) -> Re
 
 /// Reads the file and the environment.
 pub(super) fn load(mut config: Config, env: &dyn Fn(&str) -> Option<String>) -> Result<Config> {
+    // Deployments set variables to nothing when there is nothing to say.
+    let said = |name| env(name).filter(|text| !text.is_empty());
     let mut mistakes = Vec::new();
-    let named = env("AEGIS_CONFIG");
+    let named = said("AEGIS_CONFIG");
     let path = PathBuf::from(named.as_deref().unwrap_or("aegis.toml"));
     match std::fs::read_to_string(&path) {
         Ok(text) => from_file(
@@ -283,7 +285,10 @@ pub(super) fn load(mut config: Config, env: &dyn Fn(&str) -> Option<String>) -> 
         Err(error) => mistakes.push(format!("{} cannot be read: {error}", path.display())),
     }
     for setting in SETTINGS {
-        let found = setting.env.iter().find_map(|name| Some((name, env(name)?)));
+        let found = setting
+            .env
+            .iter()
+            .find_map(|name| Some((name, said(name)?)));
         if let Some((name, text)) = found
             && let Err(mistake) = apply(&mut config, setting, &text, &format!("from {name}"))
         {

@@ -69,7 +69,7 @@ fn urls_are_checked() {
         ("memory://orders", true),
         ("http://x:1", false),
         ("nats://", false),
-        ("", false),
+        ("", true),
         ("nats://a:99999", false),
         ("nats://a b", false),
         ("nats://a:1,,nats://b:2", false),
@@ -124,13 +124,28 @@ fn a_login_in_the_url_is_decoded() {
 }
 
 #[test]
+fn an_empty_variable_counts_as_not_set() {
+    let names = SETTINGS.iter().flat_map(|setting| setting.env);
+    let empty: Vec<_> = names
+        .copied()
+        .chain(["AEGIS_CONFIG"])
+        .map(|name| (name, ""))
+        .collect();
+    let found = from_env(&empty).unwrap();
+    assert_eq!(
+        format!("{found:?}"),
+        format!("{:?}", from_env(&[]).unwrap())
+    );
+}
+
+#[test]
 fn inbox_prefixes_are_checked() {
     for (prefix, right) in [
         ("_INBOX", true),
         ("_INBOX.joe", true),
         ("_INBOX_joe", true),
         ("private.joe", true),
-        ("", false),
+        ("", true),
         ("_INBOX.", false),
         ("_INBOX..joe", false),
         ("_INBOX.*", false),

@@ -144,9 +144,9 @@ async fn all(
     };
     for ((mount, table), part) in mounts.into_iter().zip(started.iter_mut()) {
         let home = part.home.clone();
-        let server =
-            Server::start(table, mount.about, mount.service, home, settings.clone()).await?;
-        part.server = Some(server);
+        let server = Server::new(&table, mount.about, &mount.service, home, settings.clone());
+        // It has its place before the first call can come: undoing drains it.
+        part.server.insert(server).subscribe().await?;
     }
     client.bus().flush().await
 }

@@ -114,22 +114,19 @@ fn failure(codec: Codec, body: &[u8], headers: &Headers) -> Failure {
     let status = headers
         .get(header::SERVICE_ERROR_CODE)
         .and_then(|code| code.parse().ok());
-    let failure = match field::<String>(codec, body, "code") {
-        Some(code) => {
-            let message: Option<String> = field(codec, body, "message");
-            let failure = Failure::received(code, message.unwrap_or_default());
-            let details: Option<Value> = field(codec, body, "details");
-            let failure = failure.with_details(details.unwrap_or_default());
-            match field(codec, body, "retryable") {
-                Some(true) => failure.retryable(),
-                _ => failure,
-            }
+    let failure = if let Some(code) = field::<String>(codec, body, "code") {
+        let message: Option<String> = field(codec, body, "message");
+        let failure = Failure::received(code, message.unwrap_or_default());
+        let details: Option<Value> = field(codec, body, "details");
+        let failure = failure.with_details(details.unwrap_or_default());
+        match field(codec, body, "retryable") {
+            Some(true) => failure.retryable(),
+            _ => failure,
         }
-        None => {
-            let text: Option<String> = field(codec, body, "error");
-            let text = text.as_deref().or(headers.get(header::SERVICE_ERROR));
-            Failure::parse(text.unwrap_or(""))
-        }
+    } else {
+        let text: Option<String> = field(codec, body, "error");
+        let text = text.as_deref().or(headers.get(header::SERVICE_ERROR));
+        Failure::parse(text.unwrap_or(""))
     };
     match status {
         Some(status) => failure.with_status(status),

@@ -21,6 +21,11 @@ impl Scope {
         CURRENT.try_with(|scope| *scope).ok()
     }
 
+    /// Whether there is nothing to inherit.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.deadline.is_none() && self.trace.is_none()
+    }
+
     /// Runs one step of a handler inside this scope.
     pub(crate) fn enter<T>(self, step: impl FnOnce() -> T) -> T {
         CURRENT.sync_scope(self, step)

@@ -1,6 +1,7 @@
 //! The envelope of `AegisSDK` 1.0 around requests and responses, beside plain bodies.
 //!
-//! A body with both `method` and `params` is an envelope; every other body is plain params.
+//! A body with `method`, `params`, and `message_id` or `timeout`, is an envelope; every other body is
+//! plain params. (`AegisSDK` always writes all four; JSON-RPC has the first two.)
 
 use std::fmt;
 use std::time::Duration;
@@ -96,6 +97,9 @@ pub(crate) fn read_facts(codec: Codec, body: &[u8]) -> Option<Facts> {
     memmem::find(body, b"params")?;
     let loose: Loose = codec.decode(body).ok()?;
     loose.params?;
+    if loose.message_id.is_none() && loose.timeout.is_none() {
+        return None;
+    }
     let text = |value: Option<Value>| value.and_then(|value| value.as_str().map(str::to_owned));
     Some(Facts {
         method: text(loose.method)?,
@@ -155,13 +159,27 @@ mod tests {
     #[test]
     fn an_envelope_has_method_and_params() {
         for (body, envelope) in [
-            (json!({"method": "add", "params": {"a": 1}}), true),
-            (json!({"method": "add", "params": null}), false),
+            (
+                json!({"method": "add", "params": {"a": 1}, "timeout": 5.0}),
+                true,
+            ),
+            (
+                json!({"method": "add", "params": {"a": 1}, "message_id": "m"}),
+                true,
+            ),
+            (
+                json!({"jsonrpc": "2.0", "id": 1, "method": "add", "params": {"a": 1}}),
+                false,
+            ),
+            (
+                json!({"method": "add", "params": null, "timeout": 5.0}),
+                false,
+            ),
             (
                 json!({"method": "add", "params": {}, "message_id": 7, "timeout": "soon"}),
                 true,
             ),
-            (json!({"method": 1, "params": {}}), false),
+            (json!({"method": 1, "params": {}, "timeout": 5.0}), false),
             (json!({"method": "add"}), false),
             (json!({"a": 1, "note": "method params"}), false),
             (json!(["method", "params"]), false),

@@ -82,6 +82,12 @@ impl Layout {
         format!("rpc.{service}")
     }
 
+    /// `rpc.{service}.{instance}`: the queue group of one instance, which has one member unless two
+    /// processes were given the same id.
+    pub fn instance_queue(service: &ServiceName, instance: &InstanceId) -> String {
+        format!("rpc.{service}.{instance}")
+    }
+
     /// `cancel.{service}.{reply}`: where the caller that waits on a reply subject says that it gave
     /// up; the dots of the reply subject become dashes.
     pub fn cancel(&self, service: &str, reply: &str) -> Subject {
@@ -155,6 +161,8 @@ mod tests {
                 assert_eq!(made, format!("{before}{expected}"));
             }
             assert_eq!(Layout::rpc_queue(&service), "rpc.calculator");
+            let own = Layout::instance_queue(&service, &instance);
+            assert_eq!(own, "rpc.calculator.calculator-2");
             assert_eq!(layout.prefix(), prefix);
         }
         let ping = Layout::default().micro("PING", &service, &instance);

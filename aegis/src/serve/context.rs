@@ -82,8 +82,15 @@ impl Context {
     }
 
     /// A client whose calls inherit the remaining time and the trace, also in tasks of their own.
+    ///
+    /// The client of a hook has nothing to hand on: a service may keep it, and calls made with it
+    /// inside a handler inherit from that handler's call.
     pub fn client(&self) -> Client {
-        self.state.home.client.within(self.state.scope)
+        let (client, scope) = (&self.state.home.client, self.state.scope);
+        if scope.is_empty() {
+            return client.clone();
+        }
+        client.within(scope)
     }
 
     /// The service.

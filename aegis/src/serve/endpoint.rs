@@ -17,6 +17,7 @@ use super::context::Home;
 use super::descriptor::{HandlerDescriptor, RpcHandler};
 use super::figures::Figures;
 use super::inboxes::Inboxes;
+use super::reader::Takes;
 use super::respond::{self, Reply};
 use super::work::Work;
 use crate::error::ErrorKind;
@@ -97,27 +98,21 @@ impl Endpoint {
         )
     }
 
-    /// Takes a request: runs it, lets it wait, or refuses it. Returns without waiting for a
-    /// handler that waits.
-    pub(super) async fn handle(self: &Arc<Self>, message: Message) {
-        let arrived = Instant::now();
+    /// A message as a request; none if it wants no answer.
+    fn job(&self, message: Message, arrived: Instant) -> Option<Job> {
         let Some(reply_to) = self.shared.inboxes.reply_of(&message) else {
             self.figures.ignored.increment(1);
             tracing::debug!(subject = %message.subject, "a request that wants no answer is ignored");
-            return;
+            return None;
         };
         let home = &self.shared.home;
         let request = Request::read(message, home, self.row.name, self.handler.timeout, arrived);
-        let job = Job {
+        Some(Job {
             request,
             reply_to,
             arrived,
             watched: None,
-        };
-        match self.running.clone().try_acquire_owned() {
-            Ok(permit) => self.run(job, permit).await,
-            Err(_) => self.wait_or_refuse(job).await,
-        }
+        })
     }
 
     /// Runs a handler to its first wait in place; only one that waits costs a task.
@@ -193,11 +188,13 @@ impl Endpoint {
         job.request.context.token().cancel();
         self.answer_unwanted(&job, &unwanted).await;
         // It holds its place until it is really gone.
-        if tokio::time::timeout(GRACE, work.ended()).await.is_err() {
-            tracing::debug!(
+        match tokio::time::timeout(GRACE, work.ended()).await {
+            Ok(Ok(_)) => {}
+            Ok(Err(panic)) => self.note_panic(&panic),
+            Err(_) => tracing::debug!(
                 method = self.row.name,
                 "a handler went on without being wanted"
-            );
+            ),
         }
         drop(permit);
     }
@@ -213,16 +210,8 @@ impl Endpoint {
     }
 
     async fn wait_or_refuse(self: &Arc<Self>, mut job: Job) {
-        let place = Place::take(self);
-        let Some(place) = place else {
-            self.figures.overloads.increment(1);
-            let text = format!(
-                "{} calls of {} run and {} wait, which is all that may: try again later",
-                self.concurrency, self.row.name, self.queue
-            );
-            self.answer_failure(&job, &Failure::framework(Code::Overloaded, text))
-                .await;
-            return;
+        let Some(place) = Place::take(self) else {
+            return self.answer_overloaded(&job).await;
         };
         let endpoint = self.clone();
         job.watch(&self.shared.cancels);
@@ -242,12 +231,21 @@ impl Endpoint {
         });
     }
 
+    async fn answer_overloaded(&self, job: &Job) {
+        self.figures.overloads.increment(1);
+        let text = format!(
+            "{} calls of {} run and {} wait, which is all that may: try again later",
+            self.concurrency, self.row.name, self.queue
+        );
+        let failure = Failure::framework(Code::Overloaded, text);
+        self.answer_failure(job, &failure).await;
+    }
+
     async fn answer_outcome(&self, job: &Job, outcome: Result<Reply, String>) {
         match outcome {
             Ok(reply) => self.answer(job, reply).await,
             Err(panic) => {
-                self.figures.panics.increment(1);
-                tracing::error!(handler = %self.row.source, panic, "a handler panicked");
+                self.note_panic(&panic);
                 let home = &self.shared.home;
                 let text = format!(
                     "the handler of {} panicked; the log of instance {} says where",
@@ -256,6 +254,11 @@ impl Endpoint {
                 self.answer_failure(job, &Failure::internal(text)).await;
             }
         }
+    }
+
+    fn note_panic(&self, panic: &str) {
+        self.figures.panics.increment(1);
+        tracing::error!(handler = %self.row.source, panic, "a handler panicked");
     }
 
     async fn answer_unwanted(&self, job: &Job, unwanted: &Unwanted) {
@@ -313,6 +316,29 @@ impl Endpoint {
             payload,
         };
         self.shared.bus.publish(message).await
+    }
+}
+
+impl Takes for Arc<Endpoint> {
+    fn limit(&self) -> usize {
+        self.concurrency.saturating_add(self.queue)
+    }
+
+    /// Takes a request: runs it, lets it wait, or refuses it.
+    async fn take(&self, message: Message, arrived: Instant) {
+        let Some(job) = self.job(message, arrived) else {
+            return;
+        };
+        match self.running.clone().try_acquire_owned() {
+            Ok(permit) => self.run(job, permit).await,
+            Err(_) => self.wait_or_refuse(job).await,
+        }
+    }
+
+    async fn refuse(&self, message: Message, arrived: Instant) {
+        if let Some(job) = self.job(message, arrived) {
+            self.answer_overloaded(&job).await;
+        }
     }
 }
 

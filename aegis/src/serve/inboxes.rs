@@ -3,29 +3,39 @@
 use std::sync::Arc;
 
 use crate::model::Subject;
+use crate::observe::Seldom;
 use crate::port::Message;
 
 /// The prefixes of reply subjects that are answered. A reply subject is the sender's choice, and
 /// must not be used to make this service publish anywhere but to inboxes.
 #[derive(Debug, Clone)]
-pub(super) struct Inboxes(Arc<[String]>);
+pub(super) struct Inboxes {
+    prefixes: Arc<[String]>,
+    /// Anybody can send such messages: they must not fill the log.
+    warned: Arc<Seldom>,
+}
 
 impl Inboxes {
     pub(super) fn new(prefixes: Vec<String>) -> Self {
-        Self(prefixes.into())
+        Self {
+            prefixes: prefixes.into(),
+            warned: Arc::default(),
+        }
     }
 
     /// The reply subject of a message, if it may be answered.
     pub(super) fn reply_of(&self, message: &Message) -> Option<Subject> {
         let reply = message.reply.as_ref()?;
         let allowed = |prefix: &String| reply.as_str().starts_with(prefix.as_str());
-        if self.0.iter().any(allowed) {
+        if self.prefixes.iter().any(allowed) {
             return Some(reply.clone());
         }
-        tracing::warn!(
-            subject = %message.subject, %reply,
-            "a request is ignored: its reply subject is no inbox"
-        );
+        if let Some(unsaid) = self.warned.again() {
+            tracing::warn!(
+                subject = %message.subject, %reply, unsaid,
+                "a request is ignored: its reply subject is no inbox"
+            );
+        }
         None
     }
 }

@@ -1,6 +1,6 @@
 //! Layer 4: how do I serve. `descriptor` is one handler as data, `table` those of one service,
 //! `context` what a handler may ask, `call` one request and its state, `respond` its answer,
-//! `endpoint` admission and the way of a request, `work` the running of a handler, `cancel` calls
+//! `reader` what waits, `endpoint` admission and the way of a request, `work` the running of a handler, `cancel` calls
 //! whose callers gave up, `inboxes` where answers may go, `figures` what is counted, `server` one
 //! service on a bus, `micro` its self-description.
 
@@ -12,6 +12,7 @@ mod endpoint;
 mod figures;
 mod inboxes;
 mod micro;
+mod reader;
 mod respond;
 mod server;
 mod table;

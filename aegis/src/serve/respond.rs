@@ -125,8 +125,17 @@ pub(super) fn failure(call: &Incoming, failure: &Failure) -> Reply {
         headers,
         // The headers say it all, if the details cannot be written.
         payload: encoded.unwrap_or_default(),
-        failure: Some((failure.status(), text)),
+        failure: Some((failure.status(), told(failure, text))),
     }
+}
+
+/// What statistics and logs tell of a failure: why params cannot be read quotes them, and they may
+/// be secret.
+fn told(failure: &Failure, text: String) -> String {
+    if Code::parse(failure.code()) == Some(Code::InvalidParams) {
+        return format!("{}: the params cannot be read", failure.code());
+    }
+    text
 }
 
 /// The body of a failure to a plain request.

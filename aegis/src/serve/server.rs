@@ -3,11 +3,10 @@
 use std::any::Any;
 use std::collections::HashMap;
 use std::future::Future;
-use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::future::{FutureExt, join_all};
+use futures_util::future::join_all;
 use tokio::sync::watch;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -20,6 +19,7 @@ use super::descriptor::HandlerKind;
 use super::endpoint::{Endpoint, GRACE, Shared};
 use super::inboxes::Inboxes;
 use super::micro::{About, Micro};
+use super::reader::{self, Takes};
 use super::respond;
 use super::table::HandlerTable;
 use crate::error::Result;
@@ -39,6 +39,9 @@ pub(crate) struct ServeSettings {
 /// calls at once, while handlers that run go on to their end.
 pub(crate) struct Server {
     shared: Arc<Shared>,
+    endpoints: Vec<Arc<Endpoint>>,
+    about: About,
+    state: watch::Receiver<Lifecycle>,
     /// Ends what brings calls.
     stops: Vec<Stop>,
     readers: Vec<AbortOnDropHandle<()>>,
@@ -48,14 +51,14 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// Subscribes everything. The caller flushes the bus before it says that the service serves.
-    pub(crate) async fn start(
-        table: HandlerTable,
+    /// A service that does not serve yet.
+    pub(crate) fn new(
+        table: &HandlerTable,
         about: About,
-        service: Arc<dyn Any + Send + Sync>,
+        service: &Arc<dyn Any + Send + Sync>,
         home: Arc<Home>,
         settings: ServeSettings,
-    ) -> Result<Self> {
+    ) -> Self {
         let bus = home.client.bus().clone();
         let shared = Arc::new(Shared {
             bus,
@@ -78,29 +81,23 @@ impl Server {
                 ))
             })
             .collect();
-        let mut server = Self {
+        Self {
             shared,
+            endpoints,
+            about,
+            state: settings.state,
             stops: Vec::new(),
             readers: Vec::new(),
             last_stops: Vec::new(),
             last_readers: Vec::new(),
-        };
-        match server.subscribe(&endpoints, about, settings.state).await {
-            Ok(()) => Ok(server),
-            Err(error) => {
-                server.stop(Instant::now()).await;
-                Err(error)
-            }
         }
     }
 
-    async fn subscribe(
-        &mut self,
-        endpoints: &[Arc<Endpoint>],
-        about: About,
-        state: watch::Receiver<Lifecycle>,
-    ) -> Result<()> {
+    /// Subscribes everything. The caller flushes the bus before it says that the service serves,
+    /// and [`stop`](Self::stop)s it after an error: calls may have come already.
+    pub(crate) async fn subscribe(&mut self) -> Result<()> {
         let shared = self.shared.clone();
+        let endpoints = self.endpoints.clone();
         let home = &shared.home;
         let layout = home.client.layout();
         let cancels = shared
@@ -110,30 +107,27 @@ impl Server {
         self.last_stops.push(cancels.stop_handle());
         self.last_readers
             .push(spawn(read_cancels(cancels, shared.cancels.clone())));
-        for endpoint in endpoints {
+        for endpoint in &endpoints {
             let subject = layout.place(&endpoint.handler.subject);
             let queue = Layout::rpc_queue(&home.service);
             let calls = shared.bus.subscribe(subject.into(), Some(queue)).await?;
-            let endpoint = endpoint.clone();
-            self.read(calls, move |message| {
-                let endpoint = endpoint.clone();
-                async move { endpoint.handle(message).await }
-            });
+            self.read(calls, endpoint.clone());
         }
         let own = layout.rpc_instance(&home.service, &home.instance);
-        let calls = shared.bus.subscribe(own, None).await?;
-        let by_name: HashMap<&str, Arc<Endpoint>> = endpoints
-            .iter()
-            .map(|endpoint| (endpoint.row.name, endpoint.clone()))
-            .collect();
-        let by_name = Arc::new(by_name);
-        let answering = shared.clone();
-        self.read(calls, move |message| {
-            let (by_name, shared) = (by_name.clone(), answering.clone());
-            async move { handle_own(message, &by_name, &shared).await }
-        });
+        // A group of one: should another process have the same id, a call still runs once.
+        let queue = Layout::instance_queue(&home.service, &home.instance);
+        let calls = shared.bus.subscribe(own, Some(queue)).await?;
+        let own = OwnCalls {
+            by_name: endpoints
+                .iter()
+                .map(|endpoint| (endpoint.row.name, endpoint.clone()))
+                .collect(),
+            shared: shared.clone(),
+        };
+        self.read(calls, own);
         let inboxes = shared.inboxes.clone();
-        let micro = Micro::new(about, home.clone(), inboxes, endpoints.to_vec(), state);
+        let (about, state) = (self.about.clone(), self.state.clone());
+        let micro = Micro::new(about, home.clone(), inboxes, endpoints, state);
         for subscription in micro.subscribe(&shared.bus).await? {
             self.last_stops.push(subscription.stop_handle());
             self.last_readers
@@ -143,24 +137,9 @@ impl Server {
     }
 
     /// Reads a subscription to its end, in a task of its own.
-    fn read<F, Fut>(&mut self, mut messages: Subscription, handle: F)
-    where
-        F: Fn(Message) -> Fut + Send + 'static,
-        Fut: Future<Output = ()> + Send,
-    {
+    fn read(&mut self, messages: Subscription, taker: impl Takes) {
         self.stops.push(messages.stop_handle());
-        self.readers.push(spawn(async move {
-            while let Some(message) = messages.next().await {
-                // A handler's panic is caught deeper down; nothing else may end this loop either.
-                if AssertUnwindSafe(handle(message))
-                    .catch_unwind()
-                    .await
-                    .is_err()
-                {
-                    tracing::error!("a request was lost to a panic of the framework");
-                }
-            }
-        }));
+        self.readers.push(spawn(reader::read(messages, taker)));
     }
 
     /// Takes nothing new, and finishes what runs until the deadline. What runs still is told so,
@@ -210,22 +189,46 @@ async fn read_cancels(mut messages: Subscription, cancels: Arc<Cancels>) {
     }
 }
 
-/// Handles a call that was meant for this instance: `rpc.{service}.{method}.{instance}`.
-async fn handle_own(
-    message: Message,
-    by_name: &HashMap<&str, Arc<Endpoint>>,
-    shared: &Arc<Shared>,
-) {
-    let method = message
-        .subject
-        .as_str()
-        .rsplit('.')
-        .nth(1)
-        .unwrap_or_default();
-    if let Some(endpoint) = by_name.get(method) {
-        return endpoint.handle(message).await;
+/// Calls that were meant for this instance: `rpc.{service}.{method}.{instance}`.
+struct OwnCalls {
+    by_name: HashMap<&'static str, Arc<Endpoint>>,
+    shared: Arc<Shared>,
+}
+
+impl OwnCalls {
+    fn endpoint(&self, message: &Message) -> Option<&Arc<Endpoint>> {
+        self.by_name.get(method_of(message))
     }
-    let home = &shared.home;
+}
+
+fn method_of(message: &Message) -> &str {
+    let subject = message.subject.as_str();
+    subject.rsplit('.').nth(1).unwrap_or_default()
+}
+
+impl Takes for OwnCalls {
+    fn limit(&self) -> usize {
+        let limits = self.by_name.values().map(Takes::limit);
+        limits.max().unwrap_or(1)
+    }
+
+    async fn take(&self, message: Message, arrived: Instant) {
+        match self.endpoint(&message) {
+            Some(endpoint) => endpoint.take(message, arrived).await,
+            None => refuse_unknown(message, &self.shared).await,
+        }
+    }
+
+    async fn refuse(&self, message: Message, arrived: Instant) {
+        match self.endpoint(&message) {
+            Some(endpoint) => endpoint.refuse(message, arrived).await,
+            None => refuse_unknown(message, &self.shared).await,
+        }
+    }
+}
+
+async fn refuse_unknown(message: Message, shared: &Shared) {
+    let (home, method) = (&shared.home, method_of(&message));
     let text = format!(
         "{} {} has no method {method:?}",
         home.service, home.instance

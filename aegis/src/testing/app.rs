@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use crate::app::{App, Config, Running};
 use crate::client::Client;
 use crate::error::{Error, ErrorKind, Result};
-use crate::model::{Headers, MethodName, ServiceName};
+use crate::model::{Headers, MethodName, ServiceName, Subject};
 use crate::port::{Answer, Bus, Outgoing};
 use crate::serve::Service;
 
@@ -115,16 +115,30 @@ impl RunningTest {
         headers: &[(&str, &str)],
         body: &[u8],
     ) -> Result<Answer> {
-        let client = self.0.client();
         let (service, method) = (ServiceName::parse(service)?, MethodName::parse(method)?);
-        let subject = client.layout().rpc(&service, &method);
+        let subject = self.0.client().layout().rpc(&service, &method);
         let mut said = Headers::new();
         for (name, value) in headers {
             let set = said.set(name, value);
             set.map_err(|cause| Error::new(ErrorKind::Invalid, cause.to_string()))?;
         }
         let message = Outgoing::new(subject, body.to_vec()).with_headers(said);
-        let (bus, until) = (client.bus(), Instant::now() + Duration::from_secs(10));
+        self.ask(message).await
+    }
+
+    /// What a service answers to `$SRV.STATS` (NATS micro, ADR-32).
+    pub async fn stats(&self, service: &str) -> Result<serde_json::Value> {
+        let all = self.0.client().layout().micro_all("STATS");
+        let subject = Subject::trusted(format!("{all}.{}", ServiceName::parse(service)?));
+        let answer = self.ask(Outgoing::new(subject, "")).await?;
+        let text = "the statistics are no JSON";
+        serde_json::from_slice(&answer.payload)
+            .map_err(|cause| Error::new(ErrorKind::Decode, text).because(cause))
+    }
+
+    async fn ask(&self, message: Outgoing) -> Result<Answer> {
+        let bus = self.0.client().bus();
+        let until = Instant::now() + Duration::from_secs(10);
         bus.request(message, &bus.new_call(), until).await
     }
 
