@@ -121,7 +121,8 @@ async fn an_envelope_in_message_pack_is_answered_in_message_pack() {
 #[tokio::test]
 async fn what_an_envelope_does_not_say_is_null_or_empty() {
     let peer = Peer::start().await;
-    let answer = peer.ask("count", r#"{"method":"count","params":{}}"#).await;
+    let least = r#"{"method":"count","params":{},"timeout":5}"#;
+    let answer = peer.ask("count", least).await;
     assert_eq!(
         settled(answer.json()),
         json!({"message_id": "ID", "trace_id": "", "correlation_id": null, "timestamp": "TIME",
@@ -131,6 +132,8 @@ async fn what_an_envelope_does_not_say_is_null_or_empty() {
         .ask("count", r#"{"method":"count","params":null}"#)
         .await;
     assert_eq!(answer, Answer::plain("2"), "params null is no envelope");
+    let answer = peer.ask("count", r#"{"method":"count","params":{}}"#).await;
+    assert_eq!(answer, Answer::plain("3"), "nor is JSON-RPC");
 }
 
 #[tokio::test]
