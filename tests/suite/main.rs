@@ -18,5 +18,6 @@ mod nats_server;
 mod round_trip;
 mod security;
 mod serving;
+mod signals;
 mod unanswered;
 mod wire;
