@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use crate::model::{Code, Failure, NameError};
+use crate::model::{Code, Failure, KeyError, NameError, SpecError};
 
 /// What went wrong, to branch on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -38,6 +38,8 @@ pub enum ErrorKind {
     Internal,
     /// NATS refused the login or a permission, or one side does not trust the other's certificate.
     Denied,
+    /// A write expected another revision than the newest one; nothing was written.
+    Conflict,
     /// A setting is missing or wrong.
     Config,
     /// A service could not be started or stopped.
@@ -62,6 +64,7 @@ impl ErrorKind {
             Self::Cancelled => "cancelled",
             Self::Internal => "internal",
             Self::Denied => "denied",
+            Self::Conflict => "conflict",
             Self::Config => "config",
             Self::Lifecycle => "lifecycle",
         }
@@ -203,6 +206,18 @@ impl From<NameError> for Error {
     }
 }
 
+impl From<KeyError> for Error {
+    fn from(error: KeyError) -> Self {
+        Self::new(ErrorKind::Invalid, error.to_string())
+    }
+}
+
+impl From<SpecError> for Error {
+    fn from(error: SpecError) -> Self {
+        Self::new(ErrorKind::Invalid, error.to_string())
+    }
+}
+
 /// What a caller gets instead of a result.
 #[derive(Debug, Clone)]
 pub enum CallError<E> {
@@ -286,6 +301,7 @@ mod tests {
             (K::Cancelled, false, true),
             (K::Internal, false, false),
             (K::Denied, false, false),
+            (K::Conflict, false, false),
             (K::Config, false, false),
             (K::Lifecycle, false, false),
         ] {

@@ -3,8 +3,8 @@
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::error::{Error, ErrorKind};
-use crate::model::Subject;
+use crate::error::{Error, ErrorKind, Result};
+use crate::model::{BucketSpec, BucketStatus, Differences, Expect, KvWrite, Subject};
 
 /// Counter: requests a service handled; labels `service`, `method`.
 pub const SERVER_REQUESTS: &str = "aegis_server_requests_total";
@@ -115,6 +115,70 @@ pub(crate) fn too_large(size: usize, limit: usize) -> Error {
              send less at once, or raise `max_payload` on the server"
         ),
     )
+}
+
+pub(crate) fn conflict(bucket: &str, write: &KvWrite) -> Error {
+    let key: String = write.key.text().chars().take(80).collect();
+    let found = match write.expect {
+        Expect::Revision(revision) => format!("is not at revision {revision} any more"),
+        Expect::Absent => "has a value already".to_owned(),
+        Expect::Any => "is being written by others".to_owned(),
+    };
+    Error::new(
+        ErrorKind::Conflict,
+        format!(
+            "the key {key:?} of the bucket {bucket} {found}, nothing was written: read it again, \
+             and decide anew"
+        ),
+    )
+}
+
+pub(crate) fn no_bucket(bucket: &str) -> Error {
+    Error::new(
+        ErrorKind::NoService,
+        format!("there is no bucket {bucket} any more: open it again, which makes it"),
+    )
+}
+
+pub(crate) fn bucket_full(bucket: &str) -> Error {
+    Error::new(
+        ErrorKind::Overloaded,
+        format!(
+            "the bucket {bucket} is full, nothing was written: purge what is not needed, or raise \
+             its `max_bytes`"
+        ),
+    )
+}
+
+pub(crate) fn value_too_large(bucket: &str, size: usize, limit: u64) -> Error {
+    Error::new(
+        ErrorKind::TooLarge,
+        format!(
+            "a value of {size} bytes is larger than the {limit} bytes that the bucket {bucket} \
+             takes: store less, or raise its `max_value`"
+        ),
+    )
+}
+
+/// Whether a bucket that exists gives what is asked for.
+pub(crate) fn judge(spec: &BucketSpec, found: &BucketStatus) -> Result<()> {
+    let bucket = &spec.name;
+    let Differences { serious, harmless } = spec.differences(found);
+    if !serious.is_empty() {
+        return Err(Error::new(
+            ErrorKind::Config,
+            format!(
+                "the bucket {bucket} exists with other settings: {}; ask for what is there, \
+                 change it (`nats stream edit KV_{bucket}`), or remove it and open it anew",
+                serious.join(", ")
+            ),
+        ));
+    }
+    if !harmless.is_empty() {
+        let differences = harmless.join(", ");
+        tracing::warn!(bucket, differences, "an existing bucket has other settings");
+    }
+    Ok(())
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use crate::adapter::memory::MemoryBus;
 use crate::adapter::nats::{self, NatsOptions};
 use crate::client::{Client, ClientSettings, Wire};
 use crate::error::Result;
-use crate::port::Bus;
+use crate::port::{Bus, KvStore};
 
 impl Client {
     /// Connects a program that only calls.
@@ -16,15 +16,27 @@ impl Client {
     /// `connect_timeout`, `Denied` at once if it refuses the login or if there is no trust in a
     /// certificate.
     pub async fn connect(config: Config) -> Result<Self> {
-        let bus = bus(&config, "aegis-client").await?;
-        client(&config, bus, "aegis-client")
+        let connection = open(&config, "aegis-client").await?;
+        client(&config, connection, "aegis-client")
     }
 }
 
-pub(crate) async fn bus(config: &Config, name: &str) -> Result<Arc<dyn Bus>> {
+/// The ports of one connection.
+#[derive(Debug)]
+pub(crate) struct Connection {
+    pub(crate) bus: Arc<dyn Bus>,
+    pub(crate) store: Arc<dyn KvStore>,
+}
+
+pub(crate) async fn open(config: &Config, name: &str) -> Result<Connection> {
     config.check()?;
     let servers = match &config.target {
-        Target::Memory(name) => return Ok(Arc::new(MemoryBus::connect(name))),
+        Target::Memory(name) => {
+            let bus = MemoryBus::connect(name);
+            let store = Arc::new(bus.store());
+            let bus = Arc::new(bus);
+            return Ok(Connection { bus, store });
+        }
         Target::Nats(servers) => servers.clone(),
     };
     let options = NatsOptions {
@@ -37,10 +49,12 @@ pub(crate) async fn bus(config: &Config, name: &str) -> Result<Arc<dyn Bus>> {
         ping_interval: config.ping_interval,
     };
     // On the heap: it is large, and stands in the future of every start.
-    Ok(Box::pin(nats::connect(options)).await?)
+    let bus = Box::pin(nats::connect(options)).await?;
+    let store = Arc::new(nats::NatsStore::new(bus.clone()));
+    Ok(Connection { bus, store })
 }
 
-pub(super) fn client(config: &Config, bus: Arc<dyn Bus>, source: &str) -> Result<Client> {
+pub(super) fn client(config: &Config, connection: Connection, source: &str) -> Result<Client> {
     let settings = ClientSettings {
         layout: config.layout()?,
         codec: config.codec,
@@ -54,5 +68,5 @@ pub(super) fn client(config: &Config, bus: Arc<dyn Bus>, source: &str) -> Result
         breaker: config.breaker,
         source: source.to_owned(),
     };
-    Ok(Client::new(bus, settings))
+    Ok(Client::new(connection.bus, connection.store, settings))
 }

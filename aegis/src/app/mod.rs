@@ -16,7 +16,7 @@ mod start;
 pub use builder::App;
 pub use config::Config;
 #[cfg(feature = "testing")]
-pub(crate) use connect::bus;
+pub(crate) use connect::open;
 pub use entry::main;
 pub use running::Running;
 pub use settings::LogFormat;

@@ -86,8 +86,8 @@ fn cancelled() -> Error {
 }
 
 async fn connected(config: &Config, name: &str) -> Result<Client> {
-    let bus = connect::bus(config, name).await?;
-    connect::client(config, bus, name)
+    let connection = connect::open(config, name).await?;
+    connect::client(config, connection, name)
 }
 
 /// Everything that can be found wrong without a server.

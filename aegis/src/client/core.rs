@@ -15,7 +15,7 @@ use crate::error::Result;
 use crate::model::{
     BreakerPolicy, BreakerState, Codec, Failure, Layout, MethodName, RetryPolicy, ServiceName,
 };
-use crate::port::{Bus, ConnectionState};
+use crate::port::{Bus, ConnectionState, KvStore};
 
 /// How the params of a call stand in its body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -65,6 +65,7 @@ pub struct Client {
 
 pub(super) struct Shared {
     pub(super) bus: Arc<dyn Bus>,
+    pub(super) store: Arc<dyn KvStore>,
     pub(super) settings: ClientSettings,
     routes: Routes,
 }
@@ -78,9 +79,14 @@ impl fmt::Debug for Client {
 }
 
 impl Client {
-    pub(crate) fn new(bus: Arc<dyn Bus>, settings: ClientSettings) -> Self {
+    pub(crate) fn new(
+        bus: Arc<dyn Bus>,
+        store: Arc<dyn KvStore>,
+        settings: ClientSettings,
+    ) -> Self {
         let shared = Shared {
             bus,
+            store,
             settings,
             routes: Routes::default(),
         };
@@ -141,6 +147,11 @@ impl Client {
 
     pub(crate) fn bus(&self) -> &Arc<dyn Bus> {
         &self.shared.bus
+    }
+
+    #[expect(dead_code, reason = "leader election and the registry ask here")]
+    pub(crate) fn store(&self) -> &Arc<dyn KvStore> {
+        &self.shared.store
     }
 
     pub(crate) fn layout(&self) -> &Layout {

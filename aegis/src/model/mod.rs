@@ -1,7 +1,8 @@
 //! Layer 0: values and decisions. Nothing here waits, reads a clock or knows a transport.
 //!
 //! `grammar`, `name`, `subject`, `layout` say what may be named how; `header`, `codec`, `envelope`,
-//! `failure`, `deadline`, `trace` are what travels; `retry`, `breaker`, `lifecycle` decide.
+//! `failure`, `deadline`, `trace` are what travels; `kv` is what buckets hold; `retry`, `breaker`,
+//! `lifecycle` decide.
 
 mod arguments;
 mod breaker;
@@ -11,6 +12,7 @@ mod envelope;
 mod failure;
 pub(crate) mod grammar;
 pub(crate) mod header;
+mod kv;
 mod layout;
 mod lifecycle;
 mod name;
@@ -31,6 +33,11 @@ pub(crate) use envelope::{
 };
 pub use failure::{DomainError, Failure};
 pub use header::{HeaderError, Headers};
+pub use kv::{
+    BucketSpec, BucketStatus, Expect, KeyError, KvEntry, KvFilter, KvKey, KvOperation, KvWrite,
+    SpecError, Storage,
+};
+pub(crate) use kv::{DEFAULT_MAX_BYTES, Differences, MARKER_TTL, check_ttl};
 pub use layout::Layout;
 pub use lifecycle::{IllegalTransition, Lifecycle};
 pub use name::{InstanceId, MethodName, NameError, ServiceName};

@@ -1,5 +1,12 @@
 //! Layer 1: what we ask of the outside, as small traits that are held as `Arc<dyn ..>`.
 
 mod bus;
+mod kv;
 
 pub use bus::{Answer, Bus, ConnectionState, Message, OpenCall, Outgoing, Stop, Subscription};
+pub use kv::{KvBucket, KvEvent, KvFeatures, KvScan, KvStore, KvWatch, WatchFrom, WatchHealth};
+
+pub use crate::model::{
+    BucketSpec, BucketStatus, Expect, KeyError, KvEntry, KvFilter, KvKey, KvOperation, KvWrite,
+    SpecError, Storage,
+};

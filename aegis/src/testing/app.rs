@@ -10,7 +10,7 @@ use crate::app::{App, Config, Running};
 use crate::client::Client;
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{Headers, MethodName, ServiceName, Subject};
-use crate::port::{Answer, Bus, Outgoing};
+use crate::port::{Answer, Bus, KvStore, Outgoing};
 use crate::serve::Service;
 
 /// A program for one test: by default on an in-memory bus that nobody else uses.
@@ -155,5 +155,12 @@ impl RunningTest {
 
 /// The bus that a configuration leads to, for tests of what crosses it.
 pub async fn bus(config: &Config) -> Result<Arc<dyn Bus>> {
-    crate::app::bus(config, "aegis-test").await
+    let connection = crate::app::open(config, "aegis-test").await?;
+    Ok(connection.bus)
+}
+
+/// The buckets that a configuration leads to, for tests of what crosses the port.
+pub async fn store(config: &Config) -> Result<Arc<dyn KvStore>> {
+    let connection = crate::app::open(config, "aegis-test").await?;
+    Ok(connection.store)
 }

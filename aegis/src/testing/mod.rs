@@ -4,6 +4,6 @@ mod app;
 mod binary;
 mod server;
 
-pub use app::{RunningTest, TestApp, bus};
+pub use app::{RunningTest, TestApp, bus, store};
 pub use binary::{ServerError, VERSIONS, find, find_version};
 pub use server::{NatsServer, NatsServerBuilder};

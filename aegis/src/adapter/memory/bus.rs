@@ -9,6 +9,7 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::hub::{Hub, ListenerId};
+use super::kv::MemoryStore;
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{Headers, Pattern, Subject, header};
 use crate::port::{Answer, Bus, ConnectionState, Message, OpenCall, Outgoing, Stop, Subscription};
@@ -61,6 +62,11 @@ impl MemoryBus {
             name: format!("memory://{name}"),
             state,
         }
+    }
+
+    /// The buckets of the same hub, for as long as this connection is open.
+    pub(crate) fn store(&self) -> MemoryStore {
+        MemoryStore::new(self.hub.clone(), self.state.subscribe())
     }
 
     fn check(&self, headers: &Headers, payload: &Bytes) -> Result<()> {

@@ -5,6 +5,7 @@ use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError, Weak};
 
 use tokio::sync::{mpsc, oneshot};
 
+use super::kv::Buckets;
 use crate::model::Pattern;
 use crate::port::Message;
 
@@ -18,6 +19,7 @@ static HUBS: LazyLock<Mutex<HashMap<String, Weak<Hub>>>> = LazyLock::new(Mutex::
 #[derive(Debug, Default)]
 pub(super) struct Hub {
     routes: Mutex<Routes>,
+    pub(super) buckets: Buckets,
 }
 
 #[derive(Debug, Default)]

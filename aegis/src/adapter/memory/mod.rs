@@ -1,6 +1,7 @@
-//! The bus inside one process: the rules of a NATS server without the server.
+//! The bus and the buckets inside one process: the rules of a NATS server without the server.
 
 mod bus;
 mod hub;
+mod kv;
 
 pub(crate) use bus::MemoryBus;

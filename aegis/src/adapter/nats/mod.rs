@@ -2,15 +2,17 @@
 //!
 //! `options` says how to connect, `connect` does it, `refusal` explains why it may not, `inbox`
 //! receives the answers to calls, `listener` is one subscription, `bus` the port, `convert`
-//! translates messages.
+//! translates messages, `kv` the buckets.
 
 mod bus;
 mod connect;
 mod convert;
 mod inbox;
+mod kv;
 mod listener;
 mod options;
 mod refusal;
 
 pub(crate) use connect::connect;
+pub(crate) use kv::NatsStore;
 pub(crate) use options::{Authentication, NatsOptions, Tls};

@@ -1,0 +1,135 @@
+//! Follows the changes of a bucket: a place in its log, and nothing that is read ahead.
+
+use futures_util::stream::{self, StreamExt};
+use time::OffsetDateTime;
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+use super::log::Log;
+use super::store::MemoryStore;
+use crate::error::Result;
+use crate::model::KvFilter;
+use crate::observe;
+use crate::port::{ConnectionState, KvEvent, KvWatch, WatchFrom, WatchHealth};
+
+struct Follower {
+    store: MemoryStore,
+    name: String,
+    filter: KvFilter,
+    changes: watch::Receiver<u64>,
+    _health: watch::Sender<WatchHealth>,
+    /// When the bucket it follows was made.
+    created: OffsetDateTime,
+    /// The first revision that was not looked at.
+    next: u64,
+    /// Up to this revision only what is newest is told, and then that this was all.
+    initial: Option<u64>,
+    gone: bool,
+}
+
+/// What there is to do.
+enum Step {
+    Tell(Result<KvEvent>),
+    Wait(Option<Instant>),
+}
+
+pub(super) fn follow(
+    store: &MemoryStore,
+    name: &str,
+    filter: KvFilter,
+    from: WatchFrom,
+    (created, last): (OffsetDateTime, u64),
+) -> KvWatch {
+    let (sender, health) = watch::channel(WatchHealth::Live);
+    let (next, initial) = match from {
+        WatchFrom::Latest => (0, Some(last)),
+        WatchFrom::New => (last + 1, Some(last)),
+        WatchFrom::Revision(revision) => (revision, None),
+    };
+    let follower = Follower {
+        changes: store.hub.buckets.changes(),
+        store: store.clone(),
+        name: name.to_owned(),
+        filter,
+        _health: sender,
+        created,
+        next,
+        initial,
+        gone: false,
+    };
+    let events = stream::unfold(follower, |mut follower| async {
+        let event = follower.next().await?;
+        Some((event, follower))
+    });
+    KvWatch::new(events.boxed(), health)
+}
+
+impl Follower {
+    async fn next(&mut self) -> Option<Result<KvEvent>> {
+        loop {
+            if *self.store.state.borrow() == ConnectionState::Closed {
+                return None;
+            }
+            // Marked before it is looked at: what changes meanwhile is seen the next time.
+            self.changes.mark_unchanged();
+            let store = self.store.clone();
+            let name = self.name.clone();
+            let step = store.hub.buckets.with(&name, |log| self.step(log));
+            match step {
+                Step::Tell(event) => return Some(event),
+                Step::Wait(until) => self.wait(until).await,
+            }
+        }
+    }
+
+    async fn wait(&mut self, until: Option<Instant>) {
+        let closed = self
+            .store
+            .state
+            .wait_for(|state| *state == ConnectionState::Closed);
+        tokio::select! {
+            // It fails when the hub is gone, which the store of this watch holds.
+            _ = self.changes.changed() => {}
+            _ = closed => {}
+            () = death(until) => {}
+        }
+    }
+
+    fn step(&mut self, log: Option<&mut Log>) -> Step {
+        let Some(log) = log else {
+            if std::mem::replace(&mut self.gone, true) {
+                return Step::Wait(None);
+            }
+            return Step::Tell(Err(observe::no_bucket(&self.name)));
+        };
+        self.gone = false;
+        if log.created() != self.created {
+            self.created = log.created();
+            (self.next, self.initial) = (0, Some(log.last()));
+            return Step::Tell(Ok(KvEvent::Reset));
+        }
+        while let Some(entry) = log.from(self.next) {
+            if self.initial.is_some_and(|initial| entry.revision > initial) {
+                break;
+            }
+            self.next = entry.revision + 1;
+            let told = self.initial.is_none() || log.is_latest(entry);
+            if told && self.filter.matches(&entry.key) {
+                return Step::Tell(Ok(KvEvent::Entry(entry.clone())));
+            }
+        }
+        if let Some(initial) = self.initial.take() {
+            self.next = self.next.max(initial + 1);
+            return Step::Tell(Ok(KvEvent::Ready));
+        }
+        Step::Wait(log.next_death())
+    }
+}
+
+/// Wakes up when something expires; that which has no death never.
+async fn death(until: Option<Instant>) {
+    match until {
+        Some(time) => tokio::time::sleep_until(time).await,
+        None => std::future::pending().await,
+    }
+}
