@@ -27,7 +27,7 @@ use proc_macro::TokenStream;
 /// Required: `name = "calculator"` and `version = "1.0.0"` (semver). Optional: `description = ".."`
 /// (default: the doc comment of the block) and `metadata(team = "core")`.
 ///
-/// Inside the block, `#[rpc]` marks handlers, `#[on_start]` and `#[on_stop]` mark hooks; everything
+/// Inside the block, `#[rpc]` marks handlers, `#[on_start]`, `#[on_stop]` and `#[health]` mark hooks; everything
 /// else stays untouched. What a handler borrows comes from the framework, what it owns comes from
 /// the wire. A client named like the type (`CalculatorClient`) is generated beside the block.
 ///
@@ -113,6 +113,21 @@ pub fn on_start(_args: TokenStream, item: TokenStream) -> TokenStream {
 #[proc_macro_attribute]
 pub fn on_stop(_args: TokenStream, item: TokenStream) -> TokenStream {
     run::outside("on_stop", &item.into()).into()
+}
+
+/// Inside `#[aegis::service]`: says with every heartbeat whether the service can do its work. What
+/// it says stands in the registry; an unhealthy instance is not chosen any more.
+///
+/// It returns `aegis::Health` or a `Result<(), E>`, and must be quick: one that does not end before
+/// the next heartbeat is unhealthy.
+///
+/// ```text
+/// #[health]
+/// async fn health(&self) -> Health { .. }
+/// ```
+#[proc_macro_attribute]
+pub fn health(_args: TokenStream, item: TokenStream) -> TokenStream {
+    run::outside("health", &item.into()).into()
 }
 
 /// Makes an enum or a struct a domain error that is typed on both ends of a call.

@@ -36,7 +36,7 @@ pub(crate) struct Service {
     pub(crate) cfgs: Vec<Attribute>,
     /// The methods with `#[rpc]`.
     pub(crate) handlers: Vec<Handler>,
-    /// The methods with `#[on_start]` or `#[on_stop]`.
+    /// The methods with `#[on_start]`, `#[on_stop]` or `#[health]`.
     pub(crate) hooks: Vec<Hook>,
 }
 
@@ -129,14 +129,20 @@ pub(crate) enum Stage {
     Start,
     /// After the last call.
     Stop,
+    /// With every heartbeat.
+    Health,
 }
 
 impl Stage {
+    /// All of them.
+    pub(crate) const ALL: [Self; 3] = [Self::Start, Self::Stop, Self::Health];
+
     /// The marker of this stage.
     pub(crate) const fn marker(self) -> &'static str {
         match self {
             Self::Start => "on_start",
             Self::Stop => "on_stop",
+            Self::Health => "health",
         }
     }
 }

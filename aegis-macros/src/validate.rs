@@ -18,7 +18,7 @@ pub(crate) fn service(service: &Service, diag: &mut Diag) {
         );
     }
     handlers(&service.handlers, diag);
-    for stage in [Stage::Start, Stage::Stop] {
+    for stage in Stage::ALL {
         one_hook(service, stage, diag);
     }
 }

@@ -46,15 +46,16 @@ pub mod observe;
 pub mod port;
 mod serve;
 
-pub use aegis_macros::{Failure, client, main, on_start, on_stop, rpc, service};
+pub use aegis_macros::{Failure, client, health, main, on_start, on_stop, rpc, service};
 
 pub use app::{App, Config, LogFormat, Running};
 pub use client::{Call, Client, EndpointInfo, ServiceInfo};
 pub use error::{CallError, Error, ErrorKind, Result};
 pub use model::{
     BreakerPolicy, BreakerState, Code, Codec, CodecError, DomainError, Failure, HeaderError,
-    Headers, IllegalTransition, InstanceId, Layout, Lifecycle, MethodName, NameError, Params,
-    Pattern, RetryPolicy, ServiceName, Subject, TraceContext,
+    Headers, Health, IllegalTransition, Instance, InstanceEvent, InstanceId, InstanceStatus,
+    Layout, Lifecycle, Load, MethodName, NameError, Params, Pattern, RetryPolicy, Select,
+    ServiceName, Subject, TraceContext,
 };
 pub use port::ConnectionState;
 pub use serve::{

@@ -1,6 +1,6 @@
 //! What a service needs, in one line: `use aegis::prelude::*;`.
 
 pub use crate::{
-    App, Call, CallError, Client, Context, ErrorKind, Failure, Params, Result, RetryPolicy,
+    App, Call, CallError, Client, Context, ErrorKind, Failure, Health, Params, Result, RetryPolicy,
 };
-pub use aegis_macros::{on_start, on_stop, rpc};
+pub use aegis_macros::{health, on_start, on_stop, rpc};

@@ -85,6 +85,10 @@ fn method(hook: &Hook, aegis: &Aegis) -> TokenStream {
     let (name, future) = match stage {
         Stage::Start => (quote!(on_start), quote!(#path::__private::HookFuture<'a>)),
         Stage::Stop => (quote!(on_stop), quote!(#path::__private::BoxFuture<'a, ()>)),
+        Stage::Health => {
+            let health = quote!(#path::__private::BoxFuture<'a, #path::Health>);
+            (quote!(health), health)
+        }
     };
     let argument = if context.is_some() {
         quote!(context)
@@ -92,8 +96,14 @@ fn method(hook: &Hook, aegis: &Aegis) -> TokenStream {
         quote!(_context)
     };
     let passed = context.map(|span| quote_spanned!(at(span)=> , context));
+    let run = quote_spanned!(at(method.span())=> Self::#method(self #passed).await);
+    let outcome = match stage {
+        Stage::Start | Stage::Stop => run,
+        // A `Result` is a health as well.
+        Stage::Health => quote_spanned!(at(method.span())=> #path::Health::from(#run)),
+    };
     let body = quote_spanned! {at(method.span())=>
-        ::std::boxed::Box::pin(async move { Self::#method(self #passed).await })
+        ::std::boxed::Box::pin(async move { #outcome })
     };
     quote! {
         #(#cfgs)*

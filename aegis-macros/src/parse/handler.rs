@@ -41,12 +41,17 @@ const RPC_OF_CLIENT: [Rule; 5] = [
 pub(super) enum Marker {
     /// `#[rpc]`
     Rpc,
-    /// `#[on_start]` and `#[on_stop]`
+    /// `#[on_start]`, `#[on_stop]` and `#[health]`
     Hook(Stage),
 }
 
 impl Marker {
-    const ALL: [Self; 3] = [Self::Rpc, Self::Hook(Stage::Start), Self::Hook(Stage::Stop)];
+    const ALL: [Self; 4] = [
+        Self::Rpc,
+        Self::Hook(Stage::Start),
+        Self::Hook(Stage::Stop),
+        Self::Hook(Stage::Health),
+    ];
 
     /// As it is written.
     pub(super) const fn name(self) -> &'static str {
@@ -196,6 +201,13 @@ fn ending(stage: Stage, signature: &Signature, diag: &mut Diag) {
             diag.at(
                 name,
                 format_args!("`{name}` must say whether the service may start: {way}"),
+            );
+        }
+        (Stage::Health, ReturnType::Default) => {
+            let way = "add the return type `-> Health`";
+            diag.at(
+                name,
+                format_args!("`{name}` must say how the service is: {way}"),
             );
         }
         (Stage::Stop, ReturnType::Type(_, ty)) if !is_unit(ty) => {

@@ -326,6 +326,11 @@ fn markers_and_hooks() {
             &[],
         ),
         ("#[aegis::on_stop] async fn a(&self) -> () {}", &[]),
+        ("#[health] async fn a(&self, c: &Context) -> Health {}", &[]),
+        (
+            "#[health] async fn a(&self) {}",
+            &["`a` must say how the service is: add the return type `-> Health`"],
+        ),
         ("#[command] async fn later(&self) {}", &[]),
         (
             "#[rpc] #[on_stop] async fn a(&self) -> R {}",

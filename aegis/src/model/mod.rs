@@ -1,8 +1,8 @@
 //! Layer 0: values and decisions. Nothing here waits, reads a clock or knows a transport.
 //!
 //! `grammar`, `name`, `subject`, `layout` say what may be named how; `header`, `codec`, `envelope`,
-//! `failure`, `deadline`, `trace` are what travels; `kv` is what buckets hold; `retry`, `breaker`,
-//! `lifecycle` decide.
+//! `failure`, `deadline`, `trace` are what travels; `kv` is what buckets hold, `instance` and
+//! `roster` are who is there; `retry`, `breaker`, `lifecycle`, `select`, `health` decide.
 
 mod arguments;
 mod breaker;
@@ -12,11 +12,15 @@ mod envelope;
 mod failure;
 pub(crate) mod grammar;
 pub(crate) mod header;
+mod health;
+mod instance;
 mod kv;
 mod layout;
 mod lifecycle;
 mod name;
 mod retry;
+mod roster;
+mod select;
 mod status;
 mod subject;
 mod trace;
@@ -38,10 +42,18 @@ pub use kv::{
     SpecError, Storage,
 };
 pub(crate) use kv::{DEFAULT_MAX_BYTES, Differences, MARKER_TTL, check_ttl};
+pub use health::Health;
+pub(crate) use health::{Signs, judge};
+pub(crate) use instance::OWN_METADATA;
+pub use instance::{Instance, InstanceStatus, Load};
 pub use layout::Layout;
 pub use lifecycle::{IllegalTransition, Lifecycle};
 pub use name::{InstanceId, MethodName, NameError, ServiceName};
 pub use retry::RetryPolicy;
+pub use roster::InstanceEvent;
+pub(crate) use roster::{LOOK, Roster, changes};
+pub use select::Select;
+pub(crate) use select::{Candidate, Chance, choose};
 pub use status::Code;
 pub use subject::{Pattern, Subject};
 pub use trace::TraceContext;

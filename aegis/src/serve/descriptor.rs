@@ -10,7 +10,7 @@ use futures_util::future::{BoxFuture, FutureExt};
 use super::call::Request;
 use super::context::Context;
 use super::respond::Reply;
-use crate::model::{Failure, Names, Subject};
+use crate::model::{Failure, Health, Names, Subject};
 
 /// A type with handlers. `#[aegis::service]` writes this; by hand see `examples/03_by_hand.rs`.
 #[diagnostic::on_unimplemented(
@@ -41,6 +41,12 @@ pub trait Service: Send + Sync + 'static {
         let _ = context;
         async {}.boxed()
     }
+
+    /// Says with every heartbeat whether the service can do its work.
+    fn health<'a>(&'a self, context: &'a Context) -> BoxFuture<'a, Health> {
+        let _ = context;
+        async { Health::healthy() }.boxed()
+    }
 }
 
 /// What a start hook returns.
@@ -52,6 +58,8 @@ pub(crate) trait Hooks: Send + Sync {
     fn start<'a>(&'a self, context: &'a Context) -> HookFuture<'a>;
     /// [`Service::on_stop`].
     fn stop<'a>(&'a self, context: &'a Context) -> BoxFuture<'a, ()>;
+    /// [`Service::health`].
+    fn check<'a>(&'a self, context: &'a Context) -> BoxFuture<'a, Health>;
 }
 
 impl<S: Service> Hooks for S {
@@ -61,6 +69,10 @@ impl<S: Service> Hooks for S {
 
     fn stop<'a>(&'a self, context: &'a Context) -> BoxFuture<'a, ()> {
         self.on_stop(context)
+    }
+
+    fn check<'a>(&'a self, context: &'a Context) -> BoxFuture<'a, Health> {
+        self.health(context)
     }
 }
 

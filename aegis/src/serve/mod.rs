@@ -1,7 +1,8 @@
 //! Layer 4: how do I serve. `descriptor` is one handler as data, `table` those of one service,
 //! `context` what a handler may ask, `call` one request and its state, `respond` its answer,
 //! `reader` what waits, `endpoint` admission and the way of a request, `work` the running of a handler, `cancel` calls
-//! whose callers gave up, `inboxes` where answers may go, `figures` what is counted, `server` one
+//! whose callers gave up, `inboxes` where answers may go, `figures` what is counted, `latency` how
+//! long it took, `metadata` what the service adds to its record, `server` one
 //! service on a bus, `micro` its self-description.
 
 mod call;
@@ -11,6 +12,8 @@ mod descriptor;
 mod endpoint;
 mod figures;
 mod inboxes;
+mod latency;
+mod metadata;
 mod micro;
 mod reader;
 mod respond;
@@ -25,6 +28,7 @@ pub(crate) use descriptor::Hooks;
 pub use descriptor::{
     HandlerDescriptor, HandlerKind, HookFuture, RpcCall, RpcHandler, Service, Source,
 };
+pub use metadata::Metadata;
 pub(crate) use micro::About;
 pub use respond::{Outcome, Reply, arguments, reply};
 pub(crate) use server::{ServeSettings, Server};

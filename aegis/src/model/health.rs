@@ -1,0 +1,255 @@
+//! Whether an instance can do its work: what it says itself, and what is seen from outside.
+
+use std::time::Duration;
+
+use super::instance::InstanceStatus;
+
+/// What a `#[health]` hook says.
+///
+/// ```
+/// use aegis::Health;
+///
+/// let full = true;
+/// let health = if full { Health::unhealthy("the disk is full") } else { Health::healthy() };
+/// assert_eq!(health.reason(), Some("the disk is full"));
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Health {
+    reason: Option<String>,
+}
+
+impl Health {
+    /// The service can do its work.
+    pub fn healthy() -> Self {
+        Self::default()
+    }
+
+    /// It cannot do its work well. It still serves who calls it, but is not chosen any more; the
+    /// reason stands in its record, at most 256 characters.
+    pub fn unhealthy(reason: impl Into<String>) -> Self {
+        let reason: String = reason.into().chars().take(256).collect();
+        Self {
+            reason: Some(reason),
+        }
+    }
+
+    /// Why it is not healthy; none if it is.
+    pub fn reason(&self) -> Option<&str> {
+        self.reason.as_deref()
+    }
+
+    /// Whether the service can do its work.
+    pub fn is_healthy(&self) -> bool {
+        self.reason.is_none()
+    }
+}
+
+/// So that a check can end in `?`: an error is its reason.
+impl<E: std::fmt::Display> From<Result<(), E>> for Health {
+    fn from(checked: Result<(), E>) -> Self {
+        match checked {
+            Ok(()) => Self::healthy(),
+            Err(error) => Self::unhealthy(error.to_string()),
+        }
+    }
+}
+
+/// What is known of an instance at one heartbeat.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Signs {
+    /// It stops.
+    pub(crate) draining: bool,
+    /// The connection that calls come through is there.
+    pub(crate) connected: bool,
+    /// Subscriptions that the server refuses.
+    pub(crate) refused: Option<String>,
+    /// How long a task has waited for a thread to run on.
+    pub(crate) lag: Duration,
+    /// Calls that ended since the last heartbeats, and those among them that failed by no fault of
+    /// their caller.
+    pub(crate) calls: u64,
+    pub(crate) faults: u64,
+    /// What the service's own hook said; none if it did not end in time.
+    pub(crate) hook: Option<Health>,
+    /// Another instance does the exclusive work.
+    pub(crate) standby: bool,
+}
+
+/// A task that waits longer for a thread is one of a blocked executor.
+const LONGEST_LAG: Duration = Duration::from_secs(1);
+/// Fewer calls tell nothing about the share that fails.
+const FEWEST_CALLS: u64 = 20;
+
+/// The status that stands in the record, and why.
+pub(crate) fn judge(signs: &Signs) -> (InstanceStatus, Option<String>) {
+    if signs.draining {
+        return (InstanceStatus::Shutdown, None);
+    }
+    let reason = if !signs.connected {
+        Some("its connection to NATS is lost".to_owned())
+    } else if let Some(refused) = &signs.refused {
+        Some(format!("NATS refuses its subscription on {refused}"))
+    } else if signs.lag >= LONGEST_LAG {
+        let lag = signs.lag.as_secs_f64();
+        Some(format!(
+            "busy: a task waits {lag:.1} s for a thread to run on"
+        ))
+    } else if signs.calls >= FEWEST_CALLS && signs.faults * 2 > signs.calls {
+        Some(format!(
+            "{} of its last {} calls failed",
+            signs.faults, signs.calls
+        ))
+    } else {
+        match &signs.hook {
+            None => Some("its `#[health]` hook does not end".to_owned()),
+            Some(health) => health.reason.clone(),
+        }
+    };
+    match reason {
+        Some(reason) => (InstanceStatus::Unhealthy, Some(reason)),
+        None if signs.standby => (InstanceStatus::Standby, None),
+        None => (InstanceStatus::Active, None),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn well() -> Signs {
+        Signs {
+            connected: true,
+            hook: Some(Health::healthy()),
+            ..Signs::default()
+        }
+    }
+
+    #[test]
+    fn the_worst_sign_decides() {
+        use InstanceStatus::{Active, Shutdown, Standby, Unhealthy};
+        let second = Duration::from_secs(1);
+        let rows: Vec<(&str, Signs, InstanceStatus, &str)> = vec![
+            ("well", well(), Active, ""),
+            (
+                "standby",
+                Signs {
+                    standby: true,
+                    ..well()
+                },
+                Standby,
+                "",
+            ),
+            (
+                "draining",
+                Signs {
+                    draining: true,
+                    connected: false,
+                    ..well()
+                },
+                Shutdown,
+                "",
+            ),
+            (
+                "cut off",
+                Signs {
+                    connected: false,
+                    ..well()
+                },
+                Unhealthy,
+                "connection",
+            ),
+            (
+                "refused",
+                Signs {
+                    refused: Some("rpc.a.b".into()),
+                    ..well()
+                },
+                Unhealthy,
+                "rpc.a.b",
+            ),
+            (
+                "blocked",
+                Signs {
+                    lag: 3 * second,
+                    ..well()
+                },
+                Unhealthy,
+                "3.0 s",
+            ),
+            (
+                "a little busy",
+                Signs {
+                    lag: second / 2,
+                    ..well()
+                },
+                Active,
+                "",
+            ),
+            (
+                "failing",
+                Signs {
+                    calls: 20,
+                    faults: 11,
+                    ..well()
+                },
+                Unhealthy,
+                "11 of its last 20",
+            ),
+            (
+                "half",
+                Signs {
+                    calls: 20,
+                    faults: 10,
+                    ..well()
+                },
+                Active,
+                "",
+            ),
+            (
+                "few calls",
+                Signs {
+                    calls: 19,
+                    faults: 19,
+                    ..well()
+                },
+                Active,
+                "",
+            ),
+            (
+                "hangs",
+                Signs {
+                    hook: None,
+                    ..well()
+                },
+                Unhealthy,
+                "does not end",
+            ),
+            (
+                "says so",
+                Signs {
+                    hook: Some(Health::unhealthy("full")),
+                    standby: true,
+                    ..well()
+                },
+                Unhealthy,
+                "full",
+            ),
+        ];
+        for (name, signs, status, why) in rows {
+            let (judged, reason) = judge(&signs);
+            assert_eq!(judged, status, "{name}");
+            assert_eq!(reason.is_some(), status == Unhealthy, "{name}");
+            assert!(reason.unwrap_or_default().contains(why), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_result_is_a_health() {
+        assert_eq!(Health::from(Ok::<(), String>(())), Health::healthy());
+        assert_eq!(Health::from(Err("no disk")), Health::unhealthy("no disk"));
+        assert_eq!(
+            Health::unhealthy("x".repeat(1000)).reason().unwrap().len(),
+            256
+        );
+    }
+}
