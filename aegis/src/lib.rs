@@ -40,6 +40,7 @@ pub mod testing;
 mod adapter;
 mod app;
 mod client;
+mod cluster;
 mod error;
 mod model;
 pub mod observe;
@@ -50,6 +51,7 @@ pub use aegis_macros::{Failure, client, health, main, on_start, on_stop, rpc, se
 
 pub use app::{App, Config, LogFormat, Running};
 pub use client::{Call, Client, EndpointInfo, ServiceInfo};
+pub use cluster::{Discovery, DiscoveryMode, Found, InstanceEvents, Staleness};
 pub use error::{CallError, Error, ErrorKind, Result};
 pub use model::{
     BreakerPolicy, BreakerState, Code, Codec, CodecError, DomainError, Failure, HeaderError,

@@ -28,6 +28,10 @@ pub const CLIENT_DURATION: &str = "aegis_client_call_duration_seconds";
 pub const SLOW_CONSUMERS: &str = "aegis_slow_consumers_total";
 /// Counter: times the connection was lost.
 pub const DISCONNECTS: &str = "aegis_disconnects_total";
+/// Counter: heartbeats written to the registry; label `service`.
+pub const REGISTRY_WRITES: &str = "aegis_registry_heartbeats_total";
+/// Counter: heartbeats that did not reach the registry; label `service`.
+pub const REGISTRY_FAILURES: &str = "aegis_registry_heartbeat_failures_total";
 
 /// For a log line that others can cause: it is said once in ten seconds.
 #[derive(Debug, Default)]
@@ -40,6 +44,14 @@ struct Said {
 }
 
 impl Seldom {
+    /// Nothing was said yet.
+    pub(crate) const fn new() -> Self {
+        Self(Mutex::new(Said {
+            last: None,
+            unsaid: 0,
+        }))
+    }
+
     const PAUSE: Duration = Duration::from_secs(10);
 
     /// Whether it may be said now, and how often it was not said since the last time.

@@ -8,6 +8,7 @@ use tokio::time::Instant;
 use super::answer::Answer;
 use super::call::Way;
 use super::core::{Client, Wire};
+use super::target::Target;
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{
     Headers, InstanceId, Layout, RetryPolicy, TraceContext, deadline_header, header, with_timeout,
@@ -26,7 +27,7 @@ pub(super) struct Prepared {
     body: Bytes,
     pub(super) within: Option<Duration>,
     pub(super) retry: RetryPolicy,
-    pub(super) instance: Option<InstanceId>,
+    pub(super) target: Target,
     pub(super) headers: Headers,
     /// Instead of the trace of the call being handled.
     pub(super) trace: Option<TraceContext>,
@@ -42,7 +43,7 @@ impl Prepared {
             body,
             within: None,
             retry,
-            instance: None,
+            target: Target::Any,
             headers: Headers::new(),
             trace: None,
         }
@@ -113,9 +114,34 @@ impl Prepared {
         } else {
             self.body.clone()
         };
-        let outcome = self.ask(body, share, now + share).await;
+        let outcome = self.ask_one(body, share, now + share).await;
         self.way.route.report(outcome.as_ref().err());
         outcome
+    }
+
+    /// Asks whom it was said to ask. Of chosen ones those that are gone are passed over: nothing
+    /// ran there.
+    async fn ask_one(&mut self, body: Bytes, share: Duration, until: Instant) -> Result<Answer> {
+        let mut share = share;
+        while let Target::Chosen(choice) = &self.target {
+            let next = choice.next(&self.client, &self.way.route, until).await;
+            let Some(instance) = next else { break };
+            share = share.min(until.saturating_duration_since(Instant::now()));
+            let outcome = self.ask(body.clone(), share, until, Some(&instance)).await;
+            let Err(error) = &outcome else { return outcome };
+            let gone = error.kind() == ErrorKind::NoService;
+            if let Target::Chosen(choice) = &mut self.target {
+                choice.avoid(&instance);
+            }
+            if !gone {
+                return outcome;
+            }
+        }
+        let own = match &self.target {
+            Target::Instance(instance) => Some(instance),
+            Target::Any | Target::Chosen(_) => None,
+        };
+        self.ask(body, share, until, own).await
     }
 
     /// The time of one attempt. Only a call that may be repeated keeps some for the next one.
@@ -130,11 +156,17 @@ impl Prepared {
         remaining / left
     }
 
-    async fn ask(&self, body: Bytes, share: Duration, until: Instant) -> Result<Answer> {
+    async fn ask(
+        &self,
+        body: Bytes,
+        share: Duration,
+        until: Instant,
+        instance: Option<&InstanceId>,
+    ) -> Result<Answer> {
         let bus = &self.client.shared.bus;
         let codec = self.client.shared.settings.codec;
         let message = Outgoing {
-            subject: match &self.instance {
+            subject: match instance {
                 Some(instance) => Layout::to_instance(&self.way.route.subject, instance),
                 None => self.way.route.subject.clone(),
             },

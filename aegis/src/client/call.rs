@@ -16,9 +16,10 @@ use time::format_description::well_known::Rfc3339;
 use super::attempt::Prepared;
 use super::core::{Client, Wire};
 use super::route::Route;
+use super::target::{Choice, Target};
 use crate::error::{CallError, Error, ErrorKind, Result};
 use crate::model::{
-    Codec, DEFAULT_TIMEOUT, DomainError, InstanceId, RequestEnvelope, RetryPolicy, TraceContext,
+    Codec, DEFAULT_TIMEOUT, DomainError, InstanceId, RequestEnvelope, RetryPolicy, Select, TraceContext,
     header,
 };
 
@@ -106,10 +107,22 @@ impl<T, E> Call<T, E> {
         })
     }
 
-    /// Asks one instance instead of any.
+    /// Asks one instance instead of any. If it is not there, nobody is asked.
     pub fn to_instance(self, instance: &str) -> Self {
         self.with(|call| {
-            call.instance = Some(InstanceId::parse(instance)?);
+            call.target = Target::Instance(InstanceId::parse(instance)?);
+            Ok(())
+        })
+    }
+
+    /// Asks an instance that is chosen, among those that the registry says are well.
+    ///
+    /// If it turns out to be gone, nothing ran there, and another one is asked at once; if the
+    /// registry knows nobody, or cannot be asked, any instance gets the call as without this word.
+    /// A retry goes to another instance if there is one.
+    pub fn select(self, select: Select) -> Self {
+        self.with(|call| {
+            call.target = Target::Chosen(Choice::new(select));
             Ok(())
         })
     }

@@ -11,10 +11,12 @@ use tokio::sync::watch;
 use super::call::{Call, Way};
 use super::route::{Route, Routes};
 use super::scope::Scope;
+use crate::cluster::{Directory, Discovery, DiscoveryMode, Registry, SharedDiscovery};
 use crate::error::Result;
 use crate::model::{
     BreakerPolicy, BreakerState, Codec, Failure, Layout, MethodName, RetryPolicy, ServiceName,
 };
+use crate::observe;
 use crate::port::{Bus, ConnectionState, KvStore};
 
 /// How the params of a call stand in its body.
@@ -67,7 +69,10 @@ pub(super) struct Shared {
     pub(super) bus: Arc<dyn Bus>,
     pub(super) store: Arc<dyn KvStore>,
     pub(super) settings: ClientSettings,
+    /// Tells this client from others.
+    pub(super) number: u64,
     routes: Routes,
+    discovery: SharedDiscovery,
 }
 
 impl fmt::Debug for Client {
@@ -88,7 +93,9 @@ impl Client {
             bus,
             store,
             settings,
+            number: observe::random(),
             routes: Routes::default(),
+            discovery: SharedDiscovery::default(),
         };
         Self {
             shared: Arc::new(shared),
@@ -112,6 +119,27 @@ impl Client {
         Call::new(self.clone(), way, self.shared.settings.wire, |call| {
             call.encode(codec, params)
         })
+    }
+
+    /// Finds out who is there.
+    ///
+    /// All discoveries of this client and its clones share what they know. Call it inside a tokio
+    /// runtime: [`Watched`](DiscoveryMode::Watched) listens in a task of its own until the client is
+    /// dropped.
+    pub fn discovery(&self, mode: DiscoveryMode) -> Discovery {
+        let within = self.shared.settings.timeout;
+        self.shared
+            .discovery
+            .discovery(mode, self.registry(), within)
+    }
+
+    /// The live table of instances.
+    pub(super) fn directory(&self) -> &Arc<Directory> {
+        self.shared.discovery.directory(&self.registry())
+    }
+
+    pub(crate) fn registry(&self) -> Registry {
+        Registry::new(self.store().clone(), self.layout())
     }
 
     /// The state of the circuit breaker of a method, as this client sees it.
@@ -149,7 +177,6 @@ impl Client {
         &self.shared.bus
     }
 
-    #[expect(dead_code, reason = "leader election and the registry ask here")]
     pub(crate) fn store(&self) -> &Arc<dyn KvStore> {
         &self.shared.store
     }

@@ -1,6 +1,7 @@
 //! Layer 3: how do I call. `client` is what a program holds, `call` one call before it is sent,
 //! `attempt` the sending with deadline, retry and breaker, `route` what is remembered of a method,
-//! `answer` what came back, `scope` what calls inside a handler inherit, `stub` what generated
+//! `answer` what came back, `target` which instance it goes to,
+//! `scope` what calls inside a handler inherit, `stub` what generated
 //! clients use, `ask` the questions of NATS micro.
 
 mod answer;
@@ -11,6 +12,7 @@ mod core;
 mod route;
 mod scope;
 mod stub;
+mod target;
 
 pub use ask::{EndpointInfo, ServiceInfo};
 pub use call::Call;

@@ -1,7 +1,7 @@
 //! What a client remembers of one method: its subject, its circuit, its figures.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -19,6 +19,8 @@ pub(super) struct Route {
     pub(super) method: String,
     /// With the prefix, ready for the wire.
     pub(super) subject: Subject,
+    /// Counts calls whose instance is chosen.
+    pub(super) turn: AtomicU64,
     breaker: Mutex<Breaker>,
     /// A call got no answer since the last one that did. While this is false the circuit is
     /// closed and there is nothing to note, so nobody needs the lock.
@@ -42,6 +44,7 @@ impl Route {
             service: service.to_owned(),
             method: method.to_owned(),
             subject,
+            turn: AtomicU64::new(0),
             breaker: Mutex::new(Breaker::new(policy)),
             troubled: AtomicBool::new(false),
             calls: metrics::counter!(observe::CLIENT_CALLS, &labels),

@@ -1,4 +1,11 @@
-//! Layer 2: who is there. `announcer` keeps an instance's record alive, `directory` is the live
-//! table of all of them, `cache` the answers of a moment ago, `discovery` the three ways to ask.
+//! Layer 2: who is there. `registry` is the bucket of records, `announcer` keeps the record of one
+//! instance alive, `discovery` is the three ways to ask.
 
 mod announcer;
+mod discovery;
+mod registry;
+
+pub(crate) use announcer::{Announced, Announcer, Vitals};
+pub(crate) use discovery::{Directory, Shared as SharedDiscovery, candidate};
+pub use discovery::{Discovery, DiscoveryMode, Found, InstanceEvents, Staleness};
+pub(crate) use registry::Registry;

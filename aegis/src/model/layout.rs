@@ -62,6 +62,13 @@ impl Layout {
         Subject::trusted(format!("{}{subject}", self.prefix))
     }
 
+    /// The name of a bucket: the prefix stands before it, with `_` for what a bucket's name cannot
+    /// have.
+    pub fn bucket(&self, name: &str) -> String {
+        let prefix = self.prefix.replace(|c: char| !c.is_ascii_alphanumeric() && c != '-', "_");
+        format!("{prefix}{name}")
+    }
+
     /// `rpc.{service}.{method}`: any instance answers.
     pub fn rpc(&self, service: &ServiceName, method: &MethodName) -> Subject {
         Subject::trusted(format!("{}rpc.{service}.{method}", self.prefix))

@@ -1,0 +1,99 @@
+//! The record of one instance, from everything that is known of it.
+
+use futures_util::future::{BoxFuture, FutureExt};
+use serde_json::{Map, Value};
+use std::sync::Arc;
+use std::time::Duration;
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+use tokio::sync::watch;
+
+use super::pulse::Pulse;
+use crate::cluster::Vitals;
+use crate::model::{Instance, Lifecycle, Signs, judge};
+use crate::port::ConnectionState;
+use crate::serve::{Home, LoadMeter};
+
+/// What the record of one instance is made of.
+pub(super) struct Record {
+    pub(super) home: Arc<Home>,
+    pub(super) version: &'static str,
+    pub(super) description: &'static str,
+    /// What the service's attribute says.
+    pub(super) metadata: &'static [(&'static str, &'static str)],
+    pub(super) handlers: Value,
+    pub(super) heartbeat: Duration,
+    pub(super) ttl: Duration,
+    /// Tells this process from others with the same id.
+    pub(super) boot: String,
+    pub(super) started: String,
+    pub(super) load: LoadMeter,
+    pub(super) pulse: Pulse,
+    pub(super) state: watch::Receiver<Lifecycle>,
+    /// Of the connection that calls come through.
+    pub(super) connection: watch::Receiver<ConnectionState>,
+}
+
+/// The present, as it stands in records.
+pub(super) fn now() -> String {
+    // The present is always a date that can be written.
+    OffsetDateTime::now_utc()
+        .format(&Rfc3339)
+        .unwrap_or_default()
+}
+
+impl Vitals for Record {
+    fn record(&self) -> Instance {
+        let mut measured = self.load.measure();
+        let lag = self.pulse.lag();
+        measured.load.lag_ms = lag.as_secs_f64() * 1000.0;
+        let (status, reason) = judge(&Signs {
+            draining: *self.state.borrow() == Lifecycle::Stopping,
+            connected: *self.connection.borrow() == ConnectionState::Connected,
+            refused: self.home.client.bus().refused(),
+            lag,
+            calls: measured.calls,
+            faults: measured.faults,
+            hook: self.pulse.health(),
+            standby: false,
+        });
+        let mut metadata = self.home.metadata.all();
+        for (key, value) in self.metadata {
+            let said = metadata.entry(*key);
+            said.or_insert_with(|| (*value).into());
+        }
+        self.own(&mut metadata);
+        metadata.insert("load".to_owned(), measured.load.write());
+        if let Some(reason) = reason {
+            metadata.insert("reason".to_owned(), reason.into());
+        }
+        Instance {
+            service: self.home.service.to_string(),
+            id: self.home.instance.to_string(),
+            version: self.version.to_owned(),
+            status,
+            last_heartbeat: now(),
+            sticky_active_group: None,
+            metadata,
+        }
+    }
+
+    fn changed(&self) -> BoxFuture<'_, ()> {
+        self.home.metadata.changed().boxed()
+    }
+}
+
+impl Record {
+    fn own(&self, metadata: &mut Map<String, Value>) {
+        let millis = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+        let own: [(&str, Value); 6] = [
+            ("start_time", self.started.clone().into()),
+            ("description", self.description.into()),
+            ("handlers", self.handlers.clone()),
+            ("heartbeat_ms", millis(self.heartbeat).into()),
+            ("ttl_ms", millis(self.ttl).into()),
+            ("boot", self.boot.clone().into()),
+        ];
+        metadata.extend(own.map(|(key, value)| (key.to_owned(), value)));
+    }
+}

@@ -1,0 +1,193 @@
+//! Answers of a moment ago, one question at a time per service.
+
+use std::future::Future;
+use std::num::NonZeroUsize;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use lru::LruCache;
+use tokio::time::Instant;
+
+use super::Found;
+use crate::error::Result;
+use crate::model::Instance;
+
+/// An answer is good for so long.
+const FRESH: Duration = Duration::from_secs(10);
+/// Services remembered.
+const MOST: NonZeroUsize = NonZeroUsize::new(1000).unwrap();
+/// While the registry cannot be asked, it is asked so often at most.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// The last answers.
+pub(super) struct Cache(Mutex<LruCache<String, Arc<Entry>>>);
+
+/// One at a time asks; the others wait for its answer.
+type Entry = tokio::sync::Mutex<Option<Known>>;
+
+struct Known {
+    instances: Arc<[Arc<Instance>]>,
+    heard: Instant,
+    asked: Instant,
+}
+
+impl Default for Cache {
+    fn default() -> Self {
+        Self(Mutex::new(LruCache::new(MOST)))
+    }
+}
+
+impl Cache {
+    fn entries(&self) -> MutexGuard<'_, LruCache<String, Arc<Entry>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn forget(&self, service: &str) {
+        self.entries().pop(service);
+    }
+
+    /// The answer remembered, else that of `ask`; the last one, if there is one and `ask` fails.
+    pub(super) async fn get<F>(&self, service: &str, ask: impl FnOnce() -> F) -> Result<Found>
+    where
+        F: Future<Output = Result<Vec<Instance>>>,
+    {
+        let entry = {
+            let mut entries = self.entries();
+            entries
+                .get_or_insert(service.to_owned(), Arc::default)
+                .clone()
+        };
+        let mut known = entry.lock().await;
+        let now = Instant::now();
+        if let Some(known) = &*known
+            && (now < known.heard + FRESH || now < known.asked + PAUSE)
+        {
+            return Ok(known.found(now));
+        }
+        match (ask().await, &mut *known) {
+            (Ok(records), known) => {
+                let heard = Instant::now();
+                let known = known.insert(Known {
+                    instances: records.into_iter().map(Arc::new).collect(),
+                    heard,
+                    asked: heard,
+                });
+                Ok(known.found(heard))
+            }
+            (Err(error), Some(known)) => {
+                tracing::debug!(service, %error, "an older answer is used");
+                known.asked = Instant::now();
+                Ok(known.found(known.asked))
+            }
+            (Err(error), None) => {
+                drop(known);
+                self.drop_unknown(service, &entry);
+                Err(error)
+            }
+        }
+    }
+
+    /// What never had an answer takes no place.
+    fn drop_unknown(&self, service: &str, entry: &Arc<Entry>) {
+        let mut entries = self.entries();
+        if entries.peek(service).is_some_and(|one| Arc::ptr_eq(one, entry)) {
+            entries.pop(service);
+        }
+    }
+}
+
+impl Known {
+    fn found(&self, now: Instant) -> Found {
+        Found {
+            instances: self.instances.clone(),
+            age: now.saturating_duration_since(self.heard),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use futures_util::future::join_all;
+    use serde_json::json;
+
+    use super::*;
+    use crate::error::{Error, ErrorKind};
+
+    fn records(ids: &[&str]) -> Vec<Instance> {
+        let record = |id| json!({"serviceName": "orders", "instanceId": id, "status": "ACTIVE"});
+        let read = |id: &&str| serde_json::from_value(record(*id)).unwrap();
+        ids.iter().map(read).collect()
+    }
+
+    fn away() -> Error {
+        Error::new(ErrorKind::Disconnected, "away")
+    }
+
+    async fn ok(ids: &[&str]) -> Result<Vec<Instance>> {
+        Ok(records(ids))
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_answer_is_good_for_a_while_and_then_asked_for_again() {
+        let cache = Cache::default();
+        assert_eq!(cache.get("orders", || ok(&["a"])).await.unwrap().len(), 1);
+        tokio::time::advance(Duration::from_secs(9)).await;
+        let found = cache.get("orders", || ok(&["a", "b"])).await.unwrap();
+        assert_eq!((found.len(), found.age().as_secs()), (1, 9));
+        tokio::time::advance(Duration::from_secs(1)).await;
+        let found = cache.get("orders", || ok(&["a", "b"])).await.unwrap();
+        assert_eq!((found.len(), found.age().as_secs()), (2, 0));
+        cache.forget("orders");
+        assert_eq!(cache.get("orders", || ok(&[])).await.unwrap().len(), 0);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn without_the_registry_the_last_answer_is_told_with_its_age() {
+        let cache = Cache::default();
+        let failed = cache.get("orders", || async { Err(away()) }).await;
+        assert_eq!(failed.unwrap_err().kind(), ErrorKind::Disconnected);
+        assert_eq!(cache.entries().len(), 0);
+        cache.get("orders", || ok(&["a"])).await.unwrap();
+        let asked = AtomicUsize::new(0);
+        let ask = || async {
+            asked.fetch_add(1, Ordering::Relaxed);
+            Err(away())
+        };
+        tokio::time::advance(Duration::from_secs(60)).await;
+        for _ in 0..100 {
+            let found = cache.get("orders", ask).await.unwrap();
+            assert_eq!((found.len(), found.age().as_secs()), (1, 60));
+        }
+        assert_eq!(asked.load(Ordering::Relaxed), 1, "nobody hammers on a closed door");
+        tokio::time::advance(PAUSE).await;
+        assert_eq!(cache.get("orders", || ok(&["a", "b"])).await.unwrap().len(), 2);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn many_ask_and_one_question_is_sent() {
+        let (cache, asked) = (Cache::default(), AtomicUsize::new(0));
+        let ask = || async {
+            asked.fetch_add(1, Ordering::Relaxed);
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            ok(&["a"]).await
+        };
+        let all = join_all((0..100).map(|_| cache.get("orders", ask))).await;
+        assert!(all.into_iter().all(|found| found.unwrap().len() == 1));
+        assert_eq!(asked.load(Ordering::Relaxed), 1);
+    }
+
+    #[tokio::test]
+    async fn so_many_are_remembered_and_no_more() {
+        let cache = Cache::default();
+        for number in 0..1500 {
+            cache.get(&number.to_string(), || ok(&[])).await.unwrap();
+            cache.get("0", || ok(&[])).await.unwrap();
+        }
+        assert_eq!(cache.entries().len(), MOST.get());
+        let mut entries = cache.entries();
+        assert!(entries.get("0").is_some(), "who is asked for often stays");
+        assert!(entries.get("1").is_none() && entries.get("1499").is_some());
+    }
+}
