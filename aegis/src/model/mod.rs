@@ -20,6 +20,7 @@ mod retry;
 mod status;
 mod subject;
 mod trace;
+mod version;
 
 pub(crate) use arguments::Names;
 pub use arguments::{Arguments, Field, Owned, Params};
@@ -45,3 +46,4 @@ pub use retry::RetryPolicy;
 pub use status::Code;
 pub use subject::{Pattern, Subject};
 pub use trace::TraceContext;
+pub(crate) use version::ServerVersion;
