@@ -8,3 +8,4 @@
 
 mod bus;
 mod fixture;
+mod kv;

@@ -24,6 +24,7 @@ mod select;
 mod status;
 mod subject;
 mod trace;
+mod version;
 
 pub(crate) use arguments::Names;
 pub use arguments::{Arguments, Field, Owned, Params};
@@ -57,3 +58,4 @@ pub(crate) use select::{Candidate, Chance, choose};
 pub use status::Code;
 pub use subject::{Pattern, Subject};
 pub use trace::TraceContext;
+pub(crate) use version::ServerVersion;

@@ -17,7 +17,7 @@ use super::convert;
 use super::listener::Listener;
 use super::refusal::denied;
 use crate::error::{Error, ErrorKind, Result};
-use crate::model::{Headers, Pattern, Subject};
+use crate::model::{Headers, Pattern, ServerVersion, Subject};
 use crate::observe;
 use crate::port::{Answer, Bus, ConnectionState, OpenCall, Outgoing, Stop, Subscription};
 
@@ -60,7 +60,12 @@ impl NatsBus {
         }
     }
 
-    fn is_connected(&self) -> bool {
+    /// The version of the server at the other end, if it is one that can be read.
+    pub(super) fn server_version(&self) -> Option<ServerVersion> {
+        ServerVersion::parse(&self.client.server_info().version)
+    }
+
+    pub(super) fn is_connected(&self) -> bool {
         self.watch.is_connected()
     }
 

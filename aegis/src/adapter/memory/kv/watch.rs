@@ -22,8 +22,10 @@ struct Follower {
     created: OffsetDateTime,
     /// The first revision that was not looked at.
     next: u64,
-    /// Up to this revision only what is newest is told, and then that this was all.
+    /// Up to this revision was there at the beginning; then it is told that this was all.
     initial: Option<u64>,
+    /// Of what was there only what is newest is told.
+    newest: bool,
     gone: bool,
 }
 
@@ -41,10 +43,10 @@ pub(super) fn follow(
     (created, last): (OffsetDateTime, u64),
 ) -> KvWatch {
     let (sender, health) = watch::channel(WatchHealth::Live);
-    let (next, initial) = match from {
-        WatchFrom::Latest => (0, Some(last)),
-        WatchFrom::New => (last + 1, Some(last)),
-        WatchFrom::Revision(revision) => (revision, None),
+    let next = match from {
+        WatchFrom::Latest => 0,
+        WatchFrom::New => last + 1,
+        WatchFrom::Revision(revision) => revision,
     };
     let follower = Follower {
         changes: store.hub.buckets.changes(),
@@ -54,7 +56,8 @@ pub(super) fn follow(
         _health: sender,
         created,
         next,
-        initial,
+        initial: Some(last),
+        newest: from == WatchFrom::Latest,
         gone: false,
     };
     let events = stream::unfold(follower, |mut follower| async {
@@ -105,7 +108,7 @@ impl Follower {
         self.gone = false;
         if log.created() != self.created {
             self.created = log.created();
-            (self.next, self.initial) = (0, Some(log.last()));
+            (self.next, self.initial, self.newest) = (0, Some(log.last()), true);
             return Step::Tell(Ok(KvEvent::Reset));
         }
         while let Some(entry) = log.from(self.next) {
@@ -113,7 +116,7 @@ impl Follower {
                 break;
             }
             self.next = entry.revision + 1;
-            let told = self.initial.is_none() || log.is_latest(entry);
+            let told = self.initial.is_none() || !self.newest || log.is_latest(entry);
             if told && self.filter.matches(&entry.key) {
                 return Step::Tell(Ok(KvEvent::Entry(entry.clone())));
             }

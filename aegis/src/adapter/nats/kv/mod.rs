@@ -1,53 +1,14 @@
-//! Buckets on a NATS server.
+//! Buckets on a NATS server: streams named `KV_{bucket}`, as the clients of NATS have them.
+//!
+//! `api` asks JetStream, `config` is a stream as a bucket, `message` reads what is stored, `store`
+//! and `bucket` are the ports, `session` is one consumer, `follow` a watch that outlives it.
 
-use std::sync::Arc;
+mod api;
+mod bucket;
+mod config;
+mod follow;
+mod message;
+mod session;
+mod store;
 
-use futures_util::future::{BoxFuture, FutureExt, ready};
-use tokio::time::Instant;
-
-use super::bus::NatsBus;
-use crate::error::{Error, ErrorKind, Result};
-use crate::model::BucketSpec;
-use crate::port::{KvBucket, KvFeatures, KvStore};
-
-/// The buckets that one connection leads to.
-#[derive(Debug)]
-pub(crate) struct NatsStore {
-    _bus: Arc<NatsBus>,
-}
-
-impl NatsStore {
-    pub(crate) fn new(bus: Arc<NatsBus>) -> Self {
-        Self { _bus: bus }
-    }
-}
-
-fn not_yet<T: Send + 'static>() -> BoxFuture<'static, Result<T>> {
-    ready(Err(Error::new(ErrorKind::Config, "not built yet"))).boxed()
-}
-
-impl KvStore for NatsStore {
-    fn open(&self, _: BucketSpec, _: Instant) -> BoxFuture<'_, Result<Arc<dyn KvBucket>>> {
-        not_yet()
-    }
-
-    fn find<'a>(
-        &'a self,
-        _: &'a str,
-        _: Instant,
-    ) -> BoxFuture<'a, Result<Option<Arc<dyn KvBucket>>>> {
-        not_yet()
-    }
-
-    fn buckets(&self, _: Instant) -> BoxFuture<'_, Result<Vec<String>>> {
-        not_yet()
-    }
-
-    fn remove<'a>(&'a self, _: &'a str, _: Instant) -> BoxFuture<'a, Result<bool>> {
-        not_yet()
-    }
-
-    fn features(&self) -> KvFeatures {
-        KvFeatures::default()
-    }
-}
+pub(crate) use store::NatsStore;

@@ -1,0 +1,130 @@
+//! Questions to JetStream: JSON requests on `$JS.API.>`, and what its refusals mean.
+
+use std::sync::Arc;
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use tokio::time::Instant;
+
+use super::super::bus::NatsBus;
+use crate::error::{Error, ErrorKind, Result};
+use crate::model::Subject;
+use crate::port::{Answer, Bus, Outgoing};
+
+/// The server's numbers for refusals.
+pub(super) mod code {
+    pub(in super::super) const NOT_ENABLED: u32 = 10076;
+    pub(in super::super) const NOT_ENABLED_FOR_ACCOUNT: u32 = 10039;
+    pub(in super::super) const STREAM_NOT_FOUND: u32 = 10059;
+    pub(in super::super) const STREAM_NAME_IN_USE: u32 = 10058;
+    pub(in super::super) const MESSAGE_NOT_FOUND: u32 = 10037;
+    pub(in super::super) const WRONG_LAST_SEQUENCE: u32 = 10071;
+    /// Others write the same key right now, and a cluster has not settled it yet.
+    pub(in super::super) const NOT_SETTLED: [u32; 2] = [10163, 10164];
+    pub(in super::super) const STORE_FAILED: u32 = 10077;
+    pub(in super::super) const NO_ROOM: [u32; 4] = [10023, 10028, 10047, 10002];
+    pub(in super::super) const MESSAGE_TOO_LARGE: u32 = 10054;
+    pub(in super::super) const TTL: [u32; 2] = [10165, 10166];
+}
+
+/// A refusal of JetStream.
+#[derive(Debug, Clone, Deserialize, thiserror::Error)]
+#[error("{description} (JetStream error {err_code})")]
+pub(super) struct Refusal {
+    #[serde(default)]
+    pub(super) err_code: u32,
+    #[serde(default)]
+    pub(super) description: String,
+}
+
+/// What JetStream answered: what was asked for, or a refusal.
+pub(super) type Asked<T> = Result<std::result::Result<T, Refusal>>;
+
+/// Asks JetStream over one connection.
+#[derive(Debug, Clone)]
+pub(super) struct Api {
+    pub(super) bus: Arc<NatsBus>,
+}
+
+#[derive(Deserialize)]
+struct Refused {
+    error: Option<Refusal>,
+}
+
+impl Api {
+    /// Asks `$JS.API.{what}`.
+    pub(super) async fn ask<T: DeserializeOwned>(
+        &self,
+        what: &str,
+        body: &impl Serialize,
+        deadline: Instant,
+    ) -> Asked<T> {
+        let body = serde_json::to_vec(body).map_err(|cause| {
+            Error::new(
+                ErrorKind::Encode,
+                "a question to JetStream cannot be written",
+            )
+            .because(cause)
+        })?;
+        let subject = Subject::trusted(format!("$JS.API.{what}"));
+        let asked = self.request(Outgoing::new(subject, body), deadline).await;
+        let answer = asked.map_err(|error| match error.kind() {
+            ErrorKind::NoService => self.not_enabled(),
+            _ => error,
+        })?;
+        let answer = read::<T>(&answer)?;
+        match answer {
+            Err(refusal) if self.is_not_enabled(&refusal) => Err(self.not_enabled()),
+            answer => Ok(answer),
+        }
+    }
+
+    /// Sends a message that a stream stores, and waits for its word.
+    pub(super) async fn request(&self, message: Outgoing, deadline: Instant) -> Result<Answer> {
+        let call = self.bus.new_call();
+        self.bus.request(message, &call, deadline).await
+    }
+
+    fn is_not_enabled(&self, refusal: &Refusal) -> bool {
+        [code::NOT_ENABLED, code::NOT_ENABLED_FOR_ACCOUNT].contains(&refusal.err_code)
+    }
+
+    fn not_enabled(&self) -> Error {
+        Error::new(
+            ErrorKind::NoService,
+            format!(
+                "NATS at {} has no JetStream for this account, which buckets need: start \
+                 nats-server with `-js`, or enable JetStream for the account",
+                self.bus.name()
+            ),
+        )
+    }
+}
+
+/// Reads an answer of JetStream.
+pub(super) fn read<T: DeserializeOwned>(answer: &Answer) -> Asked<T> {
+    let decode = |cause| {
+        let text = "an answer of JetStream cannot be read: is this a NATS server?";
+        Error::new(ErrorKind::Decode, text).because(cause)
+    };
+    let Refused { error } = serde_json::from_slice(&answer.payload).map_err(decode)?;
+    match error {
+        Some(refusal) => Ok(Err(refusal)),
+        None => serde_json::from_slice(&answer.payload)
+            .map(Ok)
+            .map_err(decode),
+    }
+}
+
+/// A refusal without a meaning of its own.
+pub(super) fn refused(what: &str, refusal: Refusal) -> Error {
+    if code::NO_ROOM.contains(&refusal.err_code) {
+        let text = format!(
+            "{what}: the store of the NATS server, or of this account, has no room: lower \
+             `max_bytes`, remove what is not needed, or give the server more"
+        );
+        return Error::new(ErrorKind::Overloaded, text).because(refusal);
+    }
+    let text = format!("{what}: JetStream refuses: {refusal}");
+    Error::new(ErrorKind::Rejected, text).because(refusal)
+}
