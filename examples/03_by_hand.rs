@@ -67,6 +67,7 @@ inventory::submit! {
         service: TypeId::of::<Adder>,
         name: "add",
         docs: "Adds two numbers.",
+        signature: "(a: i64, b: i64) -> Result<i64, Failure>",
         source: Source { function: "add", file: file!(), line: line!() },
         kind: HandlerKind::Rpc(RpcHandler {
             subject: Subject::literal("rpc.adder.add"), // A wrong one does not compile.

@@ -61,6 +61,7 @@ pub use model::{
 };
 pub use port::ConnectionState;
 pub use serve::{
+    Metadata,
     Context, HandlerDescriptor, HandlerKind, HookFuture, Reply, Request, RpcCall, RpcHandler,
     Service, Source,
 };

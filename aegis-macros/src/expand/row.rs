@@ -29,6 +29,7 @@ pub(super) fn row(handler: &Handler, service: &Service, aegis: &Aegis) -> TokenS
     // With the place of the macro it would be the line of the attribute.
     let line = quote_spanned!(method.span()=> ::core::line!());
     let call = call(handler, service, aegis);
+    let signature = signature(handler);
     quote_spanned! {span=>
         #(#cfgs)*
         #path::__private::inventory::submit! {
@@ -36,6 +37,7 @@ pub(super) fn row(handler: &Handler, service: &Service, aegis: &Aegis) -> TokenS
                 service: ::core::any::TypeId::of::<#ty>,
                 name: #name,
                 docs: #docs,
+                signature: #signature,
                 source: #path::Source { function: #function, file: ::core::file!(), line: #line },
                 kind: #path::HandlerKind::Rpc(#path::RpcHandler {
                     subject: #path::Subject::literal(#subject),
@@ -49,6 +51,38 @@ pub(super) fn row(handler: &Handler, service: &Service, aegis: &Aegis) -> TokenS
             }
         }
     }
+}
+
+/// What a caller has to know, as it stands in the source: `(a: i64, b: i64) -> Result<i64, Failure>`.
+fn signature(handler: &Handler) -> String {
+    let arguments: Vec<String> = handler
+        .owned()
+        .map(|(name, ty)| format!("{}: {}", name.unraw(), tidy(ty)))
+        .collect();
+    format!("({}) -> {}", arguments.join(", "), tidy(&handler.output))
+}
+
+/// A type without the spaces that tokens get between them.
+fn tidy(ty: &TokenStream) -> String {
+    let mut text = ty.to_string().replace('\n', " ");
+    for (spaced, tight) in [
+        (" :: ", "::"),
+        (":: ", "::"),
+        (" < ", "<"),
+        (" <", "<"),
+        ("< ", "<"),
+        (" >", ">"),
+        (" ,", ","),
+        (" ;", ";"),
+        ("& ", "&"),
+        ("( ", "("),
+        (" )", ")"),
+        ("[ ", "["),
+        (" ]", "]"),
+    ] {
+        text = text.replace(spaced, tight);
+    }
+    text
 }
 
 fn limit(limit: Option<usize>) -> TokenStream {

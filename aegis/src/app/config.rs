@@ -8,7 +8,7 @@ use url::Url;
 
 use super::settings::{self, LogFormat};
 use crate::adapter::nats::{Authentication, Tls};
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::Result;
 use crate::model::{BreakerPolicy, Codec, InstanceId, Layout, RetryPolicy, Subject};
 
 /// The configuration of a program: defaults, then `aegis.toml`, then the environment, then code.
@@ -46,14 +46,14 @@ pub struct Config {
     pub(super) connect_timeout: Duration,
     pub(super) drain_timeout: Duration,
     pub(super) ping_interval: Duration,
+    pub(super) registry: bool,
+    pub(super) heartbeat: Duration,
+    pub(super) instance_ttl: Option<Duration>,
     pub(super) retry: RetryPolicy,
     pub(super) breaker: BreakerPolicy,
     /// Mistakes in what code has set, told when the configuration is used.
     pub(super) mistakes: Vec<String>,
 }
-
-/// Longer times are mistakes, and more than some clocks can add.
-const LONGEST: Duration = Duration::from_secs(365 * 24 * 3600);
 
 /// Where messages go.
 #[derive(Debug, Clone)]
@@ -91,6 +91,9 @@ impl Default for Config {
             connect_timeout: Duration::from_secs(10),
             drain_timeout: Duration::from_secs(30),
             ping_interval: Duration::from_secs(3),
+            registry: true,
+            heartbeat: Duration::from_secs(2),
+            instance_ttl: None,
             retry: RetryPolicy::never(),
             breaker: BreakerPolicy::default(),
             mistakes: Vec::new(),
@@ -253,6 +256,29 @@ impl Config {
         self
     }
 
+    /// Whether services announce themselves in the registry; default yes. Without, they serve as
+    /// well, but no [`Discovery`](crate::Discovery) finds them.
+    #[must_use]
+    pub fn registry(mut self, on: bool) -> Self {
+        self.registry = on;
+        self
+    }
+
+    /// How often an instance says that it is alive; default 2 s.
+    #[must_use]
+    pub fn heartbeat(mut self, interval: Duration) -> Self {
+        self.heartbeat = interval;
+        self
+    }
+
+    /// How long an instance may say nothing before it counts as gone; default three heartbeats,
+    /// which is also the shortest.
+    #[must_use]
+    pub fn instance_ttl(mut self, ttl: Duration) -> Self {
+        self.instance_ttl = Some(ttl);
+        self
+    }
+
     /// The retry policy of calls that name none; default: never.
     #[must_use]
     pub fn retry(mut self, policy: RetryPolicy) -> Self {
@@ -272,59 +298,6 @@ impl Config {
     pub fn log(mut self, filter: &str) -> Self {
         filter.clone_into(&mut self.log);
         self
-    }
-
-    /// Tells every mistake at once.
-    pub(super) fn check(&self) -> Result<()> {
-        let mut mistakes = self.mistakes.clone();
-        mistakes.extend(self.contradictions());
-        if mistakes.is_empty() {
-            return Ok(());
-        }
-        Err(Error::new(
-            ErrorKind::Config,
-            format!(
-                "the configuration is wrong:\n  - {}",
-                mistakes.join("\n  - ")
-            ),
-        ))
-    }
-
-    fn contradictions(&self) -> Vec<String> {
-        let ways = [
-            (
-                self.user.is_some() || self.password.is_some(),
-                "user and password",
-            ),
-            (self.token.is_some(), "token"),
-            (self.nkey.is_some(), "nkey"),
-            (self.credentials_file.is_some(), "credentials_file"),
-        ];
-        let used: Vec<&str> = ways.iter().filter(|way| way.0).map(|way| way.1).collect();
-        let mut found = Vec::new();
-        if used.len() > 1 {
-            found.push(format!(
-                "only one way to log in can be used, not {}",
-                used.join(" and ")
-            ));
-        }
-        if self.user.is_some() != self.password.is_some() {
-            found.push("`nats.user` and `nats.password` go together".to_owned());
-        }
-        if self.tls_cert.is_some() != self.tls_key.is_some() {
-            found.push("`nats.tls_cert` and `nats.tls_key` go together".to_owned());
-        }
-        let times = [
-            (self.call_timeout, "call_timeout"),
-            (self.connect_timeout, "connect_timeout"),
-            (self.ping_interval, "nats.ping_interval"),
-        ];
-        let zero = times.iter().filter(|time| time.0.is_zero());
-        found.extend(zero.map(|time| format!("`{}` must be longer than 0", time.1)));
-        let drain = (self.drain_timeout, "drain_timeout");
-        let long = times.iter().chain([&drain]).filter(|time| time.0 > LONGEST);
-        found.extend(long.map(|time| format!("`{}` must be at most 365 days", time.1)));
-        found
     }
 
     pub(super) fn authentication(&self) -> Authentication {

@@ -1,6 +1,5 @@
-//! The framework's own thread: what must go on while user code keeps every other thread busy.
-//!
-//! Heartbeats run here, over a connection of their own (`docs/adr/0006-a-thread-for-control.md`).
+//! Where heartbeats run: on a thread of the framework's own, which goes on while user code keeps
+//! every other thread busy (`docs/adr/0006-a-thread-for-control.md`).
 
 use std::future::Future;
 
@@ -10,17 +9,19 @@ use tokio_util::task::AbortOnDropHandle;
 
 use crate::error::{Error, ErrorKind, Result};
 
-/// A thread with a small runtime; it ends when this is dropped, and with it all it runs.
+/// A runtime for heartbeats. A thread of its own ends when this is dropped, and with it all it
+/// runs.
 #[derive(Debug)]
 pub(super) struct Control {
-    handle: Handle,
-    _end: DropGuard,
+    runtime: Handle,
+    _end: Option<DropGuard>,
 }
 
 impl Control {
-    pub(super) fn start() -> Result<Self> {
+    /// A thread with a small runtime.
+    pub(super) fn thread() -> Result<Self> {
         let failed = |cause: std::io::Error| {
-            let text = "no thread for heartbeats: are there too many?";
+            let text = "no thread for heartbeats: the system allows no more";
             Error::new(ErrorKind::Lifecycle, text).because(cause)
         };
         let runtime = Builder::new_current_thread().enable_all().build();
@@ -33,16 +34,24 @@ impl Control {
             .spawn(move || runtime.block_on(ended.cancelled()))
             .map_err(failed)?;
         Ok(Self {
-            handle,
-            _end: end.drop_guard(),
+            runtime: handle,
+            _end: Some(end.drop_guard()),
         })
     }
 
-    /// Runs a task on the thread; dropping what is returned ends it.
+    /// The runtime we are in: a program in memory is its own server, and tests may stop the clock.
+    pub(super) fn here() -> Self {
+        Self {
+            runtime: Handle::current(),
+            _end: None,
+        }
+    }
+
+    /// Runs a task there; dropping what is returned ends it.
     pub(super) fn spawn<T: Send + 'static>(
         &self,
         task: impl Future<Output = T> + Send + 'static,
     ) -> AbortOnDropHandle<T> {
-        AbortOnDropHandle::new(self.handle.spawn(task))
+        AbortOnDropHandle::new(self.runtime.spawn(task))
     }
 }

@@ -3,15 +3,20 @@
 //! `run` signals, `entry` what `#[aegis::main]` calls, `log` the log output.
 
 mod builder;
+mod check;
 mod config;
 mod connect;
+mod control;
 mod entry;
 mod log;
 mod mount;
+mod presence;
+mod pulse;
 mod run;
 mod running;
 mod settings;
 mod start;
+mod vitals;
 
 pub use builder::App;
 pub use config::Config;

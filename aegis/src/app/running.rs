@@ -6,19 +6,24 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::{FutureExt, join_all};
+use serde_json::Value;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
+use super::presence::Presence;
 use super::start::enter;
 use crate::client::Client;
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::Lifecycle;
-use crate::serve::{Context, Home, Hooks, Server};
+use crate::serve::{About, Context, Home, Hooks, Server};
 
 /// One service that has run its `#[on_start]`, and serves once it has a server.
 pub(super) struct Started {
     pub(super) home: Arc<Home>,
     pub(super) hooks: Arc<dyn Hooks>,
+    pub(super) about: About,
+    /// Its handlers, for its record.
+    pub(super) handlers: Value,
     pub(super) server: Option<Server>,
 }
 
@@ -47,6 +52,7 @@ pub struct Running {
     client: Client,
     state: watch::Sender<Lifecycle>,
     started: Vec<Started>,
+    presence: Option<Presence>,
     drain_timeout: Duration,
 }
 
@@ -63,12 +69,14 @@ impl Running {
         client: Client,
         state: watch::Sender<Lifecycle>,
         started: Vec<Started>,
+        presence: Option<Presence>,
         drain_timeout: Duration,
     ) -> Self {
         Self {
             client,
             state,
             started,
+            presence,
             drain_timeout,
         }
     }
@@ -102,7 +110,14 @@ impl Running {
     /// nevertheless.
     pub async fn stop(self) -> Result<()> {
         enter(&self.state, Lifecycle::Stopping);
+        // Nobody should choose this instance any more, before it takes nothing more.
+        if let Some(presence) = &self.presence {
+            presence.drain().await;
+        }
         undo(self.started, Instant::now() + self.drain_timeout).await;
+        if let Some(presence) = self.presence {
+            presence.leave().await;
+        }
         let closed = self.client.close().await;
         enter(
             &self.state,

@@ -14,11 +14,14 @@ use super::builder::App;
 use super::config::Config;
 use super::connect;
 use super::mount::Mount;
+use super::presence::Presence;
 use super::running::{Running, Started};
 use crate::client::Client;
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{Failure, InstanceId, Lifecycle, ServiceName};
-use crate::serve::{Context, HandlerTable, Home, ServeSettings, Server};
+use crate::serve::{
+    Context, HandlerTable, Home, Metadata, ServeSettings, Server, manifest,
+};
 
 /// Changes the state; a way that does not exist is a mistake of ours, and said loudly.
 pub(super) fn enter(state: &watch::Sender<Lifecycle>, next: Lifecycle) {
@@ -39,20 +42,39 @@ pub(super) async fn start(app: App, cancel: impl Future<Output = ()>) -> Result<
     if outcome.is_err() {
         enter(&state, Lifecycle::Failed);
     }
-    let (client, config, started) = outcome?;
+    let Parts {
+        config,
+        client,
+        started,
+        presence,
+    } = outcome?;
     enter(&state, Lifecycle::Started);
     for part in &started {
         let home = &part.home;
         tracing::info!(service = %home.service, instance = %home.instance, "serves");
     }
-    Ok(Running::new(client, state, started, config.drain_timeout))
+    Ok(Running::new(
+        client,
+        state,
+        started,
+        presence,
+        config.drain_timeout,
+    ))
+}
+
+/// A program that has started.
+struct Parts {
+    config: Config,
+    client: Client,
+    started: Vec<Started>,
+    presence: Option<Presence>,
 }
 
 async fn parts(
     app: App,
     state: &watch::Sender<Lifecycle>,
     cancel: impl Future<Output = ()>,
-) -> Result<(Client, Config, Vec<Started>)> {
+) -> Result<Parts> {
     let App { config, mounts } = app;
     let mounts = checked(mounts)?;
     config.check()?;
@@ -69,13 +91,20 @@ async fn parts(
         () = &mut cancel => Err(cancelled()),
         outcome = all(&config, mounts, &client, state, &mut started) => outcome,
     };
-    if let Err(error) = outcome {
-        // Every service before the one that failed has run its `#[on_start]`.
-        super::running::undo(started, Instant::now() + config.drain_timeout).await;
-        let _ = client.close().await;
-        return Err(error);
+    match outcome {
+        Ok(presence) => Ok(Parts {
+            config,
+            client,
+            started,
+            presence,
+        }),
+        Err(error) => {
+            // Every service before the one that failed has run its `#[on_start]`.
+            super::running::undo(started, Instant::now() + config.drain_timeout).await;
+            let _ = client.close().await;
+            Err(error)
+        }
     }
-    Ok((client, config, started))
 }
 
 fn cancelled() -> Error {
@@ -120,9 +149,9 @@ async fn all(
     client: &Client,
     state: &watch::Sender<Lifecycle>,
     started: &mut Vec<Started>,
-) -> Result<()> {
+) -> Result<Option<Presence>> {
     let number = crate::observe::random() & 0xffff_ffff;
-    for (mount, _) in &mounts {
+    for (mount, table) in &mounts {
         let home = Arc::new(Home {
             client: client.clone(),
             service: ServiceName::parse(mount.name)?,
@@ -130,11 +159,17 @@ async fn all(
                 Some(instance) => instance.clone(),
                 None => InstanceId::parse(&format!("{}-{number:08x}", mount.name))?,
             },
+            metadata: Metadata::default(),
         });
+        if config.instance.is_some() {
+            super::presence::is_free(&home).await?;
+        }
         on_start(mount, &home).await?;
         started.push(Started {
             home,
             hooks: mount.hooks.clone(),
+            about: mount.about.clone(),
+            handlers: manifest(&table.rows, client.layout()),
             server: None,
         });
     }
@@ -148,7 +183,8 @@ async fn all(
         // It has its place before the first call can come: undoing drains it.
         part.server.insert(server).subscribe().await?;
     }
-    client.bus().flush().await
+    client.bus().flush().await?;
+    Presence::start(config, client, started, state).await
 }
 
 /// Answers go to inboxes only: `_R_` and `_GR_` are those of other accounts and clusters.

@@ -1,9 +1,10 @@
 //! The record of one instance, from everything that is known of it.
 
-use futures_util::future::{BoxFuture, FutureExt};
-use serde_json::{Map, Value};
 use std::sync::Arc;
 use std::time::Duration;
+
+use futures_util::future::{BoxFuture, FutureExt};
+use serde_json::{Map, Value};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use tokio::sync::watch;
@@ -12,18 +13,15 @@ use super::pulse::Pulse;
 use crate::cluster::Vitals;
 use crate::model::{Instance, Lifecycle, Signs, judge};
 use crate::port::ConnectionState;
-use crate::serve::{Home, LoadMeter};
+use crate::serve::{About, Home, LoadMeter};
 
 /// What the record of one instance is made of.
 pub(super) struct Record {
     pub(super) home: Arc<Home>,
-    pub(super) version: &'static str,
-    pub(super) description: &'static str,
-    /// What the service's attribute says.
-    pub(super) metadata: &'static [(&'static str, &'static str)],
+    pub(super) about: About,
     pub(super) handlers: Value,
-    pub(super) heartbeat: Duration,
-    pub(super) ttl: Duration,
+    /// The heartbeat, and how long the record lives without.
+    pub(super) times: (Duration, Duration),
     /// Tells this process from others with the same id.
     pub(super) boot: String,
     pub(super) started: String,
@@ -58,7 +56,7 @@ impl Vitals for Record {
             standby: false,
         });
         let mut metadata = self.home.metadata.all();
-        for (key, value) in self.metadata {
+        for (key, value) in self.about.metadata {
             let said = metadata.entry(*key);
             said.or_insert_with(|| (*value).into());
         }
@@ -70,7 +68,7 @@ impl Vitals for Record {
         Instance {
             service: self.home.service.to_string(),
             id: self.home.instance.to_string(),
-            version: self.version.to_owned(),
+            version: self.about.version.to_owned(),
             status,
             last_heartbeat: now(),
             sticky_active_group: None,
@@ -88,10 +86,10 @@ impl Record {
         let millis = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
         let own: [(&str, Value); 6] = [
             ("start_time", self.started.clone().into()),
-            ("description", self.description.into()),
+            ("description", self.about.description.into()),
             ("handlers", self.handlers.clone()),
-            ("heartbeat_ms", millis(self.heartbeat).into()),
-            ("ttl_ms", millis(self.ttl).into()),
+            ("heartbeat_ms", millis(self.times.0).into()),
+            ("ttl_ms", millis(self.times.1).into()),
             ("boot", self.boot.clone().into()),
         ];
         metadata.extend(own.map(|(key, value)| (key.to_owned(), value)));

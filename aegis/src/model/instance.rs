@@ -82,12 +82,13 @@ pub struct Instance {
 }
 
 /// Keys of the metadata that the framework writes.
-pub(crate) const OWN_METADATA: [&str; 8] = [
+pub(crate) const OWN_METADATA: [&str; 9] = [
     "start_time",
     "handlers",
     "load",
     "reason",
     "heartbeat_ms",
+    "ttl_ms",
     "boot",
     "description",
     "leader",
@@ -117,6 +118,15 @@ impl Instance {
         let told = self.metadata.get("heartbeat_ms").and_then(Value::as_u64);
         told.map_or(SDK_HEARTBEAT, Duration::from_millis)
             .clamp(Duration::from_millis(10), LONGEST_HEARTBEAT)
+    }
+
+    /// How long it may say nothing before it counts as gone: three heartbeats, if it says no
+    /// other time.
+    pub fn ttl(&self) -> Duration {
+        let told = self.metadata.get("ttl_ms").and_then(Value::as_u64);
+        let heartbeat = self.heartbeat();
+        told.map_or(heartbeat * MISSED, Duration::from_millis)
+            .clamp(heartbeat, LONGEST_HEARTBEAT * MISSED)
     }
 
     /// What tells one process from another with the same id.

@@ -95,6 +95,11 @@ impl Layout {
         format!("rpc.{service}.{instance}")
     }
 
+    /// `$SRV.PING.{service}.{instance}`: whether this instance is there (NATS micro, ADR-32).
+    pub fn ping(&self, service: &ServiceName, instance: &InstanceId) -> Subject {
+        Subject::trusted(format!("{}.PING.{service}.{instance}", self.micro))
+    }
+
     /// `cancel.{service}.{reply}`: where the caller that waits on a reply subject says that it gave
     /// up; the dots of the reply subject become dashes.
     pub fn cancel(&self, service: &str, reply: &str) -> Subject {

@@ -45,7 +45,7 @@ pub use kv::{
 pub(crate) use kv::{DEFAULT_MAX_BYTES, Differences, MARKER_TTL, check_ttl};
 pub use health::Health;
 pub(crate) use health::{Signs, judge};
-pub(crate) use instance::OWN_METADATA;
+pub(crate) use instance::{MISSED, OWN_METADATA};
 pub use instance::{Instance, InstanceStatus, Load};
 pub use layout::Layout;
 pub use lifecycle::{IllegalTransition, Lifecycle};

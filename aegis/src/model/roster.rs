@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::instance::{Instance, MISSED};
+use super::instance::Instance;
 
 /// Instances remembered at most; further ones are not seen by a watcher.
 const MOST: usize = 20_000;
@@ -49,7 +49,7 @@ struct Known {
 
 impl Known {
     fn due(&self, hears: Instant) -> Instant {
-        self.seen.max(hears) + self.record.heartbeat() * MISSED
+        self.seen.max(hears) + self.record.ttl()
     }
 }
 

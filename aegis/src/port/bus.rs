@@ -172,6 +172,12 @@ pub trait Bus: Send + Sync + fmt::Debug {
     /// The state of the connection, to look at or to wait for.
     fn state(&self) -> watch::Receiver<ConnectionState>;
 
+    /// A pattern that this connection may not listen on although it should: permissions were
+    /// changed while it was away. A subscription that is refused when it is made is an error there.
+    fn refused(&self) -> Option<String> {
+        None
+    }
+
     /// The largest message in bytes, headers included.
     fn max_payload(&self) -> usize;
 

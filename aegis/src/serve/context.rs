@@ -8,6 +8,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::call::Request;
+use super::metadata::Metadata;
 use crate::client::{Client, Scope};
 use crate::model::{Headers, InstanceId, ServiceName, TraceContext, header};
 
@@ -53,6 +54,7 @@ pub(crate) struct Home {
     pub(crate) client: Client,
     pub(crate) service: ServiceName,
     pub(crate) instance: InstanceId,
+    pub(crate) metadata: Metadata,
 }
 
 impl Context {
@@ -106,6 +108,11 @@ impl Context {
     /// The instance that handles the call.
     pub fn instance(&self) -> &str {
         self.state.home.instance.as_str()
+    }
+
+    /// What this instance tells about itself in the registry.
+    pub fn metadata(&self) -> &Metadata {
+        &self.state.home.metadata
     }
 
     /// Who calls, if the caller said it.

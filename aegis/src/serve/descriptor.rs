@@ -85,6 +85,8 @@ pub struct HandlerDescriptor {
     pub name: &'static str,
     /// What it does, from its doc comment.
     pub docs: &'static str,
+    /// Its arguments and its result, as they stand in the source; for people.
+    pub signature: &'static str,
     /// Where it stands.
     pub source: Source,
     /// What kind of handler it is.

@@ -4,6 +4,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use super::latency::{Latencies, Taken};
+use super::respond::Failed;
 use crate::observe;
 
 /// Figures since the start.
@@ -11,7 +13,10 @@ use crate::observe;
 pub(super) struct Figures {
     requests: AtomicU64,
     errors: AtomicU64,
+    /// Errors that are no fault of the caller.
+    faults: AtomicU64,
     nanos: AtomicU64,
+    latencies: Latencies,
     last_error: Mutex<String>,
     pub(super) requests_metric: metrics::Counter,
     errors_metric: metrics::Counter,
@@ -39,7 +44,9 @@ impl Figures {
         Self {
             requests: AtomicU64::new(0),
             errors: AtomicU64::new(0),
+            faults: AtomicU64::new(0),
             nanos: AtomicU64::new(0),
+            latencies: Latencies::new(),
             last_error: Mutex::default(),
             requests_metric: metrics::counter!(observe::SERVER_REQUESTS, &labels),
             errors_metric: metrics::counter!(observe::SERVER_ERRORS, &labels),
@@ -50,22 +57,37 @@ impl Figures {
         }
     }
 
-    /// Counts one request, with its error (number and text) if it ended in one.
-    pub(super) fn count(&self, took: Duration, failure: Option<(u16, String)>) {
+    /// Counts one request, with its error if it ended in one.
+    pub(super) fn count(&self, took: Duration, failure: Option<Failed>) {
         let nanos = u64::try_from(took.as_nanos()).unwrap_or(u64::MAX);
         self.requests.fetch_add(1, Ordering::Relaxed);
         self.nanos.fetch_add(nanos, Ordering::Relaxed);
+        self.latencies.add(took);
         self.requests_metric.increment(1);
         self.duration_metric.record(took);
-        if let Some((number, text)) = failure {
+        if let Some(failed) = failure {
+            self.faults
+                .fetch_add(u64::from(failed.is_fault), Ordering::Relaxed);
             self.errors.fetch_add(1, Ordering::Relaxed);
             self.errors_metric.increment(1);
+            let (number, text) = (failed.status, failed.text);
             let text: String = text.chars().take(256).collect();
             *self
                 .last_error
                 .lock()
                 .unwrap_or_else(PoisonError::into_inner) = format!("{number}:{text}");
         }
+    }
+
+    /// Requests, errors and faults since the start; how long the requests took since this was
+    /// asked last is added to `taken`.
+    pub(super) fn sums(&self, taken: &mut Taken) -> (u64, u64, u64) {
+        self.latencies.take(taken);
+        (
+            self.requests.load(Ordering::Relaxed),
+            self.errors.load(Ordering::Relaxed),
+            self.faults.load(Ordering::Relaxed),
+        )
     }
 
     pub(super) fn snapshot(&self) -> Snapshot {

@@ -77,7 +77,7 @@ impl Metadata {
         let before = entries.insert(key.to_owned(), value.clone());
         drop(entries);
         if before != Some(value) {
-            self.changed.notify_one();
+            self.touch();
         }
         Ok(())
     }
@@ -86,7 +86,7 @@ impl Metadata {
     pub fn remove(&self, key: &str) -> bool {
         let removed = self.entries().remove(key).is_some();
         if removed {
-            self.changed.notify_one();
+            self.touch();
         }
         removed
     }
@@ -99,6 +99,11 @@ impl Metadata {
     /// All entries, by key.
     pub(crate) fn all(&self) -> Map<String, Value> {
         self.entries().clone()
+    }
+
+    /// Counts as a change.
+    pub(crate) fn touch(&self) {
+        self.changed.notify_one();
     }
 
     /// Waits for the next change.

@@ -19,9 +19,9 @@ use crate::port::{Bus, Outgoing, Subscription};
 /// What a service says about itself.
 #[derive(Debug, Clone)]
 pub(crate) struct About {
-    version: &'static str,
-    description: &'static str,
-    metadata: &'static [(&'static str, &'static str)],
+    pub(crate) version: &'static str,
+    pub(crate) description: &'static str,
+    pub(crate) metadata: &'static [(&'static str, &'static str)],
 }
 
 impl About {

@@ -2,7 +2,7 @@
 //! `context` what a handler may ask, `call` one request and its state, `respond` its answer,
 //! `reader` what waits, `endpoint` admission and the way of a request, `work` the running of a handler, `cancel` calls
 //! whose callers gave up, `inboxes` where answers may go, `figures` what is counted, `latency` how
-//! long it took, `metadata` what the service adds to its record, `server` one
+//! long it took, `load` how busy that is, `manifest` the handlers for the registry, `metadata` what the service adds to its record, `server` one
 //! service on a bus, `micro` its self-description.
 
 mod call;
@@ -13,6 +13,8 @@ mod endpoint;
 mod figures;
 mod inboxes;
 mod latency;
+mod load;
+mod manifest;
 mod metadata;
 mod micro;
 mod reader;
@@ -28,6 +30,8 @@ pub(crate) use descriptor::Hooks;
 pub use descriptor::{
     HandlerDescriptor, HandlerKind, HookFuture, RpcCall, RpcHandler, Service, Source,
 };
+pub(crate) use load::LoadMeter;
+pub(crate) use manifest::manifest;
 pub use metadata::Metadata;
 pub(crate) use micro::About;
 pub use respond::{Outcome, Reply, arguments, reply};

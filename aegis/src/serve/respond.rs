@@ -20,7 +20,17 @@ pub struct Reply {
     pub(super) headers: Headers,
     pub(super) payload: Bytes,
     /// What goes into the statistics, if it is a failure.
-    pub(super) failure: Option<(u16, String)>,
+    pub(super) failure: Option<Failed>,
+}
+
+/// A failure, as statistics count it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Failed {
+    pub(super) status: u16,
+    pub(super) text: String,
+    /// The service did not do its work: an error in it, or too slow. What it says on purpose is no
+    /// fault.
+    pub(super) is_fault: bool,
 }
 
 /// A value that can be a handler's result.
@@ -125,7 +135,14 @@ pub(super) fn failure(call: &Incoming, failure: &Failure) -> Reply {
         headers,
         // The headers say it all, if the details cannot be written.
         payload: encoded.unwrap_or_default(),
-        failure: Some((failure.status(), told(failure, text))),
+        failure: Some(Failed {
+            status: failure.status(),
+            text: told(failure, text),
+            is_fault: matches!(
+                Code::parse(failure.code()),
+                Some(Code::Internal | Code::Timeout)
+            ),
+        }),
     }
 }
 

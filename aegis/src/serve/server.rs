@@ -18,6 +18,7 @@ use super::context::Home;
 use super::descriptor::HandlerKind;
 use super::endpoint::{Endpoint, GRACE, Shared};
 use super::inboxes::Inboxes;
+use super::load::LoadMeter;
 use super::micro::{About, Micro};
 use super::reader::{self, Takes};
 use super::respond;
@@ -134,6 +135,11 @@ impl Server {
                 .push(spawn(micro.clone().answer(subscription)));
         }
         Ok(())
+    }
+
+    /// Measures what its handlers do.
+    pub(crate) fn load_meter(&self) -> LoadMeter {
+        LoadMeter::new(self.endpoints.clone())
     }
 
     /// Reads a subscription to its end, in a task of its own.

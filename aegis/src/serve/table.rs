@@ -94,6 +94,7 @@ mod tests {
             service: TypeId::of::<One>,
             name,
             docs: "",
+            signature: "",
             source: Source {
                 function: "f",
                 file: "one.rs",

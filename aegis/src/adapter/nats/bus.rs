@@ -346,6 +346,10 @@ impl Bus for NatsBus {
         self.watch.state.subscribe()
     }
 
+    fn refused(&self) -> Option<String> {
+        self.watch.refused()
+    }
+
     fn max_payload(&self) -> usize {
         self.client.max_payload()
     }

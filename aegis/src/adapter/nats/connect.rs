@@ -53,6 +53,11 @@ impl Watch {
             Event::Connected => {
                 self.login_refused.store(false, Ordering::Relaxed);
                 self.inbox.allow();
+                // Every subscription was made anew: who is still refused is refused again.
+                self.refused
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .clear();
                 self.enter(ConnectionState::Connected);
             }
             Event::Disconnected => {
@@ -90,6 +95,12 @@ impl Watch {
             }
             news
         })
+    }
+
+    /// A pattern that the server refused since the connection was made.
+    pub(super) fn refused(&self) -> Option<String> {
+        let refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
+        refused.first().cloned()
     }
 
     fn refuse_login(&self) {

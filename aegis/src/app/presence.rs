@@ -1,0 +1,165 @@
+//! The program's place in the registry: one record per service, from the start to the stop.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use tokio::sync::watch;
+use tokio::time::Instant;
+use tokio_util::task::AbortOnDropHandle;
+
+use super::config::Config;
+use super::connect::{self, Connection};
+use super::control::Control;
+use super::pulse::Pulse;
+use super::running::Started;
+use super::vitals::{Record, now};
+use crate::client::Client;
+use crate::cluster::{Announced, Announcer, Registry};
+use crate::error::{Error, ErrorKind, Result};
+use crate::model::Lifecycle;
+use crate::observe;
+use crate::port::{ConnectionState, Outgoing};
+use crate::serve::Home;
+
+/// The second connection is made by then, or not at all.
+const CONNECT: Duration = Duration::from_secs(2);
+/// An instance that runs answers within this time.
+const ANSWER: Duration = Duration::from_millis(500);
+
+/// The records of a program.
+pub(super) struct Presence {
+    records: Vec<Announced>,
+    connection: Option<Connection>,
+    _tasks: Vec<AbortOnDropHandle<()>>,
+    _control: Control,
+}
+
+impl Presence {
+    /// Announces every service; one that cannot be announced serves nevertheless, and is announced
+    /// as soon as that is possible.
+    pub(super) async fn start(
+        config: &Config,
+        client: &Client,
+        started: &[Started],
+        state: &watch::Sender<Lifecycle>,
+    ) -> Result<Option<Self>> {
+        if !config.registry || started.is_empty() {
+            return Ok(None);
+        }
+        let (control, connection) = control(config, started).await?;
+        let (bus, store) = match &connection {
+            Some(own) => (own.bus.clone(), own.store.clone()),
+            None => (client.bus().clone(), client.store().clone()),
+        };
+        let registry = Registry::new(store, client.layout());
+        let boot = format!("{:016x}", observe::random());
+        let mut presence = Self {
+            records: Vec::new(),
+            connection,
+            _tasks: Vec::new(),
+            _control: control,
+        };
+        for part in started {
+            let Some(server) = &part.server else { continue };
+            let home = &part.home;
+            let times = (config.heartbeat, config.record_ttl());
+            let record = Record {
+                home: home.clone(),
+                about: part.about.clone(),
+                handlers: part.handlers.clone(),
+                times,
+                boot: boot.clone(),
+                started: now(),
+                load: server.load_meter(),
+                pulse: Pulse::start(part.hooks.clone(), home.clone(), config.heartbeat).await,
+                state: state.subscribe(),
+                connection: client.bus().state(),
+            };
+            let names = (&home.service, &home.instance);
+            let vitals = Arc::new(record);
+            let announcer = Announcer::new(registry.clone(), bus.state(), names, vitals, times)?;
+            let (announced, task) = announcer.split();
+            presence.records.push(announced);
+            presence._tasks.push(presence._control.spawn(task));
+        }
+        presence.announce().await;
+        Ok(Some(presence))
+    }
+
+    /// Writes every record as it is now. What goes wrong is logged there, and tried again.
+    async fn announce(&self) {
+        join_all(self.records.iter().map(Announced::announce)).await;
+    }
+
+    /// Says that the program stops.
+    pub(super) async fn drain(&self) {
+        if self.is_connected() {
+            self.announce().await;
+        }
+    }
+
+    /// Removes the records.
+    pub(super) async fn leave(mut self) {
+        if !self.is_connected() {
+            return;
+        }
+        let records = std::mem::take(&mut self.records);
+        for left in join_all(records.into_iter().map(Announced::leave)).await {
+            if let Err(error) = left {
+                tracing::warn!(%error, "a record stays in the registry until it runs out");
+            }
+        }
+        if let Some(own) = &self.connection {
+            let _ = own.bus.close().await;
+        }
+    }
+
+    fn is_connected(&self) -> bool {
+        let own = self.connection.as_ref();
+        own.is_none_or(|own| *own.bus.state().borrow() == ConnectionState::Connected)
+    }
+}
+
+/// A thread and a connection of its own, as far as there can be.
+async fn control(config: &Config, started: &[Started]) -> Result<(Control, Option<Connection>)> {
+    if config.is_memory() {
+        return Ok((Control::here(), None));
+    }
+    let control = Control::thread()?;
+    let name = started.first().map_or("aegis", |part| part.home.service.as_str());
+    let (config, name) = (config.clone(), format!("{name}-control"));
+    let connecting = control.spawn(async move { connect::open(&config, &name).await });
+    let failed = match tokio::time::timeout(CONNECT, connecting).await {
+        Ok(Ok(Ok(connection))) => return Ok((control, Some(connection))),
+        Ok(Ok(Err(error))) => error.to_string(),
+        Ok(Err(error)) => error.to_string(),
+        Err(_) => format!("it took longer than {CONNECT:?}"),
+    };
+    tracing::warn!(
+        error = failed,
+        "no second connection for heartbeats: they share the one of calls"
+    );
+    Ok((control, None))
+}
+
+/// Refuses an id that another process serves under.
+pub(super) async fn is_free(home: &Home) -> Result<()> {
+    let (bus, layout) = (home.client.bus(), home.client.layout());
+    let subject = layout.ping(&home.service, &home.instance);
+    let question = Outgoing::new(subject, "");
+    let until = Instant::now() + ANSWER;
+    match bus.request(question, &bus.new_call(), until).await {
+        Ok(_) => Err(Error::new(
+            ErrorKind::Lifecycle,
+            format!(
+                "another process serves {} as instance {}: stop it first, or give this one an id \
+                 of its own (`instance_id`, AEGIS_INSTANCE_ID), or none",
+                home.service, home.instance
+            ),
+        )),
+        // Nobody, or nobody who could tell: a process that hangs is no reason not to start.
+        Err(_) => Ok(()),
+    }
+}
+
