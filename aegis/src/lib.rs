@@ -61,9 +61,8 @@ pub use model::{
 };
 pub use port::ConnectionState;
 pub use serve::{
-    Metadata,
-    Context, HandlerDescriptor, HandlerKind, HookFuture, Reply, Request, RpcCall, RpcHandler,
-    Service, Source,
+    Context, HandlerDescriptor, HandlerKind, HookFuture, Metadata, Reply, Request, RpcCall,
+    RpcHandler, Service, Source,
 };
 
 /// The code of the README compiles.

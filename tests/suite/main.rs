@@ -15,6 +15,7 @@ mod interop;
 mod lifecycle;
 mod limits;
 mod nats_server;
+mod presence;
 mod round_trip;
 mod security;
 mod serving;

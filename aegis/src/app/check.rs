@@ -77,7 +77,10 @@ impl Config {
         }
         let ttl = self.instance_ttl?;
         let least = heartbeat * MISSED;
-        let (ttl, least) = ((ttl < least).then_some(ttl)?, humantime::format_duration(least));
+        let (ttl, least) = (
+            (ttl < least).then_some(ttl)?,
+            humantime::format_duration(least),
+        );
         Some(format!(
             "`registry.ttl` = {} is too short: it is at least {MISSED} heartbeats, {least}",
             humantime::format_duration(ttl)

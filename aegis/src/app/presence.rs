@@ -127,7 +127,9 @@ async fn control(config: &Config, started: &[Started]) -> Result<(Control, Optio
         return Ok((Control::here(), None));
     }
     let control = Control::thread()?;
-    let name = started.first().map_or("aegis", |part| part.home.service.as_str());
+    let name = started
+        .first()
+        .map_or("aegis", |part| part.home.service.as_str());
     let (config, name) = (config.clone(), format!("{name}-control"));
     let connecting = control.spawn(async move { connect::open(&config, &name).await });
     let failed = match tokio::time::timeout(CONNECT, connecting).await {
@@ -146,7 +148,7 @@ async fn control(config: &Config, started: &[Started]) -> Result<(Control, Optio
 /// Refuses an id that another process serves under.
 pub(super) async fn is_free(home: &Home) -> Result<()> {
     let (bus, layout) = (home.client.bus(), home.client.layout());
-    let subject = layout.ping(&home.service, &home.instance);
+    let subject = layout.is_there(&home.service, &home.instance);
     let question = Outgoing::new(subject, "");
     let until = Instant::now() + ANSWER;
     match bus.request(question, &bus.new_call(), until).await {
@@ -162,4 +164,3 @@ pub(super) async fn is_free(home: &Home) -> Result<()> {
         Err(_) => Ok(()),
     }
 }
-

@@ -42,11 +42,7 @@ fn felt(signs: &Mutex<Felt>) -> MutexGuard<'_, Felt> {
 
 impl Pulse {
     /// Starts to feel, after a first check.
-    pub(super) async fn start(
-        hooks: Arc<dyn Hooks>,
-        home: Arc<Home>,
-        heartbeat: Duration,
-    ) -> Self {
+    pub(super) async fn start(hooks: Arc<dyn Hooks>, home: Arc<Home>, heartbeat: Duration) -> Self {
         let now = Instant::now();
         let first = check(&hooks, &home, FIRST).await;
         let signs = Arc::new(Mutex::new(Felt {
@@ -96,12 +92,7 @@ async fn probe(signs: Arc<Mutex<Felt>>) {
     }
 }
 
-async fn ask(
-    signs: Arc<Mutex<Felt>>,
-    hooks: Arc<dyn Hooks>,
-    home: Arc<Home>,
-    heartbeat: Duration,
-) {
+async fn ask(signs: Arc<Mutex<Felt>>, hooks: Arc<dyn Hooks>, home: Arc<Home>, heartbeat: Duration) {
     loop {
         tokio::time::sleep(heartbeat).await;
         let health = check(&hooks, &home, heartbeat).await;

@@ -120,12 +120,16 @@ const SETTINGS: &[Setting] = &[
             Ok(())
         },
     ),
-    open("registry.enabled", &["AEGIS_REGISTRY_ENABLED"], |config, text| {
-        switch(text).map(|on| config.registry = on)
-    }),
-    open("registry.heartbeat", &["AEGIS_REGISTRY_HEARTBEAT"], |config, text| {
-        time(text).map(|time| config.heartbeat = time)
-    }),
+    open(
+        "registry.enabled",
+        &["AEGIS_REGISTRY_ENABLED"],
+        |config, text| switch(text).map(|on| config.registry = on),
+    ),
+    open(
+        "registry.heartbeat",
+        &["AEGIS_REGISTRY_HEARTBEAT"],
+        |config, text| time(text).map(|time| config.heartbeat = time),
+    ),
     open("registry.ttl", &["AEGIS_REGISTRY_TTL"], |config, text| {
         time(text).map(|time| config.instance_ttl = Some(time))
     }),

@@ -19,9 +19,7 @@ use super::running::{Running, Started};
 use crate::client::Client;
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{Failure, InstanceId, Lifecycle, ServiceName};
-use crate::serve::{
-    Context, HandlerTable, Home, Metadata, ServeSettings, Server, manifest,
-};
+use crate::serve::{Context, HandlerTable, Home, Metadata, ServeSettings, Server, manifest};
 
 /// Changes the state; a way that does not exist is a mistake of ours, and said loudly.
 pub(super) fn enter(state: &watch::Sender<Lifecycle>, next: Lifecycle) {

@@ -19,8 +19,8 @@ use super::route::Route;
 use super::target::{Choice, Target};
 use crate::error::{CallError, Error, ErrorKind, Result};
 use crate::model::{
-    Codec, DEFAULT_TIMEOUT, DomainError, InstanceId, RequestEnvelope, RetryPolicy, Select, TraceContext,
-    header,
+    Codec, DEFAULT_TIMEOUT, DomainError, InstanceId, RequestEnvelope, RetryPolicy, Select,
+    TraceContext, header,
 };
 
 /// A call, sent by `.await`. Dropping the future while it waits cancels the work.

@@ -6,7 +6,9 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::error::{ErrorKind, Result};
-use crate::model::{BucketSpec, Instance, InstanceId, KvEntry, KvFilter, KvKey, Layout, ServiceName};
+use crate::model::{
+    BucketSpec, Instance, InstanceId, KvEntry, KvFilter, KvKey, Layout, ServiceName,
+};
 use crate::port::{KvBucket, KvScan, KvStore};
 
 /// Its name, as in `AegisSDK` 1.0.
@@ -97,7 +99,10 @@ pub(super) fn record(entry: &KvEntry) -> Option<Instance> {
     match read {
         Ok(record) if named == (record.service.as_str(), record.id.as_str()) => Some(record),
         Ok(_) => {
-            tracing::debug!(key = entry.key.text(), "a record under another's key is ignored");
+            tracing::debug!(
+                key = entry.key.text(),
+                "a record under another's key is ignored"
+            );
             None
         }
         Err(error) => {
@@ -116,7 +121,10 @@ mod tests {
         let service = ServiceName::parse("order-service").unwrap();
         let instance = InstanceId::parse("order-service-1").unwrap();
         let key = key(&service, &instance).unwrap();
-        assert_eq!(key.wire(), "service-instances.order-service.order-service-1");
+        assert_eq!(
+            key.wire(),
+            "service-instances.order-service.order-service-1"
+        );
         assert_eq!(names(&key), Some(("order-service", "order-service-1")));
         assert!(filter(Some(&service)).matches(&key) && filter(None).matches(&key));
         let order = ServiceName::parse("order").unwrap();

@@ -65,7 +65,9 @@ impl Layout {
     /// The name of a bucket: the prefix stands before it, with `_` for what a bucket's name cannot
     /// have.
     pub fn bucket(&self, name: &str) -> String {
-        let prefix = self.prefix.replace(|c: char| !c.is_ascii_alphanumeric() && c != '-', "_");
+        let prefix = self
+            .prefix
+            .replace(|c: char| !c.is_ascii_alphanumeric() && c != '-', "_");
         format!("{prefix}{name}")
     }
 
@@ -95,9 +97,10 @@ impl Layout {
         format!("rpc.{service}.{instance}")
     }
 
-    /// `$SRV.PING.{service}.{instance}`: whether this instance is there (NATS micro, ADR-32).
-    pub fn ping(&self, service: &ServiceName, instance: &InstanceId) -> Subject {
-        Subject::trusted(format!("{}.PING.{service}.{instance}", self.micro))
+    /// `rpc.{service}.-.{instance}`: whether this instance is there. No method has that name, so
+    /// whoever is there answers that it has none.
+    pub fn is_there(&self, service: &ServiceName, instance: &InstanceId) -> Subject {
+        Subject::trusted(format!("{}rpc.{service}.-.{instance}", self.prefix))
     }
 
     /// `cancel.{service}.{reply}`: where the caller that waits on a reply subject says that it gave

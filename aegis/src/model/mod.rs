@@ -38,15 +38,15 @@ pub(crate) use envelope::{
 };
 pub use failure::{DomainError, Failure};
 pub use header::{HeaderError, Headers};
+pub use health::Health;
+pub(crate) use health::{Signs, judge};
+pub use instance::{Instance, InstanceStatus, Load};
+pub(crate) use instance::{MISSED, OWN_METADATA};
 pub use kv::{
     BucketSpec, BucketStatus, Expect, KeyError, KvEntry, KvFilter, KvKey, KvOperation, KvWrite,
     SpecError, Storage,
 };
 pub(crate) use kv::{DEFAULT_MAX_BYTES, Differences, MARKER_TTL, check_ttl};
-pub use health::Health;
-pub(crate) use health::{Signs, judge};
-pub(crate) use instance::{MISSED, OWN_METADATA};
-pub use instance::{Instance, InstanceStatus, Load};
 pub use layout::Layout;
 pub use lifecycle::{IllegalTransition, Lifecycle};
 pub use name::{InstanceId, MethodName, NameError, ServiceName};

@@ -90,7 +90,10 @@ impl Cache {
     /// What never had an answer takes no place.
     fn drop_unknown(&self, service: &str, entry: &Arc<Entry>) {
         let mut entries = self.entries();
-        if entries.peek(service).is_some_and(|one| Arc::ptr_eq(one, entry)) {
+        if entries
+            .peek(service)
+            .is_some_and(|one| Arc::ptr_eq(one, entry))
+        {
             entries.pop(service);
         }
     }
@@ -160,9 +163,16 @@ mod tests {
             let found = cache.get("orders", ask).await.unwrap();
             assert_eq!((found.len(), found.age().as_secs()), (1, 60));
         }
-        assert_eq!(asked.load(Ordering::Relaxed), 1, "nobody hammers on a closed door");
+        assert_eq!(
+            asked.load(Ordering::Relaxed),
+            1,
+            "nobody hammers on a closed door"
+        );
         tokio::time::advance(PAUSE).await;
-        assert_eq!(cache.get("orders", || ok(&["a", "b"])).await.unwrap().len(), 2);
+        assert_eq!(
+            cache.get("orders", || ok(&["a", "b"])).await.unwrap().len(),
+            2
+        );
     }
 
     #[tokio::test(start_paused = true)]

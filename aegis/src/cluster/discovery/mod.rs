@@ -18,8 +18,8 @@ use crate::model::{Candidate, Chance, Instance, Select, ServiceName, choose};
 use crate::observe;
 
 pub use self::events::InstanceEvents;
-pub use self::watched::Staleness;
 pub(crate) use self::watched::Directory;
+pub use self::watched::Staleness;
 
 /// A way to find out who is there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -185,7 +185,10 @@ impl Discovery {
         match &self.source {
             Source::Basic => {
                 let records = self.registry.read(Some(service), self.deadline());
-                Ok(Found::new(records.await?.into_iter().map(Arc::new), Duration::ZERO))
+                Ok(Found::new(
+                    records.await?.into_iter().map(Arc::new),
+                    Duration::ZERO,
+                ))
             }
             Source::Cached(cache) => {
                 let ask = || self.registry.read(Some(service), self.deadline());
@@ -207,7 +210,10 @@ impl Discovery {
             return Ok(Found::new(table.everybody().cloned(), table.age()));
         }
         let records = self.registry.read(None, self.deadline()).await?;
-        Ok(Found::new(records.into_iter().map(Arc::new), Duration::ZERO))
+        Ok(Found::new(
+            records.into_iter().map(Arc::new),
+            Duration::ZERO,
+        ))
     }
 
     /// Chooses one of the [available instances](Self::instances); none if there are none.

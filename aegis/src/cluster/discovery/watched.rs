@@ -61,7 +61,10 @@ impl Table {
     }
 
     pub(super) fn of(&self, service: &str) -> impl Iterator<Item = &Arc<Instance>> {
-        self.services.get(service).into_iter().flat_map(|listed| listed.all.iter())
+        self.services
+            .get(service)
+            .into_iter()
+            .flat_map(|listed| listed.all.iter())
     }
 
     pub(super) fn everybody(&self) -> impl Iterator<Item = &Arc<Instance>> {
@@ -89,8 +92,13 @@ impl Table {
             self.services.remove(service);
             return;
         }
-        let available = all.iter().filter(|one| one.is_available()).cloned().collect();
-        self.services.insert(service.to_owned(), Listed { all, available });
+        let available = all
+            .iter()
+            .filter(|one| one.is_available())
+            .cloned()
+            .collect();
+        self.services
+            .insert(service.to_owned(), Listed { all, available });
     }
 }
 
@@ -179,7 +187,9 @@ impl Follower {
     async fn watch(&self) -> Result<KvWatch> {
         let deadline = Instant::now() + ASK;
         let bucket = self.registry.open(Duration::ZERO, deadline).await?;
-        bucket.watch(filter(None), WatchFrom::Latest, deadline).await
+        bucket
+            .watch(filter(None), WatchFrom::Latest, deadline)
+            .await
     }
 
     /// Listens until the watch ends, which means that the connection was closed on purpose.

@@ -1,0 +1,110 @@
+//! The server goes away and comes back, with its store and without.
+
+use super::*;
+
+async fn everything_comes_back(keep_store: bool) {
+    let mut server = NatsServer::start().await.unwrap();
+    let config = quick(&server.url(), "");
+    let desk = Desk::default();
+    let one = serve(&config, "desk-1", &desk).await;
+    let two = serve(&config, "desk-2", &desk).await;
+    let client = Client::connect(config.clone()).await.unwrap();
+    let watched = client.discovery(DiscoveryMode::Watched);
+    let cached = client.discovery(DiscoveryMode::Cached);
+    until(&watched, &["desk-1", "desk-2"]).await;
+    until(&cached, &["desk-1", "desk-2"]).await;
+    let mut events = watched.events().unwrap();
+    for _ in 0..2 {
+        assert!(matches!(
+            event(&mut events).await,
+            InstanceEvent::Appeared(_)
+        ));
+    }
+
+    server.kill().await;
+    eventually("the table is stale", async || {
+        matches!(watched.staleness().unwrap(), aegis::Staleness::Stale(_))
+    })
+    .await;
+    // Longer than records live.
+    let long = Duration::from_secs(3);
+    eventually("an old table", async || {
+        watched.instances("desk").await.unwrap().age() > long
+    })
+    .await;
+    assert_eq!(ids(&watched).await.len(), 2, "nobody is dead for that");
+    assert_eq!(ids(&cached).await.len(), 2);
+    if !keep_store {
+        std::fs::remove_dir_all(server.store_dir()).unwrap();
+    }
+    server.restart().await.unwrap();
+
+    eventually("the registry is heard", async || {
+        watched.staleness().unwrap() == aegis::Staleness::Live
+    })
+    .await;
+    let basic = client.discovery(DiscoveryMode::Basic);
+    until(&basic, &["desk-1", "desk-2"]).await;
+    let calls = DeskClient::new(&client);
+    for _ in 0..20 {
+        eventually("calls are answered", async || calls.who().await.is_ok()).await;
+        calls.who().select(aegis::Select::RoundRobin).await.unwrap();
+    }
+    // Longer than records live again: everybody still says that it is there.
+    let (start, long) = (std::time::Instant::now(), Duration::from_secs(2));
+    eventually("some heartbeats", async || {
+        assert_eq!(ids(&watched).await, ["desk-1", "desk-2"]);
+        start.elapsed() > long
+    })
+    .await;
+    one.stop().await.unwrap();
+    loop {
+        match event(&mut events).await {
+            InstanceEvent::Gone(gone) => {
+                assert_eq!(gone.id, "desk-1", "nobody else was ever taken for dead");
+                break;
+            }
+            InstanceEvent::Changed(_) => {}
+            InstanceEvent::Appeared(one) => panic!("{} was never gone", one.id),
+        }
+    }
+    two.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn everything_comes_back_after_an_outage() {
+    everything_comes_back(true).await;
+}
+
+#[tokio::test]
+async fn everything_comes_back_after_the_store_was_lost() {
+    everything_comes_back(false).await;
+}
+
+#[tokio::test]
+async fn a_lost_record_is_announced_again() {
+    let prefix = unique_prefix();
+    let config = quick(&shared_server().await, &prefix);
+    let watched = discovery(&config, DiscoveryMode::Watched).await;
+    let running = serve(&config, "desk-1", &Desk::default()).await;
+    let mut events = watched.events().unwrap();
+    assert!(matches!(
+        event(&mut events).await,
+        InstanceEvent::Appeared(_)
+    ));
+    // As any tool would remove it.
+    let nats = async_nats::connect(shared_server().await).await.unwrap();
+    let bucket = format!("{}_service_registry", prefix.replace('.', "_"));
+    let subject = format!("$KV.{bucket}.service-instances.desk.desk-1");
+    let mut headers = async_nats::HeaderMap::new();
+    headers.insert("KV-Operation", "PURGE");
+    headers.insert("Nats-Rollup", "sub");
+    let purged = nats.request_with_headers(subject, headers, "".into());
+    soon("the purge", purged).await.unwrap();
+    assert!(matches!(event(&mut events).await, InstanceEvent::Gone(_)));
+    assert!(matches!(
+        event(&mut events).await,
+        InstanceEvent::Appeared(_)
+    ));
+    running.stop().await.unwrap();
+}
