@@ -48,7 +48,10 @@ impl Buckets {
         self.open_with(|_| {}).await
     }
 
-    pub(crate) async fn open_with(&self, change: impl FnOnce(&mut BucketSpec)) -> Arc<dyn KvBucket> {
+    pub(crate) async fn open_with(
+        &self,
+        change: impl FnOnce(&mut BucketSpec),
+    ) -> Arc<dyn KvBucket> {
         let mut spec = self.spec();
         change(&mut spec);
         self.here.open(spec, soon()).await.unwrap()
@@ -103,7 +106,11 @@ async fn what_is_written_is_read() {
             let revision = bucket.write(write, soon()).await.unwrap();
             let mark = latest(&bucket, "a").await.unwrap();
             assert_eq!((mark.operation, mark.revision), (operation, revision));
-            assert!(mark.value.is_empty() && !mark.is_value(), "{}", buckets.name);
+            assert!(
+                mark.value.is_empty() && !mark.is_value(),
+                "{}",
+                buckets.name
+            );
         }
     }
 }
@@ -128,19 +135,40 @@ async fn conditions_hold_or_nothing_is_written() {
         let refused = async |write: KvWrite, why: &str| {
             let before = latest(&bucket, "a").await;
             let error = bucket.write(write, soon()).await.unwrap_err();
-            assert_eq!(error.kind(), ErrorKind::Conflict, "{}: {why}: {error}", buckets.name);
+            assert_eq!(
+                error.kind(),
+                ErrorKind::Conflict,
+                "{}: {why}: {error}",
+                buckets.name
+            );
             assert!(error.to_string().contains("read it again"), "{error}");
             assert!(!error.is_retryable(true), "{error}");
-            assert_eq!(latest(&bucket, "a").await, before, "{}: {why}", buckets.name);
+            assert_eq!(
+                latest(&bucket, "a").await,
+                before,
+                "{}: {why}",
+                buckets.name
+            );
         };
         let write = |expect| KvWrite::put(key("a"), "x").expecting(expect);
         refused(write(Expect::Revision(7)), "it never was").await;
         let first = bucket.write(write(Expect::Absent), soon()).await.unwrap();
         refused(write(Expect::Absent), "it has a value").await;
-        let second = bucket.write(write(Expect::Revision(first)), soon()).await.unwrap();
+        let second = bucket
+            .write(write(Expect::Revision(first)), soon())
+            .await
+            .unwrap();
         refused(write(Expect::Revision(first)), "it is newer").await;
-        refused(KvWrite::delete(key("a")).expecting(Expect::Revision(first)), "delete").await;
-        refused(KvWrite::purge(key("a")).expecting(Expect::Revision(first)), "purge").await;
+        refused(
+            KvWrite::delete(key("a")).expecting(Expect::Revision(first)),
+            "delete",
+        )
+        .await;
+        refused(
+            KvWrite::purge(key("a")).expecting(Expect::Revision(first)),
+            "purge",
+        )
+        .await;
         let delete = KvWrite::delete(key("a")).expecting(Expect::Revision(second));
         let mark = bucket.write(delete, soon()).await.unwrap();
         refused(write(Expect::Revision(second)), "it was deleted").await;
@@ -148,7 +176,10 @@ async fn conditions_hold_or_nothing_is_written() {
         assert!(third > mark, "{}: created over a deletion", buckets.name);
         let purge = KvWrite::purge(key("a")).expecting(Expect::Revision(third));
         let mark = bucket.write(purge, soon()).await.unwrap();
-        bucket.write(write(Expect::Revision(mark)), soon()).await.unwrap();
+        bucket
+            .write(write(Expect::Revision(mark)), soon())
+            .await
+            .unwrap();
     }
 }
 
@@ -164,13 +195,20 @@ async fn of_many_writers_with_one_expectation_exactly_one_wins() {
                 0 => Expect::Absent,
                 1 => {
                     put(&bucket, &text, "old").await;
-                    bucket.write(KvWrite::delete(key(&text)), soon()).await.unwrap();
+                    bucket
+                        .write(KvWrite::delete(key(&text)), soon())
+                        .await
+                        .unwrap();
                     Expect::Absent
                 }
                 _ => Expect::Revision(put(&bucket, &text, "old").await),
             };
             let writers = (0..10).map(|n| {
-                let bucket = if n % 2 == 0 { bucket.clone() } else { there.clone() };
+                let bucket = if n % 2 == 0 {
+                    bucket.clone()
+                } else {
+                    there.clone()
+                };
                 let write = KvWrite::put(key(&text), format!("w{n}")).expecting(expect);
                 tokio::spawn(async move { (n, bucket.write(write, soon()).await) })
             });
@@ -183,7 +221,10 @@ async fn of_many_writers_with_one_expectation_exactly_one_wins() {
             }
             assert_eq!(winners.len(), 1, "{}: {winners:?}", buckets.name);
             let entry = latest(&bucket, &text).await.unwrap();
-            assert_eq!((&winners[0].0.as_bytes(), winners[0].1), (&&entry.value[..], entry.revision));
+            assert_eq!(
+                (&winners[0].0.as_bytes(), winners[0].1),
+                (&&entry.value[..], entry.revision)
+            );
         }
     }
 }
@@ -212,7 +253,12 @@ async fn counting_under_a_condition_loses_nothing() {
         for counter in counters.collect::<Vec<_>>() {
             counter.await.unwrap();
         }
-        assert_eq!(latest(&bucket, "n").await.unwrap().value, "80", "{}", buckets.name);
+        assert_eq!(
+            latest(&bucket, "n").await.unwrap().value,
+            "80",
+            "{}",
+            buckets.name
+        );
     }
 }
 
@@ -227,33 +273,56 @@ async fn lists_and_history() {
         put(&bucket, "user.", "x").await;
         put(&bucket, "user b", "y").await;
         put(&bucket, "other", "z").await;
-        bucket.write(KvWrite::delete(key("user b")), soon()).await.unwrap();
+        bucket
+            .write(KvWrite::delete(key("user b")), soon())
+            .await
+            .unwrap();
         let prefix = |text: &str| KvFilter::Prefix(text.to_owned());
         for (filter, scan, expected) in [
-            (prefix("user."), KvScan::Latest, &["user.a=4 Put", "user.=x Put"][..]),
+            (
+                prefix("user."),
+                KvScan::Latest,
+                &["user.a=4 Put", "user.=x Put"][..],
+            ),
             (
                 prefix("user"),
                 KvScan::Keys,
                 &["user.a= Put", "user.= Put", "user b= Delete"],
             ),
-            (prefix("user b"), KvScan::History, &["user b=y Put", "user b= Delete"]),
+            (
+                prefix("user b"),
+                KvScan::History,
+                &["user b=y Put", "user b= Delete"],
+            ),
             (
                 KvFilter::Key(key("user.a")),
                 KvScan::History,
                 &["user.a=2 Put", "user.a=3 Put", "user.a=4 Put"],
             ),
-            (KvFilter::Key(key("user.a")), KvScan::Latest, &["user.a=4 Put"]),
+            (
+                KvFilter::Key(key("user.a")),
+                KvScan::Latest,
+                &["user.a=4 Put"],
+            ),
             (prefix("none"), KvScan::Latest, &[]),
             (
                 KvFilter::All,
                 KvScan::Latest,
-                &["user.a=4 Put", "user.=x Put", "other=z Put", "user b= Delete"],
+                &[
+                    "user.a=4 Put",
+                    "user.=x Put",
+                    "other=z Put",
+                    "user b= Delete",
+                ],
             ),
         ] {
             let found = texts(&bucket, filter.clone(), scan).await;
             assert_eq!(found, expected, "{}: {filter:?} {scan:?}", buckets.name);
         }
-        bucket.write(KvWrite::purge(key("user.a")), soon()).await.unwrap();
+        bucket
+            .write(KvWrite::purge(key("user.a")), soon())
+            .await
+            .unwrap();
         let left = texts(&bucket, KvFilter::Key(key("user.a")), KvScan::History).await;
         assert_eq!(left, ["user.a= Purge"], "{}", buckets.name);
     }
@@ -265,18 +334,47 @@ async fn any_text_is_a_key() {
         let bucket = buckets.open().await;
         let long = "k".repeat(2048);
         let texts = [
-            "", " ", ".", "..", "a.b", "a..b", ".a", "a.", "a b", "a:b", "a/b", "*", ">", "a.*",
-            "=", "==", "=20", "a=41", "\0", "\r\nPUB x 0", "grüße", "👋", "$KV.x", "_INBOX.a",
-            "service-instances.calculator.calculator-2", &long,
+            "",
+            " ",
+            ".",
+            "..",
+            "a.b",
+            "a..b",
+            ".a",
+            "a.",
+            "a b",
+            "a:b",
+            "a/b",
+            "*",
+            ">",
+            "a.*",
+            "=",
+            "==",
+            "=20",
+            "a=41",
+            "\0",
+            "\r\nPUB x 0",
+            "grüße",
+            "👋",
+            "$KV.x",
+            "_INBOX.a",
+            "service-instances.calculator.calculator-2",
+            &long,
         ];
         for text in texts {
             put(&bucket, text, text).await;
         }
         for text in texts {
             let entry = latest(&bucket, text).await.expect(text);
-            assert_eq!((entry.key.text(), &entry.value[..]), (text, text.as_bytes()));
+            assert_eq!(
+                (entry.key.text(), &entry.value[..]),
+                (text, text.as_bytes())
+            );
         }
-        let listed = bucket.scan(KvFilter::All, KvScan::Latest, soon()).await.unwrap();
+        let listed = bucket
+            .scan(KvFilter::All, KvScan::Latest, soon())
+            .await
+            .unwrap();
         let listed: Vec<&str> = listed.iter().map(|entry| entry.key.text()).collect();
         assert_eq!(listed, texts, "{}", buckets.name);
         assert!(KvKey::new(&"k".repeat(4096)).is_err());
@@ -286,7 +384,9 @@ async fn any_text_is_a_key() {
 #[tokio::test]
 async fn too_much_is_refused_with_the_limit() {
     for buckets in Buckets::all().await {
-        let bucket = buckets.open_with(|spec| spec.max_bytes = Some(300_000)).await;
+        let bucket = buckets
+            .open_with(|spec| spec.max_bytes = Some(300_000))
+            .await;
         let write = KvWrite::put(key("a"), vec![0; 2_000_000]);
         let error = bucket.write(write, soon()).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::TooLarge, "{}", buckets.name);
@@ -300,13 +400,23 @@ async fn too_much_is_refused_with_the_limit() {
             }
         }
         let error = full.expect("it is full");
-        assert_eq!(error.kind(), ErrorKind::Overloaded, "{}: {error}", buckets.name);
+        assert_eq!(
+            error.kind(),
+            ErrorKind::Overloaded,
+            "{}: {error}",
+            buckets.name
+        );
         assert!(error.to_string().contains("max_bytes"), "{error}");
         let first = latest(&bucket, "k0").await;
         assert!(first.is_some(), "{}: nothing is forgotten", buckets.name);
-        let small = Buckets { bucket: format!("{}s", buckets.bucket), ..buckets };
+        let small = Buckets {
+            bucket: format!("{}s", buckets.bucket),
+            ..buckets
+        };
         let bucket = small.open_with(|spec| spec.max_value = Some(1000)).await;
-        let error = bucket.write(KvWrite::put(key("a"), vec![0; 1001]), soon()).await;
+        let error = bucket
+            .write(KvWrite::put(key("a"), vec![0; 1001]), soon())
+            .await;
         let error = error.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::TooLarge, "{}", small.name);
         assert!(error.to_string().contains("1000 bytes"), "{error}");
@@ -327,27 +437,61 @@ async fn buckets_come_and_go() {
                 spec.first_sequence = Some(1_700_000_000_000_000);
             })
             .await;
-        assert_eq!(put(&bucket, "a", "x").await, 1_700_000_000_000_000, "{}", buckets.name);
+        assert_eq!(
+            put(&bucket, "a", "x").await,
+            1_700_000_000_000_000,
+            "{}",
+            buckets.name
+        );
         let status = bucket.status(soon()).await.unwrap();
         assert_eq!(status.name, *name);
-        assert_eq!(status.description.as_deref(), Some("of a test"), "{}", buckets.name);
+        assert_eq!(
+            status.description.as_deref(),
+            Some("of a test"),
+            "{}",
+            buckets.name
+        );
         assert_eq!((status.entries, status.history, status.replicas), (1, 5, 1));
-        assert_eq!(status.last_revision, 1_700_000_000_000_000, "{}", buckets.name);
+        assert_eq!(
+            status.last_revision, 1_700_000_000_000_000,
+            "{}",
+            buckets.name
+        );
         assert_eq!((status.storage, status.ttl), (Storage::Memory, None));
         assert_eq!(status.max_bytes, Some(8 * 1024 * 1024), "{}", buckets.name);
         assert!(buckets.there.buckets(soon()).await.unwrap().contains(name));
-        assert!(buckets.there.remove(name, soon()).await.unwrap(), "{}", buckets.name);
+        assert!(
+            buckets.there.remove(name, soon()).await.unwrap(),
+            "{}",
+            buckets.name
+        );
         for error in [
             bucket.latest(&key("a"), soon()).await.unwrap_err(),
-            bucket.write(KvWrite::put(key("a"), "x"), soon()).await.unwrap_err(),
-            bucket.scan(KvFilter::All, KvScan::Keys, soon()).await.unwrap_err(),
+            bucket
+                .write(KvWrite::put(key("a"), "x"), soon())
+                .await
+                .unwrap_err(),
+            bucket
+                .scan(KvFilter::All, KvScan::Keys, soon())
+                .await
+                .unwrap_err(),
             bucket.status(soon()).await.unwrap_err(),
         ] {
-            assert_eq!(error.kind(), ErrorKind::NoService, "{}: {error}", buckets.name);
+            assert_eq!(
+                error.kind(),
+                ErrorKind::NoService,
+                "{}: {error}",
+                buckets.name
+            );
             assert!(error.to_string().contains("open it again"), "{error}");
         }
         buckets.open().await;
-        assert_eq!(latest(&bucket, "a").await, None, "{}: made anew", buckets.name);
+        assert_eq!(
+            latest(&bucket, "a").await,
+            None,
+            "{}: made anew",
+            buckets.name
+        );
     }
 }
 
@@ -365,15 +509,24 @@ async fn a_bucket_that_exists_is_taken_as_it_is_if_it_gives_what_is_asked_for() 
             ((|_| {}) as fn(&mut BucketSpec), None),
             (|spec| spec.history = Some(5), None),
             (|spec| spec.history = Some(2), None),
-            (|spec| spec.history = Some(6), Some("`history` (6 asked for, 5 there)")),
+            (
+                |spec| spec.history = Some(6),
+                Some("`history` (6 asked for, 5 there)"),
+            ),
             (|spec| spec.ttl = Some(Duration::from_secs(60)), None),
             (
                 |spec| spec.ttl = Some(Duration::from_secs(61)),
                 Some("`ttl` (61 s asked for, 60 s there)"),
             ),
-            (|spec| spec.max_value = Some(1001), Some("`max_value` (1001 bytes")),
+            (
+                |spec| spec.max_value = Some(1001),
+                Some("`max_value` (1001 bytes"),
+            ),
             (|spec| spec.max_value = Some(999), None),
-            (|spec| spec.replicas = Some(3), Some("`replicas` (3 asked for, 1 there)")),
+            (
+                |spec| spec.replicas = Some(3),
+                Some("`replicas` (3 asked for, 1 there)"),
+            ),
             (|spec| spec.storage = Some(Storage::Memory), None),
         ] {
             let mut spec = BucketSpec::new(buckets.bucket.clone());
@@ -382,7 +535,11 @@ async fn a_bucket_that_exists_is_taken_as_it_is_if_it_gives_what_is_asked_for() 
                 (Ok(_), None) => {}
                 (Err(error), Some(text)) => {
                     assert_eq!(error.kind(), ErrorKind::Config, "{}", buckets.name);
-                    assert!(error.to_string().contains(text), "{}: {error}", buckets.name);
+                    assert!(
+                        error.to_string().contains(text),
+                        "{}: {error}",
+                        buckets.name
+                    );
                 }
                 (opened, expected) => panic!("{}: {expected:?}: {opened:?}", buckets.name),
             }
@@ -394,7 +551,10 @@ async fn a_bucket_that_exists_is_taken_as_it_is_if_it_gives_what_is_asked_for() 
 async fn what_cannot_be_is_refused() {
     for buckets in Buckets::all().await {
         for (change, text) in [
-            ((|spec| spec.name = "a.b".to_owned()) as fn(&mut BucketSpec), "letters"),
+            (
+                (|spec| spec.name = "a.b".to_owned()) as fn(&mut BucketSpec),
+                "letters",
+            ),
             (|spec| spec.name = String::new(), "letters"),
             (|spec| spec.name = "x".repeat(201), "200"),
             (|spec| spec.history = Some(0), "1 to 64"),
@@ -407,8 +567,17 @@ async fn what_cannot_be_is_refused() {
             let mut spec = buckets.spec();
             change(&mut spec);
             let error = buckets.here.open(spec, soon()).await.unwrap_err();
-            assert_eq!(error.kind(), ErrorKind::Invalid, "{}: {error}", buckets.name);
-            assert!(error.to_string().contains(text), "{}: {error}", buckets.name);
+            assert_eq!(
+                error.kind(),
+                ErrorKind::Invalid,
+                "{}: {error}",
+                buckets.name
+            );
+            assert!(
+                error.to_string().contains(text),
+                "{}: {error}",
+                buckets.name
+            );
         }
         let error = buckets.here.find("a b", soon()).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Invalid, "{}", buckets.name);

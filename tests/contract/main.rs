@@ -9,3 +9,4 @@
 mod bus;
 mod fixture;
 mod kv;
+mod kv_watch;

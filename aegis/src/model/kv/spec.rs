@@ -171,6 +171,12 @@ impl BucketSpec {
         Ok(())
     }
 
+    /// Whether the server is asked to leave a marker where a value expired. With a history it is
+    /// not: NATS 2.11 to 2.15 then never lets a value with its own time to live expire.
+    pub(crate) fn leaves_markers(&self) -> bool {
+        self.history.unwrap_or(1) == 1
+    }
+
     /// How a bucket that exists differs from this one.
     pub(crate) fn differences(&self, found: &BucketStatus) -> Differences {
         let mut all = Differences::default();
