@@ -41,6 +41,7 @@ mod adapter;
 mod app;
 mod client;
 mod error;
+mod kv;
 mod model;
 pub mod observe;
 pub mod port;
@@ -51,12 +52,16 @@ pub use aegis_macros::{Failure, client, main, on_start, on_stop, rpc, service};
 pub use app::{App, Config, LogFormat, Running};
 pub use client::{Call, Client, EndpointInfo, ServiceInfo};
 pub use error::{CallError, Error, ErrorKind, Result};
-pub use model::{
-    BreakerPolicy, BreakerState, Code, Codec, CodecError, DomainError, Failure, HeaderError,
-    Headers, IllegalTransition, InstanceId, Layout, Lifecycle, MethodName, NameError, Params,
-    Pattern, RetryPolicy, ServiceName, Subject, TraceContext,
+pub use kv::{
+    Bucket, Change, Entry, KvPut, KvRemove, KvRequest, OpenBucket, Removal, Removed, Watch,
+    WatchRequest,
 };
-pub use port::ConnectionState;
+pub use model::{
+    BreakerPolicy, BreakerState, BucketStatus, Code, Codec, CodecError, DomainError, Failure,
+    HeaderError, Headers, IllegalTransition, InstanceId, Layout, Lifecycle, MethodName, NameError,
+    Params, Pattern, RetryPolicy, ServiceName, Storage, Subject, TraceContext,
+};
+pub use port::{ConnectionState, WatchHealth};
 pub use serve::{
     Context, HandlerDescriptor, HandlerKind, HookFuture, Reply, Request, RpcCall, RpcHandler,
     Service, Source,

@@ -62,6 +62,11 @@ impl Layout {
         Subject::trusted(format!("{}{subject}", self.prefix))
     }
 
+    /// `{prefix}_{name}`: a bucket. Its name has no dots, so those of the prefix become `_`.
+    pub fn bucket(&self, name: &str) -> String {
+        format!("{}{name}", self.prefix.replace('.', "_"))
+    }
+
     /// `rpc.{service}.{method}`: any instance answers.
     pub fn rpc(&self, service: &ServiceName, method: &MethodName) -> Subject {
         Subject::trusted(format!("{}rpc.{service}.{method}", self.prefix))
@@ -164,6 +169,8 @@ mod tests {
             let own = Layout::instance_queue(&service, &instance);
             assert_eq!(own, "rpc.calculator.calculator-2");
             assert_eq!(layout.prefix(), prefix);
+            let bucket = format!("{}users", before.replace('.', "_"));
+            assert_eq!(layout.bucket("users"), bucket);
         }
         let ping = Layout::default().micro("PING", &service, &instance);
         assert_eq!(
