@@ -9,4 +9,5 @@
 mod bus;
 mod fixture;
 mod kv;
+mod kv_typed;
 mod kv_watch;
