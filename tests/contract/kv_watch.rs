@@ -1,22 +1,31 @@
 //! The contract of watches, and of what expires.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use aegis::ErrorKind;
-use aegis::port::{Expect, KvEvent, KvFilter, KvOperation, KvScan, KvWatch, KvWrite, WatchFrom};
+use aegis::port::{
+    Expect, KvBucket, KvEntry, KvEvent, KvFilter, KvOperation, KvScan, KvWatch, KvWrite, WatchFrom,
+};
 use aegis_tests::{eventually, soon as in_time};
 
 use crate::kv::{Buckets, key, put, soon};
 
-/// The next event as a text.
-pub(crate) async fn next(watch: &mut KvWatch) -> String {
-    match in_time("an event", watch.next()).await.expect("it goes on") {
-        Ok(KvEvent::Entry(entry)) => {
+fn shown(event: KvEvent) -> String {
+    match event {
+        KvEvent::Entry(entry) => {
             let value = String::from_utf8(entry.value.to_vec()).unwrap();
             format!("{}={value} {:?}", entry.key, entry.operation)
         }
-        Ok(KvEvent::Ready) => "ready".to_owned(),
-        Ok(KvEvent::Reset) => "reset".to_owned(),
+        KvEvent::Ready => "ready".to_owned(),
+        KvEvent::Reset => "reset".to_owned(),
+    }
+}
+
+/// The next event as a text.
+async fn next(watch: &mut KvWatch) -> String {
+    match in_time("an event", watch.next()).await.expect("it goes on") {
+        Ok(event) => shown(event),
         Err(error) => format!("error {:?}", error.kind()),
     }
 }
@@ -104,31 +113,36 @@ async fn a_watch_begins_where_it_is_told() {
     }
 }
 
+/// Writes 300 keys, one after the other.
+async fn count(bucket: Arc<dyn KvBucket>) {
+    for n in 0..300 {
+        put(&bucket, &n.to_string(), "").await;
+    }
+}
+
+/// The next entry that a watch tells.
+async fn entry(watch: &mut KvWatch) -> KvEntry {
+    loop {
+        let event = in_time("an event", watch.next()).await.unwrap();
+        if let KvEvent::Entry(entry) = event.unwrap() {
+            return entry;
+        }
+    }
+}
+
 #[tokio::test]
 async fn no_change_is_missed_while_a_watch_begins() {
     for buckets in Buckets::all().await {
         let bucket = buckets.open().await;
-        let writer = tokio::spawn({
-            let bucket = bucket.clone();
-            async move {
-                for n in 0..300 {
-                    put(&bucket, &n.to_string(), "").await;
-                }
-            }
-        });
+        let writer = tokio::spawn(count(bucket.clone()));
         for round in 1..=10 {
             let mut watch = bucket
                 .watch(KvFilter::All, WatchFrom::Latest, soon())
                 .await
                 .unwrap();
-            let mut count = 0;
-            while count < 30 * round {
-                let event = in_time("an event", watch.next()).await.unwrap().unwrap();
-                if let KvEvent::Entry(entry) = event {
-                    let name = buckets.name;
-                    assert_eq!(entry.key.text(), count.to_string(), "{name}: each once");
-                    count += 1;
-                }
+            for n in 0..30 * round {
+                let text = entry(&mut watch).await.key.text().to_owned();
+                assert_eq!(text, n.to_string(), "{}: each once", buckets.name);
             }
         }
         writer.await.unwrap();
@@ -189,17 +203,11 @@ async fn what_expires_is_gone_and_told_where_the_server_can() {
         if told {
             expect(name, &mut watch, &["a b= Expired"]).await;
         }
-        in_time("the expiry", async {
-            loop {
-                match bucket.latest(&key("a b"), soon()).await.unwrap() {
-                    Some(entry) if entry.is_value() => {
-                        tokio::time::sleep(Duration::from_millis(20)).await;
-                    }
-                    _ => break,
-                }
-            }
-        })
-        .await;
+        let gone = async || {
+            let entry = bucket.latest(&key("a b"), soon()).await.unwrap();
+            entry.is_none_or(|entry| !entry.is_value())
+        };
+        eventually("the value expires", gone).await;
         let write = KvWrite::put(key("a b"), "2").expecting(Expect::Absent);
         bucket.write(write, soon()).await.unwrap();
         expect(name, &mut watch, &["a b=2 Put"]).await;
@@ -305,4 +313,22 @@ async fn a_slow_reader_loses_nothing() {
             );
         }
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn in_memory_time_can_be_paused() {
+    let config = aegis::Config::default().url("memory://paused-buckets");
+    let store = aegis::testing::store(&config).await.unwrap();
+    let mut spec = aegis::port::BucketSpec::new("hours");
+    spec.ttl = Some(Duration::from_secs(3600));
+    let bucket = store.open(spec, soon()).await.unwrap();
+    let from = WatchFrom::Latest;
+    let mut watch = bucket.watch(KvFilter::All, from, soon()).await.unwrap();
+    put(&bucket, "a", "1").await;
+    let start = tokio::time::Instant::now();
+    for expected in ["ready", "a=1 Put", "a= Expired"] {
+        let event = watch.next().await.unwrap().unwrap();
+        assert_eq!(shown(event), expected);
+    }
+    assert_eq!(start.elapsed().as_secs(), 3600);
 }

@@ -233,6 +233,8 @@ async fn event(watch: &mut KvWatch) -> KvEvent {
     soon("an event", watch.next()).await.unwrap().unwrap()
 }
 
+const MANY: usize = 80_000;
+
 /// More than a subscription of the client holds (65,536 messages), written while nobody reads.
 #[tokio::test]
 async fn a_reader_that_sleeps_gets_everything_in_the_end() {
@@ -244,7 +246,6 @@ async fn a_reader_that_sleeps_gets_everything_in_the_end() {
     let bucket = store.open(spec, deadline()).await.unwrap();
     let from = WatchFrom::Latest;
     let mut watch = bucket.watch(KvFilter::All, from, deadline()).await.unwrap();
-    const MANY: usize = 80_000;
     let raw = async_nats::connect(server.url()).await.unwrap();
     for n in 0..MANY {
         raw.publish(format!("$KV.many.k{n}"), "x".into())

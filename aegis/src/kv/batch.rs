@@ -67,8 +67,8 @@ impl<T: Send + 'static> Bucket<T> {
 
     async fn write_all(&self, writes: Vec<KvWrite>, deadline: Instant) -> Vec<Result<u64>> {
         let sent = writes.into_iter().map(|write| {
-            let bucket = self.bucket.clone();
-            async move { bucket.write(write, deadline).await }
+            let port = self.port.clone();
+            async move { port.write(write, deadline).await }
         });
         stream::iter(sent).buffered(IN_FLIGHT).collect().await
     }
@@ -81,7 +81,7 @@ impl<T: Send + 'static> Bucket<T> {
         let bucket = self.clone();
         let filter = KvFilter::Prefix(prefix.to_owned());
         KvRequest::new(self.within, move |deadline| async move {
-            let found = bucket.bucket.scan(filter, KvScan::Keys, deadline).await?;
+            let found = bucket.port.scan(filter, KvScan::Keys, deadline).await?;
             let values = found.into_iter().filter(crate::model::KvEntry::is_value);
             let writes = values.map(|entry| KvWrite::purge(entry.key)).collect();
             let purged: Result<Vec<u64>> = bucket

@@ -46,7 +46,7 @@ use crate::port::{KvBucket, KvScan};
 /// # }
 /// ```
 pub struct Bucket<T> {
-    pub(super) bucket: Arc<dyn KvBucket>,
+    pub(super) port: Arc<dyn KvBucket>,
     pub(super) format: Format<T>,
     pub(super) within: Duration,
 }
@@ -54,7 +54,7 @@ pub struct Bucket<T> {
 impl<T> Clone for Bucket<T> {
     fn clone(&self) -> Self {
         Self {
-            bucket: self.bucket.clone(),
+            port: self.port.clone(),
             format: self.format,
             within: self.within,
         }
@@ -85,7 +85,7 @@ impl<T: Send + 'static> Bucket<T> {
     fn writing(&self, key: &str, value: &T, expect: Expect) -> KvPut {
         let write = self.write(key, value);
         let write = write.map(|write| write.expecting(expect));
-        KvPut::new(self.bucket.clone(), write, self.within)
+        KvPut::new(self.port.clone(), write, self.within)
     }
 
     pub(super) fn write(&self, key: &str, value: &T) -> Result<KvWrite> {
@@ -115,10 +115,10 @@ impl<T: Send + 'static> Bucket<T> {
         key: KvKey,
         deadline: tokio::time::Instant,
     ) -> Result<Option<Entry<T>>> {
-        let entry = self.bucket.latest(&key, deadline).await?;
+        let entry = self.port.latest(&key, deadline).await?;
         let entry = entry.filter(crate::model::KvEntry::is_value);
         entry
-            .map(|entry| self.format.entry(self.name(), entry))
+            .map(|entry| self.format.entry(self.name(), &entry))
             .transpose()
     }
 
@@ -126,7 +126,7 @@ impl<T: Send + 'static> Bucket<T> {
     pub fn exists(&self, key: &str) -> KvRequest<bool> {
         let key = KvKey::new(key);
         self.request(|bucket, deadline| async move {
-            let entry = bucket.bucket.latest(&key?, deadline).await?;
+            let entry = bucket.port.latest(&key?, deadline).await?;
             Ok(entry.is_some_and(|entry| entry.is_value()))
         })
     }
@@ -150,13 +150,13 @@ impl<T: Send + 'static> Bucket<T> {
     /// Removes the value of a key; the history stays. A key without a value is no error.
     pub fn delete(&self, key: &str) -> KvRemove {
         let write = KvKey::new(key).map(KvWrite::delete);
-        KvRemove::new(self.bucket.clone(), write.map_err(Into::into), self.within)
+        KvRemove::new(self.port.clone(), write.map_err(Into::into), self.within)
     }
 
     /// Removes the value of a key and its history.
     pub fn purge(&self, key: &str) -> KvRemove {
         let write = KvKey::new(key).map(KvWrite::purge);
-        KvRemove::new(self.bucket.clone(), write.map_err(Into::into), self.within)
+        KvRemove::new(self.port.clone(), write.map_err(Into::into), self.within)
     }
 
     /// The keys that have a value, sorted.
@@ -171,7 +171,7 @@ impl<T: Send + 'static> Bucket<T> {
 
     fn keys_of(&self, filter: KvFilter) -> KvRequest<Vec<String>> {
         self.request(|bucket, deadline| async move {
-            let found = bucket.bucket.scan(filter, KvScan::Keys, deadline).await?;
+            let found = bucket.port.scan(filter, KvScan::Keys, deadline).await?;
             let values = found.iter().filter(|entry| entry.is_value());
             let mut keys: Vec<String> = values.map(|entry| entry.key.text().to_owned()).collect();
             keys.sort();
@@ -184,10 +184,10 @@ impl<T: Send + 'static> Bucket<T> {
     pub fn entries(&self, prefix: &str) -> KvRequest<Vec<Entry<T>>> {
         let filter = KvFilter::Prefix(prefix.to_owned());
         self.request(|bucket, deadline| async move {
-            let found = bucket.bucket.scan(filter, KvScan::Latest, deadline).await?;
+            let found = bucket.port.scan(filter, KvScan::Latest, deadline).await?;
             let values = found.into_iter().filter(crate::model::KvEntry::is_value);
             values
-                .map(|entry| bucket.format.entry(bucket.name(), entry))
+                .map(|entry| bucket.format.entry(bucket.name(), &entry))
                 .collect()
         })
     }
@@ -197,13 +197,10 @@ impl<T: Send + 'static> Bucket<T> {
         let key = KvKey::new(key);
         self.request(|bucket, deadline| async move {
             let filter = KvFilter::Key(key?);
-            let found = bucket
-                .bucket
-                .scan(filter, KvScan::History, deadline)
-                .await?;
+            let found = bucket.port.scan(filter, KvScan::History, deadline).await?;
             let changes = found.into_iter();
             changes
-                .map(|entry| bucket.format.change(bucket.name(), entry))
+                .map(|entry| bucket.format.change(bucket.name(), &entry))
                 .collect()
         })
     }
@@ -225,14 +222,14 @@ impl<T: Send + 'static> Bucket<T> {
 
     /// How it is, and how it is set up.
     pub fn status(&self) -> KvRequest<BucketStatus> {
-        self.request(|bucket, deadline| async move { bucket.bucket.status(deadline).await })
+        self.request(|bucket, deadline| async move { bucket.port.status(deadline).await })
     }
 }
 
 impl<T> Bucket<T> {
-    pub(super) fn new(bucket: Arc<dyn KvBucket>, format: Format<T>, within: Duration) -> Self {
+    pub(super) fn new(port: Arc<dyn KvBucket>, format: Format<T>, within: Duration) -> Self {
         Self {
-            bucket,
+            port,
             format,
             within,
         }
@@ -240,6 +237,6 @@ impl<T> Bucket<T> {
 
     /// Its name on the server, with the prefix of the client.
     pub fn name(&self) -> &str {
-        self.bucket.name()
+        self.port.name()
     }
 }

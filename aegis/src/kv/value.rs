@@ -120,7 +120,7 @@ impl<T> Format<T> {
     }
 
     /// Reads a value; the entry must be one.
-    pub(super) fn entry(&self, bucket: &str, entry: KvEntry) -> Result<Entry<T>> {
+    pub(super) fn entry(&self, bucket: &str, entry: &KvEntry) -> Result<Entry<T>> {
         let value = (self.decode)(&entry.value).map_err(|cause| {
             let key: String = entry.key.text().chars().take(80).collect();
             let wanted = std::any::type_name::<T>();
@@ -138,7 +138,7 @@ impl<T> Format<T> {
         })
     }
 
-    pub(super) fn change(&self, bucket: &str, entry: KvEntry) -> Result<Change<T>> {
+    pub(super) fn change(&self, bucket: &str, entry: &KvEntry) -> Result<Change<T>> {
         let why = match entry.operation {
             KvOperation::Put => return self.entry(bucket, entry).map(Change::Put),
             KvOperation::Delete => Removal::Deleted,

@@ -41,7 +41,7 @@ impl<T> fmt::Debug for WatchRequest<T> {
 impl<T> WatchRequest<T> {
     pub(super) fn new(bucket: &Bucket<T>, filter: Result<KvFilter>) -> Self {
         Self {
-            bucket: bucket.bucket.clone(),
+            bucket: bucket.port.clone(),
             format: bucket.format,
             filter,
             from: WatchFrom::Latest,
@@ -161,7 +161,7 @@ impl<T> Watch<T> {
 
     fn change(&self, event: KvEvent) -> Result<Change<T>> {
         match event {
-            KvEvent::Entry(entry) => self.format.change(self.bucket.name(), entry),
+            KvEvent::Entry(entry) => self.format.change(self.bucket.name(), &entry),
             KvEvent::Ready => Ok(Change::Ready),
             KvEvent::Reset => Ok(Change::Reset),
         }

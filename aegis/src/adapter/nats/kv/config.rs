@@ -15,6 +15,7 @@ pub(super) const STREAM: &str = "KV_";
 /// The fields of a stream's configuration that make a bucket; durations are nanoseconds.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(default)]
+#[expect(clippy::struct_excessive_bools, reason = "the form is the server's")]
 pub(super) struct StreamConfig {
     name: String,
     #[serde(skip_serializing_if = "Option::is_none")]
