@@ -9,11 +9,11 @@ use crate::model::{Code, Failure, KeyError, NameError, SpecError};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorKind {
-    /// Nobody serves the subject; nothing ran.
+    /// Nobody serves the subject, or there is no such bucket any more; nothing ran.
     NoService,
     /// The instance does not lead; nothing ran.
     NotActive,
-    /// As many calls run and wait as the service allows; nothing ran.
+    /// As many calls run and wait as the service allows, or a bucket is full; nothing ran.
     Overloaded,
     /// The circuit breaker of this method is open; nothing was sent.
     CircuitOpen,

@@ -42,6 +42,7 @@ mod app;
 mod client;
 mod cluster;
 mod error;
+mod kv;
 mod model;
 pub mod observe;
 pub mod port;
@@ -53,13 +54,17 @@ pub use app::{App, Config, LogFormat, Running};
 pub use client::{Call, Client, EndpointInfo, ServiceInfo};
 pub use cluster::{Discovery, DiscoveryMode, Found, InstanceEvents, Staleness};
 pub use error::{CallError, Error, ErrorKind, Result};
-pub use model::{
-    BreakerPolicy, BreakerState, Code, Codec, CodecError, DomainError, Failure, HeaderError,
-    Headers, Health, IllegalTransition, Instance, InstanceEvent, InstanceId, InstanceStatus,
-    Layout, Lifecycle, Load, MethodName, NameError, Params, Pattern, RetryPolicy, Select,
-    ServiceName, Subject, TraceContext,
+pub use kv::{
+    Bucket, Change, Entry, KvPut, KvRemove, KvRequest, OpenBucket, Removal, Removed, Watch,
+    WatchRequest,
 };
-pub use port::ConnectionState;
+pub use model::{
+    BreakerPolicy, BreakerState, BucketStatus, Code, Codec, CodecError, DomainError, Failure,
+    HeaderError, Headers, Health, IllegalTransition, Instance, InstanceEvent, InstanceId,
+    InstanceStatus, Layout, Lifecycle, Load, MethodName, NameError, Params, Pattern, RetryPolicy,
+    Select, ServiceName, Storage, Subject, TraceContext,
+};
+pub use port::{ConnectionState, WatchHealth};
 pub use serve::{
     Context, HandlerDescriptor, HandlerKind, HookFuture, Metadata, Reply, Request, RpcCall,
     RpcHandler, Service, Source,

@@ -14,7 +14,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("port", &["model", "error"]),
     ("observe", &["model", "error"]),
     ("adapter", &["model", "error", "port", "observe"]),
-    ("client", &["model", "error", "port", "observe"]),
+    ("kv", &["model", "error", "port", "observe"]),
+    ("client", &["model", "error", "port", "observe", "kv"]),
     ("serve", &["model", "error", "port", "observe", "client"]),
     (
         "app",
@@ -44,7 +45,7 @@ const CRATES: &[(&str, &[&str])] = &[
     // Values and decisions wait for nothing.
     (
         "tokio",
-        &["port", "adapter", "client", "serve", "app", "testing"],
+        &["port", "adapter", "kv", "client", "serve", "app", "testing"],
     ),
     ("tokio_util", &["adapter", "serve", "app"]),
     (
@@ -52,6 +53,7 @@ const CRATES: &[(&str, &[&str])] = &[
         &[
             "port",
             "adapter",
+            "kv",
             "client",
             "serve",
             "app",

@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use aegis::port::{
     BucketSpec, Expect, KvBucket, KvEntry, KvFilter, KvKey, KvOperation, KvScan, KvStore, KvWrite,
-    Storage,
 };
 use aegis::{Config, ErrorKind};
 use aegis_tests::{shared_server, unique_prefix};
@@ -71,7 +70,7 @@ pub(crate) async fn put(bucket: &Arc<dyn KvBucket>, text: &str, value: &str) -> 
     bucket.write(write, soon()).await.unwrap()
 }
 
-async fn latest(bucket: &Arc<dyn KvBucket>, text: &str) -> Option<KvEntry> {
+pub(crate) async fn latest(bucket: &Arc<dyn KvBucket>, text: &str) -> Option<KvEntry> {
     bucket.latest(&key(text), soon()).await.unwrap()
 }
 
@@ -183,48 +182,62 @@ async fn conditions_hold_or_nothing_is_written() {
     }
 }
 
+/// Ten writers at once with the same expectation; the one that wins, and its revision.
+async fn race(bucket: &Arc<dyn KvBucket>, text: &str, expect: Expect) -> (String, u64) {
+    let writers = (0..10).map(|n| {
+        let bucket = bucket.clone();
+        let write = KvWrite::put(key(text), format!("w{n}")).expecting(expect);
+        tokio::spawn(async move { (n, bucket.write(write, soon()).await) })
+    });
+    let mut winners = Vec::new();
+    for writer in writers.collect::<Vec<_>>() {
+        match writer.await.unwrap() {
+            (n, Ok(revision)) => winners.push((format!("w{n}"), revision)),
+            (_, Err(error)) => assert_eq!(error.kind(), ErrorKind::Conflict, "{error}"),
+        }
+    }
+    assert_eq!(winners.len(), 1, "{bucket:?}: {winners:?}");
+    winners.remove(0)
+}
+
 #[tokio::test]
 async fn of_many_writers_with_one_expectation_exactly_one_wins() {
     for buckets in Buckets::all().await {
         let bucket = buckets.open().await;
         let there = buckets.there.open(buckets.spec(), soon()).await.unwrap();
-        for round in 0..10 {
+        for round in 0..30 {
             // A new key, one that was deleted, and one with a value.
             let text = format!("k{round}");
             let expect = match round % 3 {
                 0 => Expect::Absent,
                 1 => {
                     put(&bucket, &text, "old").await;
-                    bucket
-                        .write(KvWrite::delete(key(&text)), soon())
-                        .await
-                        .unwrap();
+                    let delete = KvWrite::delete(key(&text));
+                    bucket.write(delete, soon()).await.unwrap();
                     Expect::Absent
                 }
                 _ => Expect::Revision(put(&bucket, &text, "old").await),
             };
-            let writers = (0..10).map(|n| {
-                let bucket = if n % 2 == 0 {
-                    bucket.clone()
-                } else {
-                    there.clone()
-                };
-                let write = KvWrite::put(key(&text), format!("w{n}")).expecting(expect);
-                tokio::spawn(async move { (n, bucket.write(write, soon()).await) })
-            });
-            let mut winners = Vec::new();
-            for writer in writers.collect::<Vec<_>>() {
-                match writer.await.unwrap() {
-                    (n, Ok(revision)) => winners.push((format!("w{n}"), revision)),
-                    (_, Err(error)) => assert_eq!(error.kind(), ErrorKind::Conflict, "{error}"),
-                }
-            }
-            assert_eq!(winners.len(), 1, "{}: {winners:?}", buckets.name);
-            let entry = latest(&bucket, &text).await.unwrap();
-            assert_eq!(
-                (&winners[0].0.as_bytes(), winners[0].1),
-                (&&entry.value[..], entry.revision)
+            let winner = race(&bucket, &text, expect).await;
+            let entry = latest(&there, &text).await.unwrap();
+            let found = (
+                String::from_utf8(entry.value.to_vec()).unwrap(),
+                entry.revision,
             );
+            assert_eq!(found, winner, "{}", buckets.name);
+        }
+    }
+}
+
+/// Adds one, as often as it takes.
+async fn count(bucket: &Arc<dyn KvBucket>) {
+    loop {
+        let entry = latest(bucket, "n").await.unwrap();
+        let n: u32 = std::str::from_utf8(&entry.value).unwrap().parse().unwrap();
+        let write = KvWrite::put(key("n"), (n + 1).to_string());
+        let write = write.expecting(Expect::Revision(entry.revision));
+        if bucket.write(write, soon()).await.is_ok() {
+            return;
         }
     }
 }
@@ -234,31 +247,15 @@ async fn counting_under_a_condition_loses_nothing() {
     for buckets in Buckets::all().await {
         let bucket = buckets.open().await;
         put(&bucket, "n", "0").await;
-        let counters = (0..8).map(|_| {
+        let counters = (0..80).map(|_| {
             let bucket = bucket.clone();
-            tokio::spawn(async move {
-                for _ in 0..10 {
-                    loop {
-                        let entry = latest(&bucket, "n").await.unwrap();
-                        let n: u32 = std::str::from_utf8(&entry.value).unwrap().parse().unwrap();
-                        let write = KvWrite::put(key("n"), (n + 1).to_string());
-                        let write = write.expecting(Expect::Revision(entry.revision));
-                        if bucket.write(write, soon()).await.is_ok() {
-                            break;
-                        }
-                    }
-                }
-            })
+            tokio::spawn(async move { count(&bucket).await })
         });
         for counter in counters.collect::<Vec<_>>() {
             counter.await.unwrap();
         }
-        assert_eq!(
-            latest(&bucket, "n").await.unwrap().value,
-            "80",
-            "{}",
-            buckets.name
-        );
+        let entry = latest(&bucket, "n").await.unwrap();
+        assert_eq!(entry.value, "80", "{}", buckets.name);
     }
 }
 
@@ -319,12 +316,20 @@ async fn lists_and_history() {
             let found = texts(&bucket, filter.clone(), scan).await;
             assert_eq!(found, expected, "{}: {filter:?} {scan:?}", buckets.name);
         }
-        bucket
-            .write(KvWrite::purge(key("user.a")), soon())
-            .await
-            .unwrap();
-        let left = texts(&bucket, KvFilter::Key(key("user.a")), KvScan::History).await;
-        assert_eq!(left, ["user.a= Purge"], "{}", buckets.name);
+    }
+}
+
+#[tokio::test]
+async fn a_purge_takes_the_history_along() {
+    for buckets in Buckets::all().await {
+        let bucket = buckets.open_with(|spec| spec.history = Some(3)).await;
+        for value in ["1", "2"] {
+            put(&bucket, "a", value).await;
+        }
+        let purge = KvWrite::purge(key("a"));
+        bucket.write(purge, soon()).await.unwrap();
+        let left = texts(&bucket, KvFilter::Key(key("a")), KvScan::History).await;
+        assert_eq!(left, ["a= Purge"], "{}", buckets.name);
     }
 }
 
@@ -378,208 +383,5 @@ async fn any_text_is_a_key() {
         let listed: Vec<&str> = listed.iter().map(|entry| entry.key.text()).collect();
         assert_eq!(listed, texts, "{}", buckets.name);
         assert!(KvKey::new(&"k".repeat(4096)).is_err());
-    }
-}
-
-#[tokio::test]
-async fn too_much_is_refused_with_the_limit() {
-    for buckets in Buckets::all().await {
-        let bucket = buckets
-            .open_with(|spec| spec.max_bytes = Some(300_000))
-            .await;
-        let write = KvWrite::put(key("a"), vec![0; 2_000_000]);
-        let error = bucket.write(write, soon()).await.unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::TooLarge, "{}", buckets.name);
-        assert!(error.to_string().contains("1048576"), "{error}");
-        let mut full = None;
-        for n in 0..10 {
-            let write = KvWrite::put(key(&format!("k{n}")), vec![0; 50_000]);
-            if let Err(error) = bucket.write(write, soon()).await {
-                full = Some(error);
-                break;
-            }
-        }
-        let error = full.expect("it is full");
-        assert_eq!(
-            error.kind(),
-            ErrorKind::Overloaded,
-            "{}: {error}",
-            buckets.name
-        );
-        assert!(error.to_string().contains("max_bytes"), "{error}");
-        let first = latest(&bucket, "k0").await;
-        assert!(first.is_some(), "{}: nothing is forgotten", buckets.name);
-        let small = Buckets {
-            bucket: format!("{}s", buckets.bucket),
-            ..buckets
-        };
-        let bucket = small.open_with(|spec| spec.max_value = Some(1000)).await;
-        let error = bucket
-            .write(KvWrite::put(key("a"), vec![0; 1001]), soon())
-            .await;
-        let error = error.unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::TooLarge, "{}", small.name);
-        assert!(error.to_string().contains("1000 bytes"), "{error}");
-    }
-}
-
-#[tokio::test]
-async fn buckets_come_and_go() {
-    for buckets in Buckets::all().await {
-        let name = &buckets.bucket;
-        assert!(buckets.here.find(name, soon()).await.unwrap().is_none());
-        assert!(!buckets.here.remove(name, soon()).await.unwrap());
-        let bucket = buckets
-            .open_with(|spec| {
-                spec.description = Some("of a test".to_owned());
-                spec.history = Some(5);
-                spec.storage = Some(Storage::Memory);
-                spec.first_sequence = Some(1_700_000_000_000_000);
-            })
-            .await;
-        assert_eq!(
-            put(&bucket, "a", "x").await,
-            1_700_000_000_000_000,
-            "{}",
-            buckets.name
-        );
-        let status = bucket.status(soon()).await.unwrap();
-        assert_eq!(status.name, *name);
-        assert_eq!(
-            status.description.as_deref(),
-            Some("of a test"),
-            "{}",
-            buckets.name
-        );
-        assert_eq!((status.entries, status.history, status.replicas), (1, 5, 1));
-        assert_eq!(
-            status.last_revision, 1_700_000_000_000_000,
-            "{}",
-            buckets.name
-        );
-        assert_eq!((status.storage, status.ttl), (Storage::Memory, None));
-        assert_eq!(status.max_bytes, Some(8 * 1024 * 1024), "{}", buckets.name);
-        assert!(buckets.there.buckets(soon()).await.unwrap().contains(name));
-        assert!(
-            buckets.there.remove(name, soon()).await.unwrap(),
-            "{}",
-            buckets.name
-        );
-        for error in [
-            bucket.latest(&key("a"), soon()).await.unwrap_err(),
-            bucket
-                .write(KvWrite::put(key("a"), "x"), soon())
-                .await
-                .unwrap_err(),
-            bucket
-                .scan(KvFilter::All, KvScan::Keys, soon())
-                .await
-                .unwrap_err(),
-            bucket.status(soon()).await.unwrap_err(),
-        ] {
-            assert_eq!(
-                error.kind(),
-                ErrorKind::NoService,
-                "{}: {error}",
-                buckets.name
-            );
-            assert!(error.to_string().contains("open it again"), "{error}");
-        }
-        buckets.open().await;
-        assert_eq!(
-            latest(&bucket, "a").await,
-            None,
-            "{}: made anew",
-            buckets.name
-        );
-    }
-}
-
-#[tokio::test]
-async fn a_bucket_that_exists_is_taken_as_it_is_if_it_gives_what_is_asked_for() {
-    for buckets in Buckets::all().await {
-        buckets
-            .open_with(|spec| {
-                spec.history = Some(5);
-                spec.ttl = Some(Duration::from_secs(60));
-                spec.max_value = Some(1000);
-            })
-            .await;
-        for (change, refused) in [
-            ((|_| {}) as fn(&mut BucketSpec), None),
-            (|spec| spec.history = Some(5), None),
-            (|spec| spec.history = Some(2), None),
-            (
-                |spec| spec.history = Some(6),
-                Some("`history` (6 asked for, 5 there)"),
-            ),
-            (|spec| spec.ttl = Some(Duration::from_secs(60)), None),
-            (
-                |spec| spec.ttl = Some(Duration::from_secs(61)),
-                Some("`ttl` (61 s asked for, 60 s there)"),
-            ),
-            (
-                |spec| spec.max_value = Some(1001),
-                Some("`max_value` (1001 bytes"),
-            ),
-            (|spec| spec.max_value = Some(999), None),
-            (
-                |spec| spec.replicas = Some(3),
-                Some("`replicas` (3 asked for, 1 there)"),
-            ),
-            (|spec| spec.storage = Some(Storage::Memory), None),
-        ] {
-            let mut spec = BucketSpec::new(buckets.bucket.clone());
-            change(&mut spec);
-            match (buckets.there.open(spec, soon()).await, refused) {
-                (Ok(_), None) => {}
-                (Err(error), Some(text)) => {
-                    assert_eq!(error.kind(), ErrorKind::Config, "{}", buckets.name);
-                    assert!(
-                        error.to_string().contains(text),
-                        "{}: {error}",
-                        buckets.name
-                    );
-                }
-                (opened, expected) => panic!("{}: {expected:?}: {opened:?}", buckets.name),
-            }
-        }
-    }
-}
-
-#[tokio::test]
-async fn what_cannot_be_is_refused() {
-    for buckets in Buckets::all().await {
-        for (change, text) in [
-            (
-                (|spec| spec.name = "a.b".to_owned()) as fn(&mut BucketSpec),
-                "letters",
-            ),
-            (|spec| spec.name = String::new(), "letters"),
-            (|spec| spec.name = "x".repeat(201), "200"),
-            (|spec| spec.history = Some(0), "1 to 64"),
-            (|spec| spec.history = Some(65), "1 to 64"),
-            (|spec| spec.replicas = Some(6), "1 to 5"),
-            (|spec| spec.ttl = Some(Duration::from_millis(999)), "1 s"),
-            (|spec| spec.max_bytes = Some(0), "1 byte"),
-            (|spec| spec.max_bytes = Some(u64::MAX), "8 EiB"),
-        ] {
-            let mut spec = buckets.spec();
-            change(&mut spec);
-            let error = buckets.here.open(spec, soon()).await.unwrap_err();
-            assert_eq!(
-                error.kind(),
-                ErrorKind::Invalid,
-                "{}: {error}",
-                buckets.name
-            );
-            assert!(
-                error.to_string().contains(text),
-                "{}: {error}",
-                buckets.name
-            );
-        }
-        let error = buckets.here.find("a b", soon()).await.unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::Invalid, "{}", buckets.name);
     }
 }

@@ -9,3 +9,6 @@
 mod bus;
 mod fixture;
 mod kv;
+mod kv_settings;
+mod kv_typed;
+mod kv_watch;

@@ -12,6 +12,7 @@ mod connection;
 mod ending;
 mod extremes;
 mod interop;
+mod kv;
 mod lifecycle;
 mod limits;
 mod nats_server;

@@ -1,12 +1,13 @@
 //! Layer 3: how do I call. `client` is what a program holds, `call` one call before it is sent,
 //! `attempt` the sending with deadline, retry and breaker, `route` what is remembered of a method,
-//! `answer` what came back, `target` which instance it goes to,
-//! `scope` what calls inside a handler inherit, `stub` what generated
-//! clients use, `ask` the questions of NATS micro.
+//! `answer` what came back, `target` which instance it goes to, `scope` what calls inside a handler
+//! inherit, `stub` what generated clients use, `ask` the questions of NATS micro, `buckets` the way
+//! to key-value buckets.
 
 mod answer;
 mod ask;
 mod attempt;
+mod buckets;
 mod call;
 mod core;
 mod route;

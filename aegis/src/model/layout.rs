@@ -62,8 +62,8 @@ impl Layout {
         Subject::trusted(format!("{}{subject}", self.prefix))
     }
 
-    /// The name of a bucket: the prefix stands before it, with `_` for what a bucket's name cannot
-    /// have.
+    /// `{prefix}_{name}`: a bucket. Its name has no dots, so those of the prefix become `_`, and so
+    /// does whatever else a bucket's name cannot have.
     pub fn bucket(&self, name: &str) -> String {
         let prefix = self
             .prefix
@@ -179,6 +179,8 @@ mod tests {
             let own = Layout::instance_queue(&service, &instance);
             assert_eq!(own, "rpc.calculator.calculator-2");
             assert_eq!(layout.prefix(), prefix);
+            let bucket = format!("{}users", before.replace('.', "_"));
+            assert_eq!(layout.bucket("users"), bucket);
         }
         let ping = Layout::default().micro("PING", &service, &instance);
         assert_eq!(

@@ -12,6 +12,7 @@ use super::inbox::Inbox;
 use super::options::{Authentication, NatsOptions};
 use super::refusal::{Reason, explained, parse_violation};
 use crate::error::{Error, ErrorKind, Result};
+use crate::model::ServerVersion;
 use crate::observe;
 use crate::port::ConnectionState;
 
@@ -149,6 +150,7 @@ pub(crate) async fn connect(options: NatsOptions) -> Result<Arc<NatsBus>> {
         login_refused: AtomicBool::new(false),
     });
     let client = first_connection(&options, &watch).await?;
+    check_version(&client.server_info().version, &names(&options))?;
     let answers = client
         .subscribe(inbox.pattern())
         .await
@@ -177,6 +179,26 @@ async fn first_connection(options: &NatsOptions, watch: &Arc<Watch>) -> Result<a
             return Err(explained(&names(options), options, error));
         }
         tokio::time::sleep(wait).await;
+    }
+}
+
+/// A server below the floor is refused here: what it does not know it drops without a word.
+fn check_version(version: &str, names: &str) -> Result<()> {
+    let floor = ServerVersion::FLOOR;
+    match ServerVersion::parse(version) {
+        Some(found) if found < floor => Err(Error::new(
+            ErrorKind::Config,
+            format!(
+                "NATS at {names} is nats-server {found}, and {floor} is the oldest that works \
+                 here (earlier ones can lose a stream when they are killed): upgrade nats-server, \
+                 or start one that fits with `aegis dev`"
+            ),
+        )),
+        Some(_) => Ok(()),
+        None => {
+            tracing::warn!(version, "a NATS server of an unknown version");
+            Ok(())
+        }
     }
 }
 
@@ -246,6 +268,21 @@ fn reconnect_delay(attempts: usize) -> Duration {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_old_server_is_refused_with_the_way_out() {
+        for version in ["2.10.23", "2.10.26", "2.12.8", "3.0.0-RC.1", "mine"] {
+            assert!(check_version(version, "nats://a").is_ok(), "{version}");
+        }
+        for version in ["2.9.25", "2.10.22", "1.4.1", "2.10.0-RC.1"] {
+            let error = check_version(version, "nats://a:4222").unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Config);
+            let found = version.trim_end_matches("-RC.1");
+            for part in ["nats://a:4222", found, "2.10.23", "upgrade nats-server"] {
+                assert!(error.to_string().contains(part), "{part}: {error}");
+            }
+        }
+    }
 
     #[test]
     fn reconnecting_is_quick_at_first_and_never_slow() {

@@ -171,50 +171,38 @@ impl BucketSpec {
         Ok(())
     }
 
+    /// Whether the server is asked to leave a marker where a value expired. With a history it is
+    /// not: NATS 2.11 to 2.15 then never lets a value with its own time to live expire.
+    pub(crate) fn leaves_markers(&self) -> bool {
+        self.history.unwrap_or(1) == 1
+    }
+
     /// How a bucket that exists differs from this one.
     pub(crate) fn differences(&self, found: &BucketStatus) -> Differences {
         let mut all = Differences::default();
-        let more = |asked: u64, found: u64| asked > found;
         if let Some(asked) = self.history {
-            all.add(
-                "history",
-                more(asked.into(), found.history.into()),
-                asked,
-                found.history,
-            );
+            all.add("history", asked > found.history, &asked, &found.history);
         }
         if let Some(asked) = self.replicas {
-            all.add(
-                "replicas",
-                more(asked.into(), found.replicas.into()),
-                asked,
-                found.replicas,
-            );
+            all.add("replicas", asked > found.replicas, &asked, &found.replicas);
         }
         if let Some(asked) = self.storage {
-            all.add("storage", asked == Storage::File, asked, found.storage);
+            let serious = asked == Storage::File;
+            all.add("storage", serious, &asked, &found.storage);
         }
-        if let Some(asked) = self.ttl.map(|ttl| Seconds(Some(whole_seconds(ttl)))) {
-            all.add("ttl", true, asked, Seconds(found.ttl.map(whole_seconds)));
+        if let Some(asked) = self.ttl {
+            let found = Seconds(found.ttl.map(whole_seconds));
+            all.add("ttl", true, &Seconds(Some(whole_seconds(asked))), &found);
         }
         if let Some(asked) = self.max_value {
-            let limit = found.max_value;
-            let serious = limit.is_some_and(|limit| asked > limit);
-            all.add(
-                "max_value",
-                serious,
-                Bytes(Some(asked.into())),
-                Bytes(limit.map(u64::from)),
-            );
+            let serious = found.max_value.is_some_and(|limit| asked > limit);
+            let found = Bytes(found.max_value.map(u64::from));
+            all.add("max_value", serious, &Bytes(Some(asked.into())), &found);
         }
         if let Some(asked) = self.max_bytes {
             let serious = found.max_bytes.is_some_and(|limit| asked > limit);
-            all.add(
-                "max_bytes",
-                serious,
-                Bytes(Some(asked)),
-                Bytes(found.max_bytes),
-            );
+            let found = Bytes(found.max_bytes);
+            all.add("max_bytes", serious, &Bytes(Some(asked)), &found);
         }
         if self.key_ttl && !found.key_ttl {
             let text = "`key_ttl` (a time to live per key: asked for, and not there)";
@@ -225,7 +213,10 @@ impl BucketSpec {
 }
 
 impl Differences {
-    fn add<T: PartialEq + fmt::Display>(&mut self, what: &str, serious: bool, asked: T, found: T) {
+    fn add<T>(&mut self, what: &str, serious: bool, asked: &T, found: &T)
+    where
+        T: PartialEq + fmt::Display,
+    {
         if asked != found {
             let text = format!("`{what}` ({asked} asked for, {found} there)");
             let list = if serious {

@@ -66,7 +66,7 @@ impl Log {
             storage: spec.storage.unwrap_or_default(),
             replicas: spec.replicas.unwrap_or(1),
             key_ttl: true,
-            marker_ttl: Some(MARKER_TTL),
+            marker_ttl: self.spec.leaves_markers().then_some(MARKER_TTL),
             created: self.created,
         }
     }
@@ -121,7 +121,8 @@ impl Log {
                 self.deaths.pop_first();
                 continue;
             };
-            if dead.is_value() && !self.keys.contains_key(&dead.key) {
+            let last = dead.is_value() && !self.keys.contains_key(&dead.key);
+            if last && self.spec.leaves_markers() {
                 // A marker lives from the death on, also when nobody looked at that time.
                 self.store(
                     dead.key,

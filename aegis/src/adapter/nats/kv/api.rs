@@ -13,8 +13,8 @@ use crate::port::{Answer, Bus, Outgoing};
 
 /// The server's numbers for refusals.
 pub(super) mod code {
-    pub(in super::super) const NOT_ENABLED: u32 = 10076;
-    pub(in super::super) const NOT_ENABLED_FOR_ACCOUNT: u32 = 10039;
+    /// On this server, or for this account.
+    pub(in super::super) const NOT_ENABLED: [u32; 2] = [10076, 10039];
     pub(in super::super) const STREAM_NOT_FOUND: u32 = 10059;
     pub(in super::super) const STREAM_NAME_IN_USE: u32 = 10058;
     pub(in super::super) const MESSAGE_NOT_FOUND: u32 = 10037;
@@ -74,7 +74,9 @@ impl Api {
         })?;
         let answer = read::<T>(&answer)?;
         match answer {
-            Err(refusal) if self.is_not_enabled(&refusal) => Err(self.not_enabled()),
+            Err(refusal) if code::NOT_ENABLED.contains(&refusal.err_code) => {
+                Err(self.not_enabled())
+            }
             answer => Ok(answer),
         }
     }
@@ -83,10 +85,6 @@ impl Api {
     pub(super) async fn request(&self, message: Outgoing, deadline: Instant) -> Result<Answer> {
         let call = self.bus.new_call();
         self.bus.request(message, &call, deadline).await
-    }
-
-    fn is_not_enabled(&self, refusal: &Refusal) -> bool {
-        [code::NOT_ENABLED, code::NOT_ENABLED_FOR_ACCOUNT].contains(&refusal.err_code)
     }
 
     fn not_enabled(&self) -> Error {

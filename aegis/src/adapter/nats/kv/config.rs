@@ -15,6 +15,7 @@ pub(super) const STREAM: &str = "KV_";
 /// The fields of a stream's configuration that make a bucket; durations are nanoseconds.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(default)]
+#[expect(clippy::struct_excessive_bools, reason = "the form is the server's")]
 pub(super) struct StreamConfig {
     name: String,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -90,7 +91,11 @@ impl StreamConfig {
             allow_direct: true,
             first_seq: spec.first_sequence,
             allow_msg_ttl: key_ttl,
-            subject_delete_marker_ttl: if key_ttl { nanoseconds(MARKER_TTL) } else { 0 },
+            subject_delete_marker_ttl: if key_ttl && spec.leaves_markers() {
+                nanoseconds(MARKER_TTL)
+            } else {
+                0
+            },
         }
     }
 
@@ -121,13 +126,15 @@ impl StreamInfo {
         let created: OffsetDateTime = parse_time(&created)?;
         let name = config.name.strip_prefix(STREAM).unwrap_or(&config.name);
         let time = |nanos| Some(Duration::from_nanos(nanos)).filter(|time| !time.is_zero());
+        let history = u8::try_from(config.max_msgs_per_subject).unwrap_or(u8::MAX);
+        let marker_ttl = time(config.subject_delete_marker_ttl);
         Ok(BucketStatus {
             name: name.to_owned(),
             description: config.description.filter(|text| !text.is_empty()),
             entries: state.messages,
             bytes: state.bytes,
             last_revision: state.last_seq,
-            history: u8::try_from(config.max_msgs_per_subject).unwrap_or(u8::MAX),
+            history,
             ttl: time(config.max_age),
             max_value: u32::try_from(config.max_msg_size)
                 .ok()
@@ -140,8 +147,9 @@ impl StreamInfo {
                 _ => Storage::File,
             },
             replicas: config.num_replicas,
-            key_ttl: config.allow_msg_ttl,
-            marker_ttl: time(config.subject_delete_marker_ttl),
+            // With markers and a history the server never lets such a value expire.
+            key_ttl: config.allow_msg_ttl && (history == 1 || marker_ttl.is_none()),
+            marker_ttl,
             created,
         })
     }

@@ -183,9 +183,12 @@ impl Follower {
         };
         let deadline = Instant::now() + ATTEMPT;
         let (session, deliver) = self
-            .begin(deadline, |info| match goes_on(info) {
-                true => (Deliver::From(last + 1), last),
-                false => (Deliver::Latest, 0),
+            .begin(deadline, |info| {
+                if goes_on(info) {
+                    (Deliver::From(last + 1), last)
+                } else {
+                    (Deliver::Latest, 0)
+                }
             })
             .await?;
         if deliver != Deliver::Latest {

@@ -1,0 +1,172 @@
+//! One operation before it is sent: what is optional is said in words, `.await` sends.
+
+use std::fmt;
+use std::future::IntoFuture;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::{BoxFuture, FutureExt, ready};
+use tokio::time::Instant;
+
+use crate::error::Result;
+use crate::model::{Expect, KvWrite};
+use crate::port::KvBucket;
+
+/// Longer is the same as for ever.
+const LONGEST: Duration = Duration::from_secs(365 * 24 * 3600);
+
+pub(super) fn deadline(within: Duration) -> Instant {
+    Instant::now() + within.min(LONGEST)
+}
+
+type Work<T> = Box<dyn FnOnce(Instant) -> BoxFuture<'static, Result<T>> + Send>;
+
+/// An operation of a bucket, sent by `.await`.
+#[must_use = "an operation is sent by `.await`"]
+pub struct KvRequest<T> {
+    within: Duration,
+    work: Work<T>,
+}
+
+impl<T> fmt::Debug for KvRequest<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("KvRequest")
+            .field("within", &self.within)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<T: Send + 'static> KvRequest<T> {
+    pub(super) fn new<F>(within: Duration, work: impl FnOnce(Instant) -> F + Send + 'static) -> Self
+    where
+        F: Future<Output = Result<T>> + Send + 'static,
+    {
+        Self {
+            within,
+            work: Box::new(move |deadline| work(deadline).boxed()),
+        }
+    }
+
+    /// The time for everything. Default: that of the bucket.
+    pub fn within(self, time: Duration) -> Self {
+        Self {
+            within: time,
+            ..self
+        }
+    }
+}
+
+impl<T: Send + 'static> IntoFuture for KvRequest<T> {
+    type Output = Result<T>;
+    type IntoFuture = BoxFuture<'static, Result<T>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        (self.work)(deadline(self.within))
+    }
+}
+
+/// A write of a value, sent by `.await`; it gives the new revision.
+#[must_use = "a write is sent by `.await`"]
+#[derive(Debug)]
+pub struct KvPut {
+    bucket: Arc<dyn KvBucket>,
+    write: Result<KvWrite>,
+    within: Duration,
+}
+
+impl KvPut {
+    pub(super) fn new(bucket: Arc<dyn KvBucket>, write: Result<KvWrite>, within: Duration) -> Self {
+        Self {
+            bucket,
+            write,
+            within,
+        }
+    }
+
+    /// How long the value lives: at least 1 s, in whole seconds; what is between counts as the
+    /// next. It takes NATS 2.11.2 (an older server is a `Config` error, never silence).
+    ///
+    /// In a bucket with a history such a value replaces the history of its key, so that no older
+    /// value comes back when it expires.
+    pub fn ttl(self, time: Duration) -> Self {
+        Self {
+            write: self.write.map(|write| write.living(time)),
+            ..self
+        }
+    }
+
+    /// The time for everything. Default: that of the bucket.
+    pub fn within(self, time: Duration) -> Self {
+        Self {
+            within: time,
+            ..self
+        }
+    }
+}
+
+impl IntoFuture for KvPut {
+    type Output = Result<u64>;
+    type IntoFuture = BoxFuture<'static, Result<u64>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        send(self.bucket, self.write, self.within)
+    }
+}
+
+/// A removal of a value, sent by `.await`.
+#[must_use = "a removal is sent by `.await`"]
+#[derive(Debug)]
+pub struct KvRemove {
+    bucket: Arc<dyn KvBucket>,
+    write: Result<KvWrite>,
+    within: Duration,
+}
+
+impl KvRemove {
+    pub(super) fn new(bucket: Arc<dyn KvBucket>, write: Result<KvWrite>, within: Duration) -> Self {
+        Self {
+            bucket,
+            write,
+            within,
+        }
+    }
+
+    /// Removes it only if this is the newest revision; else `Conflict`.
+    pub fn revision(self, revision: u64) -> Self {
+        let expect = Expect::Revision(revision);
+        Self {
+            write: self.write.map(|write| write.expecting(expect)),
+            ..self
+        }
+    }
+
+    /// The time for everything. Default: that of the bucket.
+    pub fn within(self, time: Duration) -> Self {
+        Self {
+            within: time,
+            ..self
+        }
+    }
+}
+
+impl IntoFuture for KvRemove {
+    type Output = Result<()>;
+    type IntoFuture = BoxFuture<'static, Result<()>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        let sent = send(self.bucket, self.write, self.within);
+        sent.map(|written| written.map(drop)).boxed()
+    }
+}
+
+fn send(
+    bucket: Arc<dyn KvBucket>,
+    write: Result<KvWrite>,
+    within: Duration,
+) -> BoxFuture<'static, Result<u64>> {
+    let write = match write {
+        Ok(write) => write,
+        Err(error) => return ready(Err(error)).boxed(),
+    };
+    async move { bucket.write(write, deadline(within)).await }.boxed()
+}
