@@ -72,9 +72,11 @@ impl Pulse {
     /// What the hook said; none if it has not ended for too long.
     pub(super) fn health(&self) -> Option<Health> {
         let felt = felt(&self.signs);
-        // It is asked with every heartbeat, and may take another one.
+        // It is asked with every heartbeat, and may take another one. While the whole runtime is
+        // held up, that it is late tells nothing of the hook.
+        let held_up = felt.probed.elapsed() > 2 * STEP;
         let late = felt.checked.elapsed() > self.heartbeat * 3;
-        felt.health.clone().filter(|_| !late)
+        felt.health.clone().filter(|_| held_up || !late)
     }
 }
 

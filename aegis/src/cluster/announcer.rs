@@ -213,7 +213,8 @@ impl Announcer {
         })?;
         let expect = self.revision.map_or(Expect::Absent, Expect::Revision);
         let mut write = KvWrite::put(self.key.clone(), value).expecting(expect);
-        let ttl = self.ttl;
+        // The shortest life that NATS knows.
+        let ttl = self.ttl.max(Duration::from_secs(1));
         let opened = self.opened(deadline).await?;
         if opened.key_ttl {
             write = write.living(ttl);

@@ -101,11 +101,6 @@ impl Roster {
         self.known.values().map(|known| known.due(hears)).min()
     }
 
-    /// Everybody, by service and id.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = &Arc<Instance>> {
-        self.known.values().map(|known| &known.record)
-    }
-
     /// The instances of one service, by id.
     pub(crate) fn of(&self, service: &str) -> impl Iterator<Item = &Arc<Instance>> {
         let from = (service.to_owned(), String::new());
@@ -165,7 +160,7 @@ mod tests {
     }
 
     fn ids(roster: &Roster) -> Vec<&str> {
-        roster.iter().map(|one| one.id.as_str()).collect()
+        roster.of("orders").map(|one| one.id.as_str()).collect()
     }
 
     const SECOND: Duration = Duration::from_secs(1);
