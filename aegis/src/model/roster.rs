@@ -224,7 +224,7 @@ mod tests {
         for n in 0..MOST + 5 {
             roster.put(record(&n.to_string(), 1000), now);
         }
-        assert_eq!((roster.iter().count(), roster.refused), (MOST, 5));
+        assert_eq!((roster.of("orders").count(), roster.refused), (MOST, 5));
         assert!(
             roster.put(record("0", 1000), now),
             "who is known stays known"

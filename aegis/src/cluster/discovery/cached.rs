@@ -47,7 +47,12 @@ impl Cache {
     }
 
     /// The answer remembered, else that of `ask`; the last one, if there is one and `ask` fails.
-    pub(super) async fn get<F>(&self, service: &str, ask: impl FnOnce() -> F) -> Result<Found>
+    pub(super) async fn get<F>(
+        &self,
+        service: &str,
+        now: Instant,
+        ask: impl FnOnce() -> F,
+    ) -> Result<Found>
     where
         F: Future<Output = Result<Vec<Instance>>>,
     {
@@ -58,7 +63,6 @@ impl Cache {
                 .clone()
         };
         let mut known = entry.lock().await;
-        let now = Instant::now();
         if let Some(known) = &*known
             && (now < known.heard + FRESH || now < known.asked + PAUSE)
         {
@@ -66,18 +70,17 @@ impl Cache {
         }
         match (ask().await, &mut *known) {
             (Ok(records), known) => {
-                let heard = Instant::now();
                 let known = known.insert(Known {
                     instances: records.into_iter().map(Arc::new).collect(),
-                    heard,
-                    asked: heard,
+                    heard: now,
+                    asked: now,
                 });
-                Ok(known.found(heard))
+                Ok(known.found(now))
             }
             (Err(error), Some(known)) => {
                 tracing::debug!(service, %error, "an older answer is used");
-                known.asked = Instant::now();
-                Ok(known.found(known.asked))
+                known.asked = now;
+                Ok(known.found(now))
             }
             (Err(error), None) => {
                 drop(known);
@@ -119,9 +122,11 @@ mod tests {
     use crate::error::{Error, ErrorKind};
 
     fn records(ids: &[&str]) -> Vec<Instance> {
-        let record = |id| json!({"serviceName": "orders", "instanceId": id, "status": "ACTIVE"});
-        let read = |id: &&str| serde_json::from_value(record(*id)).unwrap();
-        ids.iter().map(read).collect()
+        let record = |id: &&str| {
+            let record = json!({"serviceName": "orders", "instanceId": id, "status": "ACTIVE"});
+            serde_json::from_value(record).unwrap()
+        };
+        ids.iter().map(record).collect()
     }
 
     fn away() -> Error {
@@ -132,68 +137,64 @@ mod tests {
         Ok(records(ids))
     }
 
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn an_answer_is_good_for_a_while_and_then_asked_for_again() {
-        let cache = Cache::default();
-        assert_eq!(cache.get("orders", || ok(&["a"])).await.unwrap().len(), 1);
-        tokio::time::advance(Duration::from_secs(9)).await;
-        let found = cache.get("orders", || ok(&["a", "b"])).await.unwrap();
-        assert_eq!((found.len(), found.age().as_secs()), (1, 9));
-        tokio::time::advance(Duration::from_secs(1)).await;
-        let found = cache.get("orders", || ok(&["a", "b"])).await.unwrap();
-        assert_eq!((found.len(), found.age().as_secs()), (2, 0));
+        let (cache, start) = (Cache::default(), Instant::now());
+        let answer = async |seconds: u64, ids: &[&str]| {
+            let now = start + Duration::from_secs(seconds);
+            let found = cache.get("orders", now, || ok(ids)).await.unwrap();
+            (found.len(), found.age().as_secs())
+        };
+        assert_eq!(answer(0, &["a"]).await, (1, 0));
+        assert_eq!(answer(9, &["a", "b"]).await, (1, 9));
+        assert_eq!(answer(10, &["a", "b"]).await, (2, 0));
         cache.forget("orders");
-        assert_eq!(cache.get("orders", || ok(&[])).await.unwrap().len(), 0);
+        assert_eq!(answer(11, &[]).await, (0, 0));
     }
 
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn without_the_registry_the_last_answer_is_told_with_its_age() {
-        let cache = Cache::default();
-        let failed = cache.get("orders", || async { Err(away()) }).await;
+        let (cache, start) = (Cache::default(), Instant::now());
+        let failed = cache.get("orders", start, || async { Err(away()) }).await;
         assert_eq!(failed.unwrap_err().kind(), ErrorKind::Disconnected);
         assert_eq!(cache.entries().len(), 0);
-        cache.get("orders", || ok(&["a"])).await.unwrap();
+        cache.get("orders", start, || ok(&["a"])).await.unwrap();
         let asked = AtomicUsize::new(0);
         let ask = || async {
             asked.fetch_add(1, Ordering::Relaxed);
             Err(away())
         };
-        tokio::time::advance(Duration::from_secs(60)).await;
+        let now = start + Duration::from_secs(60);
         for _ in 0..100 {
-            let found = cache.get("orders", ask).await.unwrap();
+            let found = cache.get("orders", now, ask).await.unwrap();
             assert_eq!((found.len(), found.age().as_secs()), (1, 60));
         }
-        assert_eq!(
-            asked.load(Ordering::Relaxed),
-            1,
-            "nobody hammers on a closed door"
-        );
-        tokio::time::advance(PAUSE).await;
-        assert_eq!(
-            cache.get("orders", || ok(&["a", "b"])).await.unwrap().len(),
-            2
-        );
+        let once = asked.load(Ordering::Relaxed);
+        assert_eq!(once, 1, "nobody hammers on a closed door");
+        let found = cache.get("orders", now + PAUSE, || ok(&["a", "b"])).await;
+        assert_eq!(found.unwrap().len(), 2);
     }
 
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn many_ask_and_one_question_is_sent() {
-        let (cache, asked) = (Cache::default(), AtomicUsize::new(0));
+        let (cache, asked, now) = (Cache::default(), AtomicUsize::new(0), Instant::now());
         let ask = || async {
             asked.fetch_add(1, Ordering::Relaxed);
-            tokio::time::sleep(Duration::from_secs(1)).await;
+            tokio::task::yield_now().await;
             ok(&["a"]).await
         };
-        let all = join_all((0..100).map(|_| cache.get("orders", ask))).await;
+        let all = join_all((0..100).map(|_| cache.get("orders", now, ask))).await;
         assert!(all.into_iter().all(|found| found.unwrap().len() == 1));
         assert_eq!(asked.load(Ordering::Relaxed), 1);
     }
 
     #[tokio::test]
     async fn so_many_are_remembered_and_no_more() {
-        let cache = Cache::default();
+        let (cache, now) = (Cache::default(), Instant::now());
         for number in 0..1500 {
-            cache.get(&number.to_string(), || ok(&[])).await.unwrap();
-            cache.get("0", || ok(&[])).await.unwrap();
+            let name = number.to_string();
+            cache.get(&name, now, || ok(&[])).await.unwrap();
+            cache.get("0", now, || ok(&[])).await.unwrap();
         }
         assert_eq!(cache.entries().len(), MOST.get());
         let mut entries = cache.entries();

@@ -192,7 +192,7 @@ impl Discovery {
             }
             Source::Cached(cache) => {
                 let ask = || self.registry.read(Some(service), self.deadline());
-                cache.get(service.as_str(), ask).await
+                cache.get(service.as_str(), Instant::now(), ask).await
             }
             Source::Watched(directory) => {
                 let table = directory.ready(self.deadline()).await?;
