@@ -99,7 +99,7 @@ impl Follower {
         tokio::select! {
             // It fails when the hub is gone, which the store of this watch holds.
             _ = self.changes.changed() => {}
-            _ = closed => {}
+            () = closed => {}
             () = death(until) => {}
         }
     }
