@@ -15,12 +15,16 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("observe", &["model", "error"]),
     ("adapter", &["model", "error", "port", "observe"]),
     ("kv", &["model", "error", "port", "observe"]),
-    ("client", &["model", "error", "port", "observe", "kv"]),
+    ("cluster", &["model", "error", "port", "observe"]),
+    (
+        "client",
+        &["model", "error", "port", "observe", "kv", "cluster"],
+    ),
     ("serve", &["model", "error", "port", "observe", "client"]),
     (
         "app",
         &[
-            "model", "error", "port", "observe", "client", "serve", "adapter",
+            "model", "error", "port", "observe", "cluster", "client", "serve", "adapter",
         ],
     ),
     (
@@ -45,15 +49,19 @@ const CRATES: &[(&str, &[&str])] = &[
     // Values and decisions wait for nothing.
     (
         "tokio",
-        &["port", "adapter", "kv", "client", "serve", "app", "testing"],
+        &[
+            "port", "adapter", "kv", "cluster", "client", "serve", "app", "testing",
+        ],
     ),
-    ("tokio_util", &["adapter", "serve", "app"]),
+    ("tokio_util", &["adapter", "cluster", "serve", "app"]),
+    ("lru", &["cluster"]),
     (
         "futures_util",
         &[
             "port",
             "adapter",
             "kv",
+            "cluster",
             "client",
             "serve",
             "app",

@@ -1,5 +1,5 @@
 //! Where heartbeats run: on a thread of the framework's own, which goes on while user code keeps
-//! every other thread busy (`docs/adr/0006-a-thread-for-control.md`).
+//! every other thread busy (`docs/adr/0007-a-thread-for-heartbeats.md`).
 
 use std::future::Future;
 

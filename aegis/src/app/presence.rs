@@ -31,8 +31,8 @@ const ANSWER: Duration = Duration::from_millis(500);
 pub(super) struct Presence {
     records: Vec<Announced>,
     connection: Option<Connection>,
-    _tasks: Vec<AbortOnDropHandle<()>>,
-    _control: Control,
+    tasks: Vec<AbortOnDropHandle<()>>,
+    control: Control,
 }
 
 impl Presence {
@@ -57,8 +57,8 @@ impl Presence {
         let mut presence = Self {
             records: Vec::new(),
             connection,
-            _tasks: Vec::new(),
-            _control: control,
+            tasks: Vec::new(),
+            control: control,
         };
         for part in started {
             let Some(server) = &part.server else { continue };
@@ -78,10 +78,11 @@ impl Presence {
             };
             let names = (&home.service, &home.instance);
             let vitals = Arc::new(record);
-            let announcer = Announcer::new(registry.clone(), bus.state(), names, vitals, times)?;
-            let (announced, task) = announcer.split();
+            let record = Announcer::new(registry.clone(), bus.state(), names, vitals, times)?;
+            let (announced, task) = record.split();
             presence.records.push(announced);
-            presence._tasks.push(presence._control.spawn(task));
+            let task = presence.control.spawn(task);
+            presence.tasks.push(task);
         }
         presence.announce().await;
         Ok(Some(presence))

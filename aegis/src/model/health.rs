@@ -127,119 +127,50 @@ mod tests {
     #[test]
     fn the_worst_sign_decides() {
         use InstanceStatus::{Active, Shutdown, Standby, Unhealthy};
-        let second = Duration::from_secs(1);
-        let rows: Vec<(&str, Signs, InstanceStatus, &str)> = vec![
-            ("well", well(), Active, ""),
+        type Change = fn(&mut Signs);
+        let rows: [(Change, InstanceStatus, &str); 12] = [
+            (|_| {}, Active, ""),
+            (|signs| signs.standby = true, Standby, ""),
             (
-                "standby",
-                Signs {
-                    standby: true,
-                    ..well()
-                },
-                Standby,
-                "",
-            ),
-            (
-                "draining",
-                Signs {
-                    draining: true,
-                    connected: false,
-                    ..well()
-                },
+                |signs| (signs.draining, signs.connected) = (true, false),
                 Shutdown,
                 "",
             ),
+            (|signs| signs.connected = false, Unhealthy, "connection"),
             (
-                "cut off",
-                Signs {
-                    connected: false,
-                    ..well()
-                },
-                Unhealthy,
-                "connection",
-            ),
-            (
-                "refused",
-                Signs {
-                    refused: Some("rpc.a.b".into()),
-                    ..well()
-                },
+                |signs| signs.refused = Some("rpc.a.b".to_owned()),
                 Unhealthy,
                 "rpc.a.b",
             ),
             (
-                "blocked",
-                Signs {
-                    lag: 3 * second,
-                    ..well()
-                },
+                |signs| signs.lag = Duration::from_secs(3),
                 Unhealthy,
                 "3.0 s",
             ),
+            (|signs| signs.lag = Duration::from_millis(500), Active, ""),
             (
-                "a little busy",
-                Signs {
-                    lag: second / 2,
-                    ..well()
-                },
-                Active,
-                "",
-            ),
-            (
-                "failing",
-                Signs {
-                    calls: 20,
-                    faults: 11,
-                    ..well()
-                },
+                |signs| (signs.calls, signs.faults) = (20, 11),
                 Unhealthy,
                 "11 of its last 20",
             ),
+            (|signs| (signs.calls, signs.faults) = (20, 10), Active, ""),
+            (|signs| (signs.calls, signs.faults) = (19, 19), Active, ""),
+            (|signs| signs.hook = None, Unhealthy, "does not end"),
             (
-                "half",
-                Signs {
-                    calls: 20,
-                    faults: 10,
-                    ..well()
-                },
-                Active,
-                "",
-            ),
-            (
-                "few calls",
-                Signs {
-                    calls: 19,
-                    faults: 19,
-                    ..well()
-                },
-                Active,
-                "",
-            ),
-            (
-                "hangs",
-                Signs {
-                    hook: None,
-                    ..well()
-                },
-                Unhealthy,
-                "does not end",
-            ),
-            (
-                "says so",
-                Signs {
-                    hook: Some(Health::unhealthy("full")),
-                    standby: true,
-                    ..well()
+                |signs| {
+                    (signs.hook, signs.standby) = (Some(Health::unhealthy("full")), true);
                 },
                 Unhealthy,
                 "full",
             ),
         ];
-        for (name, signs, status, why) in rows {
+        for (change, status, why) in rows {
+            let mut signs = well();
+            change(&mut signs);
             let (judged, reason) = judge(&signs);
-            assert_eq!(judged, status, "{name}");
-            assert_eq!(reason.is_some(), status == Unhealthy, "{name}");
-            assert!(reason.unwrap_or_default().contains(why), "{name}");
+            assert_eq!(judged, status, "{signs:?}");
+            assert_eq!(reason.is_some(), status == Unhealthy, "{signs:?}");
+            assert!(reason.unwrap_or_default().contains(why), "{signs:?}");
         }
     }
 

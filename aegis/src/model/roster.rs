@@ -173,7 +173,7 @@ mod tests {
         roster.put(record("a", 1000), start);
         roster.put(record("b", 2000), start);
         assert_eq!(roster.next_due(), Some(start + 3 * SECOND));
-        assert!(!roster.expire(start + 3 * SECOND - Duration::from_millis(1)));
+        assert!(!roster.expire(start + Duration::from_millis(2_999)));
         assert!(roster.expire(start + 3 * SECOND));
         assert_eq!(ids(&roster), ["b"]);
         roster.put(record("b", 2000), start + 5 * SECOND);

@@ -115,7 +115,7 @@ impl Known {
 mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
 
-    use futures_util::future::join_all;
+    use futures_util::future::{Ready, join_all, ready};
     use serde_json::json;
 
     use super::*;
@@ -133,8 +133,8 @@ mod tests {
         Error::new(ErrorKind::Disconnected, "away")
     }
 
-    async fn ok(ids: &[&str]) -> Result<Vec<Instance>> {
-        Ok(records(ids))
+    fn ok(ids: &[&str]) -> Ready<Result<Vec<Instance>>> {
+        ready(Ok(records(ids)))
     }
 
     #[tokio::test]

@@ -280,7 +280,7 @@ impl Follower {
     /// Drops who has said nothing for three heartbeats.
     fn look(&mut self) {
         let now = Instant::now().into_std();
-        if !self.roster.next_due().is_some_and(|due| due <= now) {
+        if self.roster.next_due().is_none_or(|due| due > now) {
             return;
         }
         if self.roster.expire(now) {

@@ -1,5 +1,7 @@
 //! Follows the changes of a bucket: a place in its log, and nothing that is read ahead.
 
+use std::time::Duration;
+
 use futures_util::stream::{self, StreamExt};
 use time::OffsetDateTime;
 use tokio::sync::watch;
@@ -86,14 +88,18 @@ impl Follower {
     }
 
     async fn wait(&mut self, until: Option<Instant>) {
-        let closed = self
-            .store
-            .state
-            .wait_for(|state| *state == ConnectionState::Closed);
+        let state = &mut self.store.state;
+        let closed = async {
+            let closed = state.wait_for(|state| *state == ConnectionState::Closed);
+            if closed.await.is_err() {
+                // The bus is gone and was never closed: then nobody closes this store.
+                std::future::pending::<()>().await;
+            }
+        };
         tokio::select! {
             // It fails when the hub is gone, which the store of this watch holds.
             _ = self.changes.changed() => {}
-            _ = closed => {}
+            () = closed => {}
             () = death(until) => {}
         }
     }
@@ -132,7 +138,8 @@ impl Follower {
 /// Wakes up when something expires; that which has no death never.
 async fn death(until: Option<Instant>) {
     match until {
-        Some(time) => tokio::time::sleep_until(time).await,
+        // A timer counts in milliseconds, and with a paused clock it may fire a little early.
+        Some(time) => tokio::time::sleep_until(time + Duration::from_millis(1)).await,
         None => std::future::pending().await,
     }
 }
