@@ -58,7 +58,7 @@ impl Presence {
             records: Vec::new(),
             connection,
             tasks: Vec::new(),
-            control: control,
+            control,
         };
         for part in started {
             let Some(server) = &part.server else { continue };

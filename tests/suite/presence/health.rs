@@ -7,8 +7,9 @@ async fn status(discovery: &Discovery, expected: InstanceStatus) -> Arc<Instance
     eventually(&format!("{expected}"), async || {
         let all = discovery.all("desk").await.unwrap();
         let one = all.iter().find(|one| one.status == expected).cloned();
-        *found.lock().unwrap() = one.clone();
-        one.is_some()
+        let there = one.is_some();
+        *found.lock().unwrap() = one;
+        there
     })
     .await;
     found.into_inner().unwrap().unwrap()
@@ -38,6 +39,13 @@ async fn what_the_hook_says_stands_in_the_record_and_passes() {
     }
 }
 
+async fn fail_all_the_time(client: DeskClient) {
+    loop {
+        assert!(client.fail().await.is_err());
+        tokio::task::yield_now().await;
+    }
+}
+
 #[tokio::test]
 async fn an_instance_whose_calls_fail_says_so_and_recovers() {
     for config in configs().await {
@@ -45,20 +53,20 @@ async fn an_instance_whose_calls_fail_says_so_and_recovers() {
         let running = serve(&config, "desk-1", &Desk::default()).await;
         let client = DeskClient::new(running.client());
         status(&watched, InstanceStatus::Active).await;
-        let failing = tokio::spawn({
-            let client = client.clone();
-            async move {
-                loop {
-                    assert!(client.fail().await.is_err());
-                    tokio::task::yield_now().await;
-                }
-            }
-        });
+        let failing = tokio::spawn(fail_all_the_time(client.clone()));
         let sick = status(&watched, InstanceStatus::Unhealthy).await;
         assert!(sick.reason().unwrap().contains("calls failed"), "{sick:?}");
         failing.abort();
         status(&watched, InstanceStatus::Active).await;
         running.stop().await.unwrap();
+    }
+}
+
+async fn tell(config: &Config, told: &std::sync::mpsc::Sender<InstanceEvent>) {
+    let watched = discovery(config, DiscoveryMode::Watched).await;
+    let mut events = watched.events().unwrap();
+    while let Some(event) = events.next().await {
+        let _ = told.send(event);
     }
 }
 
@@ -68,24 +76,16 @@ async fn a_busy_instance_is_busy_and_not_dead() {
     let config = quick(&shared_server().await, &unique_prefix());
     let (told, events) = std::sync::mpsc::channel();
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
-    let watching = std::thread::spawn({
-        let config = config.clone();
-        move || {
-            let mut runtime = tokio::runtime::Builder::new_current_thread();
-            runtime.enable_all().build().unwrap().block_on(async {
-                let watched = discovery(&config, DiscoveryMode::Watched).await;
-                let mut events = watched.events().unwrap();
-                let watch = async {
-                    while let Some(event) = events.next().await {
-                        let _ = told.send(event);
-                    }
-                };
-                tokio::select! {
-                    () = watch => {}
-                    _ = stopped => {}
-                }
-            });
-        }
+    let watched_by = config.clone();
+    let watching = std::thread::spawn(move || {
+        let mut runtime = tokio::runtime::Builder::new_current_thread();
+        let runtime = runtime.enable_all().build().unwrap();
+        runtime.block_on(async {
+            tokio::select! {
+                () = tell(&watched_by, &told) => {}
+                _ = stopped => {}
+            }
+        });
     });
     let running = serve(&config, "desk-1", &Desk::default()).await;
     let first = events.recv().unwrap();
