@@ -200,6 +200,7 @@ const _: () = {
         service: ::core::any::TypeId::of::<Calculator>,
         name: "sum",
         docs: "Adds two numbers.",
+        signature: "(a: i64, b: i64) -> Result<i64, Failure>",
         source: ::aegis::Source {
             function: "add",
             file: ::core::file!(),
@@ -239,6 +240,7 @@ const _: () = {
         service: ::core::any::TypeId::of::<Calculator>,
         name: "create",
         docs: "",
+        signature: "(order: Params<NewOrder>) -> Result<Receipt, OrderError>",
         source: ::aegis::Source {
             function: "create",
             file: ::core::file!(),
@@ -270,6 +272,7 @@ const _: () = {
         service: ::core::any::TypeId::of::<Calculator>,
         name: "type",
         docs: "",
+        signature: "(fn: Vec<Calculator>) -> Result<Calculator, Failure>",
         source: ::aegis::Source {
             function: "type",
             file: ::core::file!(),
@@ -301,6 +304,7 @@ const _: () = {
         service: ::core::any::TypeId::of::<Calculator>,
         name: "ping",
         docs: "",
+        signature: "() -> Result<(), Failure>",
         source: ::aegis::Source {
             function: "ping",
             file: ::core::file!(),

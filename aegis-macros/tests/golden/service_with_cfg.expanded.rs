@@ -136,6 +136,7 @@ const _: () = {
         service: ::core::any::TypeId::of::<my::System>,
         name: "load",
         docs: "",
+        signature: "() -> Result<f64, Failure>",
         source: ::aegis::Source {
             function: "unix_load",
             file: ::core::file!(),
@@ -163,6 +164,7 @@ const _: () = {
         service: ::core::any::TypeId::of::<my::System>,
         name: "load",
         docs: "",
+        signature: "() -> Result<f64, Failure>",
         source: ::aegis::Source {
             function: "windows_load",
             file: ::core::file!(),
