@@ -187,7 +187,13 @@ const _: () = {
             &'a self,
             context: &'a ::aegis::Context,
         ) -> ::aegis::__private::HookFuture<'a> {
-            ::std::boxed::Box::pin(async move { Self::warm_up(self, context).await })
+            ::std::boxed::Box::pin(async move {
+                {
+                    use ::aegis::__private::StartedOtherwise as _;
+                    ::aegis::__private::Started(Self::warm_up(self, context).await)
+                        .outcome()
+                }
+            })
         }
         fn on_stop<'a>(
             &'a self,

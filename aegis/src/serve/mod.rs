@@ -1,5 +1,5 @@
 //! Layer 4: how do I serve. `descriptor` is one handler as data, `table` those of one service,
-//! `context` what a handler may ask, `call` one request and its state, `respond` its answer,
+//! `context` what a handler may ask, `call` one request and its state, `respond` its answer, `hook` the end of a start hook,
 //! `reader` what waits, `endpoint` admission and the way of a request, `work` the running of a handler, `cancel` calls
 //! whose callers gave up, `inboxes` where answers may go, `figures` what is counted, `server` one
 //! service on a bus, `micro` its self-description.
@@ -10,6 +10,7 @@ mod context;
 mod descriptor;
 mod endpoint;
 mod figures;
+mod hook;
 mod inboxes;
 mod micro;
 mod reader;
@@ -25,6 +26,7 @@ pub(crate) use descriptor::Hooks;
 pub use descriptor::{
     HandlerDescriptor, HandlerKind, HookFuture, RpcCall, RpcHandler, Service, Source,
 };
+pub use hook::{Started, StartedOtherwise};
 pub(crate) use micro::About;
 pub use respond::{Outcome, Reply, arguments, reply};
 pub(crate) use server::{ServeSettings, Server};
