@@ -29,6 +29,15 @@ pub const SLOW_CONSUMERS: &str = "aegis_slow_consumers_total";
 /// Counter: times the connection was lost.
 pub const DISCONNECTS: &str = "aegis_disconnects_total";
 
+/// A time as people read it: `7 ms`, `2.5 s`.
+pub(crate) fn shown(time: Duration) -> String {
+    if time < Duration::from_secs(1) {
+        format!("{} ms", time.as_millis())
+    } else {
+        format!("{:.1} s", time.as_secs_f64())
+    }
+}
+
 /// For a log line that others can cause: it is said once in ten seconds.
 #[derive(Debug, Default)]
 pub(crate) struct Seldom(Mutex<Said>);

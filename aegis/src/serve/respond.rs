@@ -69,7 +69,12 @@ pub fn arguments<A: Arguments>(request: &Request, names: Names) -> Result<A, Rep
         (None, false) => call.codec.decode_seed(&call.body, seed),
     };
     read.map_err(|cause| {
-        let text = format!("the params cannot be read: {cause}");
+        // Who is told the argument's name needs no line and column.
+        let text = if cause.reason().contains("argument") {
+            format!("the params cannot be read: {}", cause.reason())
+        } else {
+            format!("the params cannot be read: {cause}")
+        };
         failure(call, &Failure::framework(Code::InvalidParams, text))
     })
 }
