@@ -29,13 +29,13 @@ pub const SLOW_CONSUMERS: &str = "aegis_slow_consumers_total";
 /// Counter: times the connection was lost.
 pub const DISCONNECTS: &str = "aegis_disconnects_total";
 
-/// A time as people read it: `7 ms`, `2.5 s`.
+/// A time as people read it: `7 ms`, `2.5 s`, `10 s`.
 pub(crate) fn shown(time: Duration) -> String {
     if time < Duration::from_secs(1) {
-        format!("{} ms", time.as_millis())
-    } else {
-        format!("{:.1} s", time.as_secs_f64())
+        return format!("{} ms", time.as_millis());
     }
+    let seconds = format!("{:.1}", time.as_secs_f64());
+    format!("{} s", seconds.strip_suffix(".0").unwrap_or(&seconds))
 }
 
 /// For a log line that others can cause: it is said once in ten seconds.

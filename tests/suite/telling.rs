@@ -37,13 +37,13 @@ async fn an_error_after_several_attempts_tells_how_many_and_what_allows_more() {
     let quick = RetryPolicy::default().initial_delay(Duration::from_millis(1));
     let long = Duration::from_secs(10);
     let text = nobody(quick, long).await;
-    assert!(text.contains(" (after 3 attempts in "), "{text}");
-    assert!(text.ends_with(" ms; `RetryPolicy` allows more)"), "{text}");
+    assert!(text.contains(", after 3 attempts in "), "{text}");
+    assert!(text.ends_with(" ms; `RetryPolicy` allows more"), "{text}");
     let slower = quick.max_attempts(1000).multiplier(1000.0);
     let text = nobody(slower, Duration::from_millis(500)).await;
-    assert!(text.contains(" (after 2 attempts in "), "{text}");
+    assert!(text.contains(", after 2 attempts in "), "{text}");
     assert!(
-        text.ends_with("a longer `within` leaves time for more)"),
+        text.ends_with("a longer `within` leaves time for more"),
         "{text}"
     );
     let text = nobody(RetryPolicy::never(), long).await;
@@ -85,11 +85,11 @@ async fn the_log_tells_where_a_program_is_connected_and_that_the_connection_is_b
 async fn a_start_that_waits_for_the_server_tells_so() {
     let (log, _guard) = capture();
     let config = Config::default().url("nats://127.0.0.1:9");
-    let config = config.connect_timeout(Duration::from_millis(1300));
+    let config = config.connect_timeout(Duration::from_secs(2));
     let error = App::new(config).service(Bell).start().await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Disconnected);
     let text = log.text();
-    let expected = "waiting for NATS at nats://127.0.0.1:9 (up to 1.3 s, `connect_timeout`)";
+    let expected = "waiting for NATS at nats://127.0.0.1:9 (up to 2 s, `connect_timeout`)";
     assert!(text.contains(expected), "{text}");
 }
 

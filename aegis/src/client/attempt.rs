@@ -193,7 +193,7 @@ fn history(attempts: u32, time: Duration, way: &str) -> String {
     match attempts {
         0 | 1 => String::new(),
         _ => format!(
-            " (after {attempts} attempts in {}{way})",
+            ", after {attempts} attempts in {}{way}",
             observe::shown(time)
         ),
     }

@@ -45,11 +45,18 @@ pub trait Outcome {
     type Ok: Returned;
     /// The error.
     type Err: DomainError;
+
+    /// The reply to a request.
+    fn reply(self, request: &Request) -> Reply;
 }
 
 impl<T: Returned, E: DomainError> Outcome for Result<T, E> {
     type Ok = T;
     type Err = E;
+
+    fn reply(self, request: &Request) -> Reply {
+        reply(request, self)
+    }
 }
 
 /// Reads the arguments of a request; if that fails, the reply says why.
