@@ -12,9 +12,7 @@ pub use inventory;
 pub use crate::app::main;
 pub use crate::client::{Method, Stub};
 pub use crate::model::{Arguments, Field, Owned};
-pub use crate::serve::{
-    Borrowed, HookFuture, Outcome, Started, StartedOtherwise, arguments, reply,
-};
+pub use crate::serve::{Borrowed, HookFuture, Outcome, Started, StartedOtherwise, arguments};
 
 use crate::model::Failure;
 use crate::serve::{Request, Service};

@@ -131,6 +131,21 @@ mod tests {
     use super::*;
 
     #[test]
+    fn times_are_shown_for_people() {
+        for (millis, text) in [
+            (0, "0 ms"),
+            (310, "310 ms"),
+            (999, "999 ms"),
+            (1000, "1 s"),
+            (2540, "2.5 s"),
+            (10_000, "10 s"),
+            (90_000, "90 s"),
+        ] {
+            assert_eq!(shown(Duration::from_millis(millis)), text);
+        }
+    }
+
+    #[test]
     fn what_others_can_cause_is_said_seldom() {
         let (seldom, start) = (Seldom::default(), Instant::now());
         let said = [0, 1, 9_999, 10_000, 10_001, 30_000];

@@ -228,8 +228,10 @@ const _: () = {
                     ::core::result::Result::Ok(arguments) => arguments,
                     ::core::result::Result::Err(reply) => return reply,
                 };
-                ::aegis::__private::reply(
-                    &request,
+                <Result<
+                    i64,
+                    Failure,
+                > as ::aegis::__private::Outcome>::reply(
                     Calculator::add(
                             service,
                             ::aegis::__private::borrowed::<Context>(&request),
@@ -237,6 +239,7 @@ const _: () = {
                             arguments.1,
                         )
                         .await,
+                    &request,
                 )
             }),
         }),
@@ -265,9 +268,12 @@ const _: () = {
                     ::core::result::Result::Ok(arguments) => arguments,
                     ::core::result::Result::Err(reply) => return reply,
                 };
-                ::aegis::__private::reply(
-                    &request,
+                <Result<
+                    Receipt,
+                    OrderError,
+                > as ::aegis::__private::Outcome>::reply(
                     Calculator::create(service, arguments.0).await,
+                    &request,
                 )
             }),
         }),
@@ -296,9 +302,12 @@ const _: () = {
                     ::core::result::Result::Ok(arguments) => arguments,
                     ::core::result::Result::Err(reply) => return reply,
                 };
-                ::aegis::__private::reply(
-                    &request,
+                <Result<
+                    Calculator,
+                    Failure,
+                > as ::aegis::__private::Outcome>::reply(
                     Calculator::r#type(service, arguments.0).await,
+                    &request,
                 )
             }),
         }),
@@ -325,7 +334,13 @@ const _: () = {
                     ::core::result::Result::Ok(arguments) => arguments,
                     ::core::result::Result::Err(reply) => return reply,
                 };
-                ::aegis::__private::reply(&request, Calculator::ping(service).await)
+                <Result<
+                    (),
+                    Failure,
+                > as ::aegis::__private::Outcome>::reply(
+                    Calculator::ping(service).await,
+                    &request,
+                )
             }),
         }),
     };
