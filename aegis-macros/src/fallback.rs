@@ -51,8 +51,9 @@ pub(crate) fn service(service: &Service, aegis: &Aegis, diag: Diag) -> TokenStre
     let errors = diag.into_tokens();
     let rest = service.nameable.then(|| {
         let empty = expand::empty_service(service, aegis);
+        let borrows = expand::borrows(service, aegis);
         let client = expand::face(&Face::of_service(service).unsound(), aegis);
-        quote!(#empty #client)
+        quote!(#borrows #empty #client)
     });
     quote!(#item #errors #rest)
 }

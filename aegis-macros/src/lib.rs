@@ -95,6 +95,9 @@ pub fn rpc(_args: TokenStream, item: TokenStream) -> TokenStream {
 
 /// Marks the hook that runs before a service accepts calls; an error stops the start.
 ///
+/// It returns a `Result<(), E>`, where `E` is `Failure`, an error with `#[derive(aegis::Failure)]`, or
+/// any `std::error::Error`.
+///
 /// ```text
 /// #[on_start]
 /// async fn warm_up(&self, ctx: &Context) -> Result<(), Failure> { .. }

@@ -86,6 +86,8 @@ pub(crate) struct Handler {
     pub(crate) queue: Option<usize>,
     /// Whether the signature is without mistakes, so that a client can have it.
     pub(crate) usable: bool,
+    /// Whether it has type parameters, a mistake, so that its types mean nothing outside of it.
+    pub(crate) generic: bool,
 }
 
 impl Handler {
@@ -155,6 +157,8 @@ pub(crate) struct Hook {
     pub(crate) method: Ident,
     /// Where it asks for the context, if it does.
     pub(crate) context: Option<Span>,
+    /// Where its return type stands, or its name.
+    pub(crate) output: Span,
     /// Its `#[cfg]`s.
     pub(crate) cfgs: Vec<Attribute>,
 }

@@ -12,7 +12,7 @@ pub use inventory;
 pub use crate::app::main;
 pub use crate::client::{Method, Stub};
 pub use crate::model::{Arguments, Field, Owned};
-pub use crate::serve::{Borrowed, HookFuture, Outcome, arguments, reply};
+pub use crate::serve::{Borrowed, HookFuture, Outcome, Started, StartedOtherwise, arguments};
 
 use crate::model::Failure;
 use crate::serve::{Request, Service};
@@ -46,10 +46,43 @@ pub const fn assert_borrowed<T: Borrowed + ?Sized>() {}
 /// Says at a return type that a handler can return it.
 pub const fn assert_outcome<R: Outcome>() {}
 
+/// A type with `#[derive(Failure)]` that has a text.
+#[diagnostic::on_unimplemented(
+    message = "the failure `{Self}` has no text for people",
+    label = "needs `Display`",
+    note = "add `#[derive(thiserror::Error)]` with `#[error(\"..\")]` on each variant, or write `impl std::fmt::Display`"
+)]
+pub trait Told: std::fmt::Display {}
+
+#[diagnostic::do_not_recommend]
+impl<T: std::fmt::Display> Told for T {}
+
+/// A type with `#[derive(Failure)]` that the service can send.
+#[diagnostic::on_unimplemented(
+    message = "the failure `{Self}` cannot be sent",
+    label = "needs `serde::Serialize`",
+    note = "add `#[derive(serde::Serialize, serde::Deserialize)]`: it is typed on both ends of a call"
+)]
+pub trait Sent: Serialize {}
+
+#[diagnostic::do_not_recommend]
+impl<T: Serialize> Sent for T {}
+
+/// A type with `#[derive(Failure)]` that the caller can read.
+#[diagnostic::on_unimplemented(
+    message = "the failure `{Self}` cannot be read by a caller",
+    label = "needs `serde::Deserialize`",
+    note = "add `#[derive(serde::Serialize, serde::Deserialize)]`: it is typed on both ends of a call"
+)]
+pub trait Received: DeserializeOwned {}
+
+#[diagnostic::do_not_recommend]
+impl<T: DeserializeOwned> Received for T {}
+
 /// A derived domain error as it travels.
 pub fn failure<E>(error: &E, code: &'static str, retryable: bool, status: Option<u16>) -> Failure
 where
-    E: std::fmt::Display + Serialize,
+    E: Told + Sent,
 {
     // Details that cannot be written cost the type on the other side, not the code and the text.
     let details = serde_json::to_value(error).unwrap_or_default();
@@ -66,7 +99,7 @@ where
 }
 
 /// A derived domain error as it arrived.
-pub fn decode_failure<E: DeserializeOwned>(failure: &Failure, codes: &[&str]) -> Option<E> {
+pub fn decode_failure<E: Received>(failure: &Failure, codes: &[&str]) -> Option<E> {
     if !codes.contains(&failure.code()) {
         return None;
     }

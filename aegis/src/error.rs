@@ -109,6 +109,12 @@ impl Error {
         self
     }
 
+    /// Adds to the text.
+    pub(crate) fn adding(mut self, text: &str) -> Self {
+        self.0.text.push_str(text);
+        self
+    }
+
     pub(crate) fn after_sending(mut self) -> Self {
         self.0.sent = true;
         self

@@ -33,6 +33,15 @@ pub const REGISTRY_WRITES: &str = "aegis_registry_heartbeats_total";
 /// Counter: heartbeats that did not reach the registry; label `service`.
 pub const REGISTRY_FAILURES: &str = "aegis_registry_heartbeat_failures_total";
 
+/// A time as people read it: `7 ms`, `2.5 s`, `10 s`.
+pub(crate) fn shown(time: Duration) -> String {
+    if time < Duration::from_secs(1) {
+        return format!("{} ms", time.as_millis());
+    }
+    let seconds = format!("{:.1}", time.as_secs_f64());
+    format!("{} s", seconds.strip_suffix(".0").unwrap_or(&seconds))
+}
+
 /// For a log line that others can cause: it is said once in ten seconds.
 #[derive(Debug, Default)]
 pub(crate) struct Seldom(Mutex<Said>);
@@ -196,6 +205,21 @@ pub(crate) fn judge(spec: &BucketSpec, found: &BucketStatus) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn times_are_shown_for_people() {
+        for (millis, text) in [
+            (0, "0 ms"),
+            (310, "310 ms"),
+            (999, "999 ms"),
+            (1000, "1 s"),
+            (2540, "2.5 s"),
+            (10_000, "10 s"),
+            (90_000, "90 s"),
+        ] {
+            assert_eq!(shown(Duration::from_millis(millis)), text);
+        }
+    }
 
     #[test]
     fn what_others_can_cause_is_said_seldom() {

@@ -1,10 +1,9 @@
 //! Who may connect, who may do what, and what nobody gets to read; on real servers.
 //! `login` and `tls` are ways in, `permissions` limits within, `revoked` the loss of a way in;
-//! `certificates`, `jwt` and `log` make what they need.
+//! `certificates` and `jwt` make what they need.
 
 mod certificates;
 mod jwt;
-mod log;
 mod login;
 mod permissions;
 mod revoked;

@@ -181,33 +181,39 @@ fn method(handler: &Handler, service: &str, aegis: &Aegis) -> TokenStream {
         ..
     } = handler;
     let span = at(method.span());
-    let path = aegis.path(span);
     let name = &name.value;
     let doc = docs.is_empty().then(|| {
         let doc = format!(" Calls `{name}` of the service `{service}`.");
         quote!(#[doc = #doc])
     });
     let arguments = handler.owned().map(|(ident, ty)| quote!(#ident: #ty));
-    let (ok, err) = (
-        outcome(handler, "Ok", aegis),
-        outcome(handler, "Err", aegis),
-    );
     let body = body(handler);
+    let call = call(handler, aegis);
     quote_spanned! {span=>
         #(#cfgs)*
         #(#shown)*
         #doc
-        pub fn #method(&self, #(#arguments),*) -> #path::Call<#ok, #err> #body
+        pub fn #method(&self, #(#arguments),*) -> #call #body
     }
 }
 
-/// A half of the handler's result; the compiler says at the result that it is none.
-fn outcome(handler: &Handler, half: &str, aegis: &Aegis) -> TokenStream {
+/// What the method returns. It stands where the handler's result does, from end to end: what is
+/// wrong with that is said there by the row of the handler too, and what is said twice at one
+/// place is shown once.
+fn call(handler: &Handler, aegis: &Aegis) -> TokenStream {
     let output = &handler.output;
-    let span = at(output.span());
-    let path = aegis.path(span);
-    let half = Ident::new(half, span);
-    quote_spanned!(span=> <#output as #path::__private::Outcome>::#half)
+    let first = output.span();
+    let last = output.clone().into_iter().last();
+    let last = last.map_or(first, |token| token.span());
+    let path = aegis.path(first);
+    let half = |name| {
+        let half = Ident::new(name, last);
+        let open = quote_spanned!(first=> <#output as #path::__private::Outcome);
+        quote_spanned!(last=> #open>::#half)
+    };
+    let (ok, err) = (half("Ok"), half("Err"));
+    let open = quote_spanned!(first=> #path::Call<#ok, #err);
+    quote_spanned!(last=> #open>)
 }
 
 /// An argument that cannot travel is shown at its type.

@@ -21,7 +21,7 @@ use crate::model::Handler;
 pub(crate) use client::{Face, client, face};
 pub(crate) use main::main;
 pub(crate) use message::{empty_failure, failure};
-pub(crate) use service::{empty_service, service};
+pub(crate) use service::{borrows, empty_service, service};
 
 /// The name under which the user's crate knows aegis.
 pub(crate) struct Aegis {

@@ -101,7 +101,8 @@ fn call(handler: &Handler, service: &Service, aegis: &Aegis) -> TokenStream {
     let span = at(method.span());
     let path = aegis.path(span);
     let replied = aegis.path(at(output.span()));
-    let reply = quote_spanned!(at(output.span())=> #replied::__private::reply);
+    let reply =
+        quote_spanned!(at(output.span())=> <#output as #replied::__private::Outcome>::reply);
     let decoded = decoded(handler, aegis);
     let mut index = 0..;
     let passed = arguments.iter().map(|argument| match argument {
@@ -119,7 +120,7 @@ fn call(handler: &Handler, service: &Service, aegis: &Aegis) -> TokenStream {
         |service, request| ::std::boxed::Box::pin(async move {
             let service = #path::__private::service::<#ty>(&service);
             #decoded
-            #reply(&request, #ty::#method(service, #(#passed),*).await)
+            #reply(#ty::#method(service, #(#passed),*).await, &request)
         })
     }
 }

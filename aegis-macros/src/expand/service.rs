@@ -6,7 +6,7 @@ use syn::spanned::Spanned as _;
 
 use super::client::{Face, face};
 use super::{Aegis, at, row};
-use crate::model::{Handler, Hook, Service, Stage};
+use crate::model::{Argument, Handler, Hook, Service, Stage};
 
 /// Everything for a service without mistakes.
 pub(crate) fn service(service: &Service, aegis: &Aegis) -> TokenStream {
@@ -20,6 +20,33 @@ pub(crate) fn service(service: &Service, aegis: &Aegis) -> TokenStream {
 /// A service without handlers and hooks, for the fallback.
 pub(crate) fn empty_service(service: &Service, aegis: &Aegis) -> TokenStream {
     registered(service, &[], &[], aegis)
+}
+
+/// Says at the type what cannot be borrowed, beside other mistakes.
+pub(crate) fn borrows(service: &Service, aegis: &Aegis) -> Option<TokenStream> {
+    let sound = service.handlers.iter().filter(|handler| !handler.generic);
+    let checks: TokenStream = sound.flat_map(|handler| borrowed(handler, aegis)).collect();
+    let cfgs = &service.cfgs;
+    (!checks.is_empty()).then(|| quote!(#(#cfgs)* const _: () = { #checks };))
+}
+
+fn borrowed(handler: &Handler, aegis: &Aegis) -> impl Iterator<Item = TokenStream> {
+    let cfgs = &handler.cfgs;
+    let types = handler
+        .arguments
+        .iter()
+        .filter_map(|argument| match argument {
+            Argument::Borrowed { ty } => Some(ty),
+            Argument::Owned { .. } => None,
+        });
+    types.map(move |ty| {
+        let span = at(ty.span());
+        let path = aegis.path(span);
+        quote_spanned! {span=>
+            #(#cfgs)*
+            const _: () = #path::__private::assert_borrowed::<#ty>();
+        }
+    })
 }
 
 fn registered(
@@ -74,11 +101,21 @@ fn constants(service: &Service, handlers: &[Handler]) -> TokenStream {
     }
 }
 
+/// Whatever error it is, to a `Failure`; what cannot become one is shown at the return type.
+fn started(call: &TokenStream, span: Span, aegis: &Aegis) -> TokenStream {
+    let path = aegis.path(span);
+    quote_spanned! {span=> {
+        use #path::__private::StartedOtherwise as _;
+        #path::__private::Started(#call).outcome()
+    }}
+}
+
 fn method(hook: &Hook, aegis: &Aegis) -> TokenStream {
     let Hook {
         stage,
         method,
         context,
+        output,
         cfgs,
     } = hook;
     let path = aegis.path(Span::call_site());
@@ -96,14 +133,15 @@ fn method(hook: &Hook, aegis: &Aegis) -> TokenStream {
         quote!(_context)
     };
     let passed = context.map(|span| quote_spanned!(at(span)=> , context));
-    let run = quote_spanned!(at(method.span())=> Self::#method(self #passed).await);
-    let outcome = match stage {
-        Stage::Start | Stage::Stop => run,
+    let call = quote_spanned!(at(method.span())=> Self::#method(self #passed).await);
+    let call = match stage {
+        Stage::Start => started(&call, at(*output), aegis),
+        Stage::Stop => call,
         // A `Result` is a health as well.
-        Stage::Health => quote_spanned!(at(method.span())=> #path::Health::from(#run)),
+        Stage::Health => quote_spanned!(at(method.span())=> #path::Health::from(#call)),
     };
     let body = quote_spanned! {at(method.span())=>
-        ::std::boxed::Box::pin(async move { #outcome })
+        ::std::boxed::Box::pin(async move { #call })
     };
     quote! {
         #(#cfgs)*

@@ -150,6 +150,7 @@ pub(super) fn handler(
         concurrency: limit(&options, "concurrency", 1, diag),
         queue: limit(&options, "queue", 0, diag),
         usable,
+        generic: !signature.generics.params.is_empty(),
     }
 }
 
@@ -189,6 +190,10 @@ pub(super) fn hook(
         stage,
         method: signature.ident.clone(),
         context: context(&marker, signature, diag),
+        output: match &signature.output {
+            ReturnType::Type(_, ty) => ty.span(),
+            ReturnType::Default => signature.ident.span(),
+        },
         cfgs: value::select(attributes, &["cfg"]),
     }
 }

@@ -187,7 +187,13 @@ const _: () = {
             &'a self,
             context: &'a ::aegis::Context,
         ) -> ::aegis::__private::HookFuture<'a> {
-            ::std::boxed::Box::pin(async move { Self::warm_up(self, context).await })
+            ::std::boxed::Box::pin(async move {
+                {
+                    use ::aegis::__private::StartedOtherwise as _;
+                    ::aegis::__private::Started(Self::warm_up(self, context).await)
+                        .outcome()
+                }
+            })
         }
         fn on_stop<'a>(
             &'a self,
@@ -223,8 +229,10 @@ const _: () = {
                     ::core::result::Result::Ok(arguments) => arguments,
                     ::core::result::Result::Err(reply) => return reply,
                 };
-                ::aegis::__private::reply(
-                    &request,
+                <Result<
+                    i64,
+                    Failure,
+                > as ::aegis::__private::Outcome>::reply(
                     Calculator::add(
                             service,
                             ::aegis::__private::borrowed::<Context>(&request),
@@ -232,6 +240,7 @@ const _: () = {
                             arguments.1,
                         )
                         .await,
+                    &request,
                 )
             }),
         }),
@@ -261,9 +270,12 @@ const _: () = {
                     ::core::result::Result::Ok(arguments) => arguments,
                     ::core::result::Result::Err(reply) => return reply,
                 };
-                ::aegis::__private::reply(
-                    &request,
+                <Result<
+                    Receipt,
+                    OrderError,
+                > as ::aegis::__private::Outcome>::reply(
                     Calculator::create(service, arguments.0).await,
+                    &request,
                 )
             }),
         }),
@@ -293,9 +305,12 @@ const _: () = {
                     ::core::result::Result::Ok(arguments) => arguments,
                     ::core::result::Result::Err(reply) => return reply,
                 };
-                ::aegis::__private::reply(
-                    &request,
+                <Result<
+                    Calculator,
+                    Failure,
+                > as ::aegis::__private::Outcome>::reply(
                     Calculator::r#type(service, arguments.0).await,
+                    &request,
                 )
             }),
         }),
@@ -323,7 +338,13 @@ const _: () = {
                     ::core::result::Result::Ok(arguments) => arguments,
                     ::core::result::Result::Err(reply) => return reply,
                 };
-                ::aegis::__private::reply(&request, Calculator::ping(service).await)
+                <Result<
+                    (),
+                    Failure,
+                > as ::aegis::__private::Outcome>::reply(
+                    Calculator::ping(service).await,
+                    &request,
+                )
             }),
         }),
     };

@@ -155,7 +155,13 @@ const _: () = {
                     ::core::result::Result::Ok(arguments) => arguments,
                     ::core::result::Result::Err(reply) => return reply,
                 };
-                ::aegis::__private::reply(&request, my::System::unix_load(service).await)
+                <Result<
+                    f64,
+                    Failure,
+                > as ::aegis::__private::Outcome>::reply(
+                    my::System::unix_load(service).await,
+                    &request,
+                )
             }),
         }),
     };
@@ -183,9 +189,12 @@ const _: () = {
                     ::core::result::Result::Ok(arguments) => arguments,
                     ::core::result::Result::Err(reply) => return reply,
                 };
-                ::aegis::__private::reply(
-                    &request,
+                <Result<
+                    f64,
+                    Failure,
+                > as ::aegis::__private::Outcome>::reply(
                     my::System::windows_load(service).await,
+                    &request,
                 )
             }),
         }),

@@ -70,14 +70,16 @@ impl App {
     ///
     /// All or nothing: if a part fails, what was started is undone in reverse order.
     ///
-    /// Errors: as [`Client::connect`](crate::Client::connect); `Lifecycle` if an `#[on_start]`
-    /// fails, handlers are lost in linking, or two of them have one name.
+    /// Errors: as [`Client::connect`](crate::Client::connect); `Lifecycle` if nothing is mounted, an
+    /// `#[on_start]` fails, handlers are lost in linking, or two of them have one name.
     pub async fn start(self) -> Result<Running> {
         super::start::start(self, std::future::pending()).await
     }
 
     /// Serves until SIGINT or SIGTERM, then drains: takes nothing new, finishes what runs within
     /// `drain_timeout`, runs `#[on_stop]`. A second signal ends it at once.
+    ///
+    /// Errors: as [`start`](Self::start); `Lifecycle` after a second signal.
     pub async fn run(self) -> Result<()> {
         super::run::run(self).await
     }

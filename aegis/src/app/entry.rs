@@ -102,15 +102,44 @@ fn runtime() -> std::result::Result<tokio::runtime::Runtime, Boxed> {
     })
 }
 
-/// The error and its causes, one per line.
 fn tell(error: &(dyn std::error::Error + 'static)) {
+    // Nothing can be done about a closed standard error.
+    let _ = std::io::stderr().write_all(told(error).as_bytes());
+}
+
+/// The error and its causes, one per line.
+fn told(error: &(dyn std::error::Error + 'static)) -> String {
     let mut text = format!("error: {error}\n");
     let mut cause = error.source();
     while let Some(next) = cause {
-        // Writing to a `String` cannot fail.
-        let _ = writeln!(text, "  because: {next}");
+        let said = next.to_string();
+        // Many libraries quote their cause: once is enough.
+        if !text.trim_end().ends_with(&said) {
+            // Writing to a `String` cannot fail.
+            let _ = writeln!(text, "  because: {said}");
+        }
         cause = next.source();
     }
-    // Nothing can be done about a closed standard error.
-    let _ = std::io::stderr().write_all(text.as_bytes());
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn causes_are_told_once() {
+        let refused = || std::io::Error::other("connection refused");
+        let quoting = Error::new(ErrorKind::Internal, "IO: connection refused").because(refused());
+        let error = Error::new(ErrorKind::Disconnected, "no connection").because(quoting);
+        assert_eq!(
+            told(&error),
+            "error: no connection\n  because: IO: connection refused\n"
+        );
+        let other = Error::new(ErrorKind::Disconnected, "no connection").because(refused());
+        assert_eq!(
+            told(&other),
+            "error: no connection\n  because: connection refused\n"
+        );
+    }
 }

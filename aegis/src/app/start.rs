@@ -19,13 +19,15 @@ use super::running::{Running, Started};
 use crate::client::Client;
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{Failure, InstanceId, Lifecycle, ServiceName};
-use crate::serve::{Context, HandlerTable, Home, Metadata, ServeSettings, Server, manifest};
+use crate::serve::{
+    Context, HandlerDescriptor, HandlerTable, Home, Metadata, ServeSettings, Server, manifest,
+};
 
 /// Changes the state; a way that does not exist is a mistake of ours, and said loudly.
 pub(super) fn enter(state: &watch::Sender<Lifecycle>, next: Lifecycle) {
     state.send_modify(|state| match state.enter(next) {
         Ok(next) => {
-            tracing::info!("{state} -> {next}");
+            tracing::debug!("{state} -> {next}");
             *state = next;
         }
         Err(error) => tracing::error!(%error, "a step that should not be"),
@@ -114,11 +116,18 @@ fn cancelled() -> Error {
 
 async fn connected(config: &Config, name: &str) -> Result<Client> {
     let connection = connect::open(config, name).await?;
+    tracing::info!(server = %connection.bus.name(), "connected");
     connect::client(config, connection, name)
 }
 
 /// Everything that can be found wrong without a server.
 fn checked(mounts: Vec<Mount>) -> Result<Vec<(Mount, HandlerTable)>> {
+    if mounts.is_empty() {
+        return Err(Error::new(
+            ErrorKind::Lifecycle,
+            nothing_mounted(&HandlerTable::unmounted(&[])),
+        ));
+    }
     let mut names = HashSet::new();
     let mut checked = Vec::new();
     for mount in mounts {
@@ -134,11 +143,29 @@ fn checked(mounts: Vec<Mount>) -> Result<Vec<(Mount, HandlerTable)>> {
     let ids: Vec<TypeId> = checked.iter().map(|(mount, _)| mount.id).collect();
     for row in HandlerTable::unmounted(&ids) {
         tracing::warn!(
+            service = row.service_name(),
             handler = %row.source,
             "a service is linked in but not mounted: `app.service(..)` makes it serve"
         );
     }
     Ok(checked)
+}
+
+/// A program that serves nothing is a mistake: what is meant is probably linked in.
+fn nothing_mounted(linked: &[&HandlerDescriptor]) -> String {
+    let found: Vec<String> = linked
+        .iter()
+        .map(|row| format!("{} ({})", row.service_name(), row.source))
+        .collect();
+    if found.is_empty() {
+        return "there is no service in this program: write one with `#[aegis::service(..)]` and \
+                mount it with `app.service(..)`; a program that only calls takes a `Client`"
+            .to_owned();
+    }
+    format!(
+        "nothing is mounted: `app.service(..)` makes a service serve; linked in are {}",
+        found.join(", ")
+    )
 }
 
 async fn all(
@@ -208,4 +235,16 @@ async fn on_start(mount: &Mount, home: &Arc<Home>) -> Result<()> {
         ErrorKind::Lifecycle,
         format!("`#[on_start]` of {} failed: {failure}", mount.name),
     ))
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn a_program_without_any_service_is_told_how_to_write_one() {
+        let text = super::nothing_mounted(&[]);
+        assert!(
+            text.starts_with("there is no service in this program: "),
+            "{text}"
+        );
+    }
 }

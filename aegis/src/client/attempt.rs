@@ -71,15 +71,19 @@ impl Prepared {
         let mut now = start;
         loop {
             let outcome = self.attempt(attempt, now, deadline).await;
-            let Err(error) = &outcome else { return outcome };
+            let error = match outcome {
+                Ok(answer) => return Ok(answer),
+                Err(error) => error,
+            };
+            let told = |error: Error, way| error.adding(&history(attempt, start.elapsed(), way));
             if !error.is_retryable(self.way.repeatable) {
-                return outcome;
+                return Err(told(error, ""));
             }
             let Some(delay) = self.retry.delay(attempt, observe::chance()) else {
-                return outcome;
+                return Err(told(error, "; `RetryPolicy` allows more"));
             };
             if delay >= deadline.saturating_duration_since(Instant::now()) {
-                return outcome;
+                return Err(told(error, "; a longer `within` leaves time for more"));
             }
             tracing::debug!(subject = %self.way.route.subject, attempt, %error, "trying again in {delay:?}");
             Box::pin(tokio::time::sleep(delay)).await;
@@ -212,6 +216,18 @@ impl Prepared {
             headers.own(header::VERSION, "1".to_owned());
         }
         headers
+    }
+}
+
+/// What an error says of the attempts before it, and how there could be more; nothing if it was the
+/// only one.
+fn history(attempts: u32, time: Duration, way: &str) -> String {
+    match attempts {
+        0 | 1 => String::new(),
+        _ => format!(
+            ", after {attempts} attempts in {}{way}",
+            observe::shown(time)
+        ),
     }
 }
 

@@ -203,7 +203,8 @@ macro_rules! fields {
             type Value = ($($T,)+);
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                write!(f, "a map with the arguments `{}`", self.0.join("`, `"))
+                let many = if self.0.len() == 1 { "" } else { "s" };
+                write!(f, "a map with the argument{many} `{}`", self.0.join("`, `"))
             }
 
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
@@ -323,6 +324,11 @@ mod tests {
             let error = read::<(i64, i64)>(AB, body).unwrap_err();
             assert!(error.contains(text), "{body}: {error}");
         }
+        let error = read::<(i64,)>(&["sku"], "7").unwrap_err();
+        assert!(
+            error.contains("expected a map with the argument `sku`"),
+            "{error}"
+        );
     }
 
     #[test]

@@ -16,14 +16,40 @@ pub enum Codec {
 
 /// A body that could not be written or read: what is wrong, and where.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub struct CodecError(String);
+#[error("{codec}: {text}{place}")]
+pub struct CodecError {
+    codec: &'static str,
+    text: String,
+    place: String,
+}
 
 impl CodecError {
     fn of(codec: Codec, cause: &dyn std::fmt::Display) -> Self {
         // The decoders quote from the input: what is shown of it is bounded.
-        let text: String = cause.to_string().chars().take(300).collect();
-        Self(format!("{}: {text}", codec.name()))
+        Self {
+            codec: codec.name(),
+            text: cause.to_string().chars().take(300).collect(),
+            place: String::new(),
+        }
+    }
+
+    /// JSON says where; the place stands apart from the reason.
+    fn of_json(cause: &serde_json::Error) -> Self {
+        let place = format!(" at line {} column {}", cause.line(), cause.column());
+        let whole = Self::of(Codec::Json, cause);
+        match whole.text.strip_suffix(&place) {
+            Some(text) => Self {
+                text: text.to_owned(),
+                place,
+                ..whole
+            },
+            None => whole,
+        }
+    }
+
+    /// What is wrong, without the encoding and the place in the body.
+    pub(crate) fn reason(&self) -> &str {
+        &self.text
     }
 }
 
@@ -101,7 +127,7 @@ impl Codec {
                 let mut reader = serde_json::Deserializer::from_slice(body);
                 seed.deserialize(&mut reader)
                     .and_then(|value| reader.end().map(|()| value))
-                    .map_err(|cause| CodecError::of(self, &cause))
+                    .map_err(|cause| CodecError::of_json(&cause))
             }
             Self::MessagePack => self.decode_msgpack(body, seed),
         }

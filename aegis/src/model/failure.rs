@@ -174,7 +174,9 @@ impl<E: std::error::Error + Send + Sync + 'static> From<E> for Failure {
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be a handler's error",
     label = "not a domain error",
-    note = "return `Result<T, Failure>`, or add `#[derive(aegis::Failure)]` to `{Self}`"
+    note = "if `{Self}` is a type of your own, add `#[derive(aegis::Failure)]` to it",
+    note = "otherwise return `Result<T, Failure>`: `?` turns any `std::error::Error` into a `Failure`, for the rest write `.map_err(|error| Failure::internal(error.to_string()))?`",
+    note = "`Result<T>` with one type is that of `aegis`, for `main`: a handler's has two"
 )]
 pub trait DomainError: Sized + Send + 'static {
     /// The codes this type can have.

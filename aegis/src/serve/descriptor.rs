@@ -93,6 +93,19 @@ pub struct HandlerDescriptor {
     pub kind: HandlerKind,
 }
 
+impl HandlerDescriptor {
+    /// The name of its service, which its subject holds.
+    pub(crate) fn service_name(&self) -> &str {
+        let HandlerKind::Rpc(handler) = &self.kind;
+        handler
+            .subject
+            .as_str()
+            .split('.')
+            .nth(1)
+            .unwrap_or_default()
+    }
+}
+
 /// Where a handler stands in the source.
 #[derive(Debug, Clone, Copy)]
 pub struct Source {

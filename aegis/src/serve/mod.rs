@@ -1,8 +1,9 @@
 //! Layer 4: how do I serve. `descriptor` is one handler as data, `table` those of one service,
-//! `context` what a handler may ask, `call` one request and its state, `respond` its answer,
-//! `reader` what waits, `endpoint` admission and the way of a request, `work` the running of a handler, `cancel` calls
-//! whose callers gave up, `inboxes` where answers may go, `figures` what is counted, `latency` how
-//! long it took, `load` how busy that is, `manifest` the handlers for the registry, `metadata` what the service adds to its record, `server` one
+//! `context` what a handler may ask, `call` one request and its state, `respond` its answer, `hook`
+//! the end of a start hook, `reader` what waits, `endpoint` admission and the way of a request,
+//! `work` the running of a handler, `cancel` calls whose callers gave up, `inboxes` where answers
+//! may go, `figures` what is counted, `latency` how long it took, `load` how busy that is,
+//! `manifest` the handlers and `metadata` what the service adds for the registry, `server` one
 //! service on a bus, `micro` its self-description.
 
 mod call;
@@ -11,6 +12,7 @@ mod context;
 mod descriptor;
 mod endpoint;
 mod figures;
+mod hook;
 mod inboxes;
 mod latency;
 mod load;
@@ -30,6 +32,7 @@ pub(crate) use descriptor::Hooks;
 pub use descriptor::{
     HandlerDescriptor, HandlerKind, HookFuture, RpcCall, RpcHandler, Service, Source,
 };
+pub use hook::{Started, StartedOtherwise};
 pub(crate) use load::LoadMeter;
 pub(crate) use manifest::manifest;
 pub use metadata::Metadata;

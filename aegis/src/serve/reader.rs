@@ -26,8 +26,10 @@ pub(super) trait Takes: Send + Sync + 'static {
 /// Reads to the end of the subscription.
 pub(super) async fn read<T: Takes>(mut messages: Subscription, taker: T) {
     let mut waiting: VecDeque<(Message, Instant)> = VecDeque::new();
+    let mut ended = false;
     loop {
-        let ended = take_out(&mut messages, &mut waiting, &taker).await;
+        // Some streams panic when they are asked again after their end.
+        ended = ended || take_out(&mut messages, &mut waiting, &taker).await;
         let next = match waiting.pop_front() {
             Some(next) => Some(next),
             None if ended => return,
@@ -66,5 +68,52 @@ async fn take_out<T: Takes>(
 async fn guarded(handling: impl Future<Output = ()>) {
     if AssertUnwindSafe(handling).catch_unwind().await.is_err() {
         tracing::error!("a request was lost to a panic of the framework");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use bytes::Bytes;
+    use futures_util::future::FutureExt as _;
+    use futures_util::stream::{self, StreamExt as _};
+
+    use super::*;
+    use crate::model::{Headers, Subject};
+    use crate::port::Stop;
+
+    struct Counts(Arc<Mutex<u32>>);
+
+    impl Takes for Counts {
+        fn limit(&self) -> usize {
+            8
+        }
+
+        async fn take(&self, _: Message, _: Instant) {
+            *self.0.lock().unwrap() += 1;
+        }
+
+        async fn refuse(&self, _: Message, _: Instant) {}
+    }
+
+    #[tokio::test]
+    async fn what_waits_at_the_end_is_handled_and_the_end_is_heard_once() {
+        let message = || Message {
+            subject: Subject::literal("rpc.a.b"),
+            reply: None,
+            headers: Headers::new(),
+            payload: Bytes::new(),
+        };
+        // Like the bus in memory, it panics if it is polled after its end.
+        let messages = stream::unfold(3, move |left: u32| {
+            let next = left.checked_sub(1).map(|left| (message(), left));
+            std::future::ready(next)
+        });
+        let stop: Stop = Arc::new(|| async { Ok(()) }.boxed());
+        let counted = Arc::new(Mutex::new(0));
+        let messages = Subscription::new(messages.boxed(), stop);
+        read(messages, Counts(counted.clone())).await;
+        assert_eq!(*counted.lock().unwrap(), 3);
     }
 }

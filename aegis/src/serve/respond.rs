@@ -55,11 +55,18 @@ pub trait Outcome {
     type Ok: Returned;
     /// The error.
     type Err: DomainError;
+
+    /// The reply to a request.
+    fn reply(self, request: &Request) -> Reply;
 }
 
 impl<T: Returned, E: DomainError> Outcome for Result<T, E> {
     type Ok = T;
     type Err = E;
+
+    fn reply(self, request: &Request) -> Reply {
+        reply(request, self)
+    }
 }
 
 /// Reads the arguments of a request; if that fails, the reply says why.
@@ -79,7 +86,12 @@ pub fn arguments<A: Arguments>(request: &Request, names: Names) -> Result<A, Rep
         (None, false) => call.codec.decode_seed(&call.body, seed),
     };
     read.map_err(|cause| {
-        let text = format!("the params cannot be read: {cause}");
+        // Who is told the argument's name needs no line and column.
+        let text = if cause.reason().contains("argument") {
+            format!("the params cannot be read: {}", cause.reason())
+        } else {
+            format!("the params cannot be read: {cause}")
+        };
         failure(call, &Failure::framework(Code::InvalidParams, text))
     })
 }

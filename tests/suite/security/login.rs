@@ -5,8 +5,8 @@ use aegis_tests::soon;
 use nkeys::KeyPair;
 
 use super::jwt::{Operator, now};
-use super::log::capture;
 use super::{config, everything, hides, refused, says, server, started, url, works};
+use crate::log::capture;
 
 const USER: &str = "authorization { user: joe, password: \"s3&cr:t/+?# %\" }";
 const PASSWORD: &str = "s3&cr:t/+?# %";

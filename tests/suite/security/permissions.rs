@@ -10,8 +10,8 @@ use aegis::{Config, Error, Running};
 use aegis_tests::{eventually, soon};
 use serde_json::json;
 
-use super::log::capture;
 use super::{Till, TillClient, config, says, started};
+use crate::log::capture;
 
 /// A server with an almighty user `root`, and `joe`, who has these permissions.
 async fn limited(permissions: &str) -> NatsServer {

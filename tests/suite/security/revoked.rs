@@ -7,8 +7,8 @@ use aegis::testing::NatsServer;
 use aegis::{Config, ConnectionState, RetryPolicy};
 use aegis_tests::{eventually, soon};
 
-use super::log::{Captured, capture};
 use super::{Till, TillClient, config, hides, server};
+use crate::log::{Captured, capture};
 
 const REFUSED: &str = "NATS refuses the login it took before";
 

@@ -1,7 +1,7 @@
 //! Makes the connection, and keeps watch over it.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use async_nats::{ClientError, ConnectOptions, Event, ServerAddr, ServerError};
@@ -18,6 +18,8 @@ use crate::port::ConnectionState;
 
 /// One attempt to connect, the server's greeting included.
 const ATTEMPT: Duration = Duration::from_secs(2);
+/// A wait for the first connection that takes longer is told.
+const SILENT_WAIT: Duration = Duration::from_secs(1);
 /// The longest wait between two attempts to connect again; before jitter.
 const SLOWEST_RECONNECT: Duration = Duration::from_millis(250);
 /// Refused subscriptions remembered until somebody asks.
@@ -31,6 +33,8 @@ pub(super) struct Watch {
     /// The same as in `state`, for every call to look at without a lock.
     connected: AtomicBool,
     refused: Mutex<Vec<String>>,
+    /// When the connection was lost; none while there is one.
+    lost: Mutex<Option<Instant>>,
     /// It was said that the login is refused; once is enough until it is accepted again.
     login_refused: AtomicBool,
 }
@@ -60,11 +64,13 @@ impl Watch {
                     .unwrap_or_else(PoisonError::into_inner)
                     .clear();
                 self.enter(ConnectionState::Connected);
+                self.tell_that_it_is_back();
             }
             Event::Disconnected => {
                 // The end of a connection that was closed on purpose is no news.
                 if self.enter(ConnectionState::Disconnected) {
                     metrics::counter!(observe::DISCONNECTS).increment(1);
+                    *self.lost() = Some(Instant::now());
                     tracing::warn!("the connection to NATS is lost; connecting again");
                 }
             }
@@ -102,6 +108,18 @@ impl Watch {
     pub(super) fn refused(&self) -> Option<String> {
         let refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
         refused.first().cloned()
+    }
+
+    fn lost(&self) -> MutexGuard<'_, Option<Instant>> {
+        self.lost.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The first connection was not lost before: the start tells of it.
+    fn tell_that_it_is_back(&self) {
+        if let Some(lost) = self.lost().take() {
+            let away = observe::shown(lost.elapsed());
+            tracing::info!("the connection to NATS is back after {away}");
+        }
     }
 
     fn refuse_login(&self) {
@@ -147,6 +165,7 @@ pub(crate) async fn connect(options: NatsOptions) -> Result<Arc<NatsBus>> {
         inbox: inbox.clone(),
         connected: AtomicBool::new(true),
         refused: Mutex::default(),
+        lost: Mutex::default(),
         login_refused: AtomicBool::new(false),
     });
     let client = first_connection(&options, &watch).await?;
@@ -161,7 +180,21 @@ pub(crate) async fn connect(options: NatsOptions) -> Result<Arc<NatsBus>> {
     Ok(Arc::new(bus))
 }
 
+/// The first connection; a wait for it is told.
 async fn first_connection(options: &NatsOptions, watch: &Arc<Watch>) -> Result<async_nats::Client> {
+    let mut connecting = Box::pin(attempts(options, watch));
+    if let Ok(connected) = tokio::time::timeout(SILENT_WAIT, &mut connecting).await {
+        return connected;
+    }
+    tracing::info!(
+        "waiting for NATS at {} (up to {}, `connect_timeout`)",
+        names(options),
+        observe::shown(options.connect_within)
+    );
+    connecting.await
+}
+
+async fn attempts(options: &NatsOptions, watch: &Arc<Watch>) -> Result<async_nats::Client> {
     let start = Instant::now();
     let mut attempts = 0;
     loop {
@@ -218,7 +251,7 @@ async fn client_options(options: &NatsOptions, watch: &Arc<Watch>) -> Result<Con
     let watch = watch.clone();
     let mut nats = ConnectOptions::new()
         .name(&options.name)
-        .connection_timeout(ATTEMPT)
+        .connection_timeout(ATTEMPT.min(options.connect_within))
         .ping_interval(options.ping_interval)
         .request_timeout(None)
         .custom_inbox_prefix(&options.inbox_prefix)

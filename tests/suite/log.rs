@@ -12,11 +12,11 @@ thread_local!(static CURRENT: RefCell<Option<Captured>> = const { RefCell::new(N
 
 /// The lines logged so far. A `#[tokio::test]` runs its tasks on one thread: they are all its own.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Captured(Arc<Mutex<Vec<u8>>>);
+pub(crate) struct Captured(Arc<Mutex<Vec<u8>>>);
 
 /// Ends the capture of a thread.
 #[derive(Debug)]
-pub(super) struct Capture;
+pub(crate) struct Capture;
 
 impl Drop for Capture {
     fn drop(&mut self) {
@@ -28,7 +28,7 @@ impl Drop for Capture {
 ///
 /// There is one subscriber for the whole test binary: with one per thread, whether a line is of
 /// interest would be decided by the thread that comes first.
-pub(super) fn capture() -> (Captured, Capture) {
+pub(crate) fn capture() -> (Captured, Capture) {
     static SUBSCRIBER: OnceLock<()> = OnceLock::new();
     SUBSCRIBER.get_or_init(|| {
         let wanted = dynamic_filter_fn(|_, _| CURRENT.with_borrow(Option::is_some));
@@ -42,7 +42,7 @@ pub(super) fn capture() -> (Captured, Capture) {
 }
 
 impl Captured {
-    pub(super) fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         let lines = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         String::from_utf8_lossy(&lines).into_owned()
     }

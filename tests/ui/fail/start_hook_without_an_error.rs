@@ -1,0 +1,13 @@
+use aegis::prelude::*;
+
+struct Calculator;
+
+#[aegis::service(name = "calculator", version = "1.0.0")]
+impl Calculator {
+    #[on_start]
+    async fn warm_up(&self) -> bool {
+        true
+    }
+}
+
+fn main() {}
