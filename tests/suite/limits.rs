@@ -10,6 +10,7 @@ use aegis::testing::{NatsServer, TestApp};
 use aegis::{BreakerPolicy, Config};
 use aegis_tests::{eventually, soon, unique_prefix};
 use serde_json::json;
+use tokio::sync::Barrier;
 use tokio::task::JoinSet;
 
 #[derive(Clone, Default)]
@@ -79,6 +80,27 @@ async fn a_flood_of_a_quick_handler_is_refused_at_once() {
     flooded(true).await;
 }
 
+/// Two of them start under one id at the same moment, so that neither sees the other.
+#[derive(Clone)]
+struct Twin {
+    calls: Arc<AtomicUsize>,
+    both: Arc<Barrier>,
+}
+
+#[aegis::service(name = "twin", version = "1.0.0")]
+impl Twin {
+    #[on_start]
+    async fn wait_for_the_other(&self) -> Result<(), Failure> {
+        self.both.wait().await;
+        Ok(())
+    }
+
+    #[rpc]
+    async fn count(&self) -> Result<usize, Failure> {
+        Ok(self.calls.fetch_add(1, Ordering::SeqCst))
+    }
+}
+
 #[tokio::test]
 async fn a_call_to_an_instance_runs_once_even_if_two_have_its_id() {
     for url in [
@@ -87,21 +109,20 @@ async fn a_call_to_an_instance_runs_once_even_if_two_have_its_id() {
     ] {
         let prefix = unique_prefix();
         let config = Config::default().url(&url).subject_prefix(&prefix);
-        let mills = [Mill::default(), Mill::default()];
-        let mut running = Vec::new();
-        for mill in &mills {
-            let app = App::new(config.clone().instance_id("mill-1"));
-            running.push(app.service(mill.clone()).start().await.unwrap());
-        }
-        let client = MillClient::new(running[0].client());
+        let (calls, both) = (Arc::default(), Arc::new(Barrier::new(2)));
+        let twin = Twin { calls, both };
+        let start = || {
+            let app = App::new(config.clone().instance_id("twin-1"));
+            app.service(twin.clone()).start()
+        };
+        let (one, other) = tokio::try_join!(start(), start()).unwrap();
+        let client = TwinClient::new(one.client());
         for _ in 0..20 {
-            client.grind(0).to_instance("mill-1").await.unwrap();
+            client.count().to_instance("twin-1").await.unwrap();
         }
-        for app in running {
-            app.stop().await.unwrap();
-        }
-        let runs = mills.iter().map(|mill| mill.0.load(Ordering::SeqCst));
-        assert_eq!(runs.sum::<usize>(), 20, "{url}");
+        one.stop().await.unwrap();
+        other.stop().await.unwrap();
+        assert_eq!(twin.calls.load(Ordering::SeqCst), 20, "{url}");
     }
 }
 
