@@ -1,6 +1,7 @@
 //! The program's place in the registry: one record per service, from the start to the stop.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use futures_util::future::join_all;
@@ -75,6 +76,7 @@ impl Presence {
                 pulse: Pulse::start(part.hooks.clone(), home.clone(), config.heartbeat).await,
                 state: state.subscribe(),
                 connection: client.bus().state(),
+                connected: AtomicBool::new(true),
             };
             let names = (&home.service, &home.instance);
             let vitals = Arc::new(record);

@@ -1,6 +1,7 @@
 //! The record of one instance, from everything that is known of it.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use futures_util::future::{BoxFuture, FutureExt};
@@ -30,6 +31,8 @@ pub(super) struct Record {
     pub(super) state: watch::Receiver<Lifecycle>,
     /// Of the connection that calls come through.
     pub(super) connection: watch::Receiver<ConnectionState>,
+    /// What the last record said of that connection.
+    pub(super) connected: AtomicBool,
 }
 
 /// The present, as it stands in records.
@@ -47,7 +50,7 @@ impl Vitals for Record {
         measured.load.lag_ms = lag.as_secs_f64() * 1000.0;
         let (status, reason) = judge(&Signs {
             draining: *self.state.borrow() == Lifecycle::Stopping,
-            connected: *self.connection.borrow() == ConnectionState::Connected,
+            connected: self.is_connected(),
             refused: self.home.client.bus().refused(),
             lag,
             calls: measured.calls,
@@ -77,11 +80,29 @@ impl Vitals for Record {
     }
 
     fn changed(&self) -> BoxFuture<'_, ()> {
-        self.home.metadata.changed().boxed()
+        let mut connection = self.connection.clone();
+        async move {
+            tokio::select! {
+                () = self.home.metadata.changed() => {}
+                Ok(_) = connection.wait_for(|state| self.is_news(*state)) => {}
+            }
+        }
+        .boxed()
     }
 }
 
 impl Record {
+    /// Whether calls can come, as it is told from now on.
+    fn is_connected(&self) -> bool {
+        let connected = *self.connection.borrow() == ConnectionState::Connected;
+        self.connected.store(connected, Ordering::Relaxed);
+        connected
+    }
+
+    fn is_news(&self, state: ConnectionState) -> bool {
+        self.connected.load(Ordering::Relaxed) != (state == ConnectionState::Connected)
+    }
+
     fn own(&self, metadata: &mut Map<String, Value>) {
         let millis = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
         let own: [(&str, Value); 6] = [

@@ -2,6 +2,13 @@
 
 use super::*;
 
+/// Longer than records live; `AEGIS_TEST_OUTAGE=60` makes it a minute.
+fn outage() -> Duration {
+    let seconds = std::env::var("AEGIS_TEST_OUTAGE").ok();
+    let seconds = seconds.and_then(|text| text.parse().ok());
+    Duration::from_secs(seconds.unwrap_or(3))
+}
+
 async fn everything_comes_back(keep_store: bool) {
     let mut server = NatsServer::start().await.unwrap();
     let config = quick(&server.url(), "");
@@ -26,14 +33,11 @@ async fn everything_comes_back(keep_store: bool) {
         matches!(watched.staleness().unwrap(), aegis::Staleness::Stale(_))
     })
     .await;
-    // Longer than records live.
-    let long = Duration::from_secs(3);
-    eventually("an old table", async || {
-        watched.instances("desk").await.unwrap().age() > long
-    })
-    .await;
-    assert_eq!(ids(&watched).await.len(), 2, "nobody is dead for that");
-    assert_eq!(ids(&cached).await.len(), 2);
+    while watched.instances("desk").await.unwrap().age() < outage() {
+        assert_eq!(ids(&watched).await.len(), 2, "nobody is dead for that");
+        assert_eq!(ids(&cached).await.len(), 2);
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
     if !keep_store {
         std::fs::remove_dir_all(server.store_dir()).unwrap();
     }
@@ -53,7 +57,10 @@ async fn everything_comes_back(keep_store: bool) {
     // Longer than records live again: everybody still says that it is there.
     let (start, long) = (std::time::Instant::now(), Duration::from_secs(2));
     eventually("some heartbeats", async || {
-        assert_eq!(ids(&watched).await, ["desk-1", "desk-2"]);
+        // Well or not: a machine that is busy with other tests may say that it is.
+        let all = watched.all("desk").await.unwrap();
+        let ids: Vec<&str> = all.iter().map(|one| one.id.as_str()).collect();
+        assert_eq!(ids, ["desk-1", "desk-2"]);
         start.elapsed() > long
     })
     .await;
