@@ -31,15 +31,17 @@ const ANSWER: Duration = Duration::from_millis(500);
 /// The records of a program.
 pub(super) struct Presence {
     records: Vec<Announced>,
-    connection: Option<Connection>,
+    /// The second connection, if there is one.
+    own: Option<Connection>,
+    /// Of the connection that records are written over.
+    state: watch::Receiver<ConnectionState>,
     tasks: Vec<AbortOnDropHandle<()>>,
     control: Control,
 }
 
 impl Presence {
-    /// Announces every service; one that cannot be announced serves nevertheless, and is announced
-    /// as soon as that is possible.
-    pub(super) async fn start(
+    /// Prepares the record of every service; none is written before [`announce`](Self::announce).
+    pub(super) async fn prepare(
         config: &Config,
         client: &Client,
         started: &[Started],
@@ -48,16 +50,17 @@ impl Presence {
         if !config.registry || started.is_empty() {
             return Ok(None);
         }
-        let (control, connection) = control(config, started).await?;
-        let (bus, store) = match &connection {
+        let (control, own) = control(config, started).await?;
+        let (bus, store) = match &own {
             Some(own) => (own.bus.clone(), own.store.clone()),
             None => (client.bus().clone(), client.store().clone()),
         };
-        let registry = Registry::new(store, client.layout());
+        let registry = Registry::new(store, bus.state(), client.layout());
         let boot = format!("{:016x}", observe::random());
         let mut presence = Self {
             records: Vec::new(),
-            connection,
+            own,
+            state: bus.state(),
             tasks: Vec::new(),
             control,
         };
@@ -79,19 +82,18 @@ impl Presence {
                 connected: AtomicBool::new(true),
             };
             let names = (&home.service, &home.instance);
-            let vitals = Arc::new(record);
-            let record = Announcer::new(registry.clone(), bus.state(), names, vitals, times)?;
+            let record = Announcer::new(registry.clone(), names, Arc::new(record), times)?;
             let (announced, task) = record.split();
             presence.records.push(announced);
             let task = presence.control.spawn(task);
             presence.tasks.push(task);
         }
-        presence.announce().await;
         Ok(Some(presence))
     }
 
-    /// Writes every record as it is now. What goes wrong is logged there, and tried again.
-    async fn announce(&self) {
+    /// Writes every record as it is now. What goes wrong is logged there, and tried again: a
+    /// service that cannot be announced serves nevertheless.
+    pub(super) async fn announce(&self) {
         join_all(self.records.iter().map(Announced::announce)).await;
     }
 
@@ -113,14 +115,14 @@ impl Presence {
                 tracing::warn!(%error, "a record stays in the registry until it runs out");
             }
         }
-        if let Some(own) = &self.connection {
+        if let Some(own) = &self.own {
             let _ = own.bus.close().await;
         }
     }
 
+    /// Without a connection nobody hears it, and a stop should not wait for nothing.
     fn is_connected(&self) -> bool {
-        let own = self.connection.as_ref();
-        own.is_none_or(|own| *own.bus.state().borrow() == ConnectionState::Connected)
+        *self.state.borrow() == ConnectionState::Connected
     }
 }
 

@@ -31,6 +31,8 @@ struct Felt {
     probed: Instant,
     /// The longest wait since it was asked for.
     lag: Duration,
+    /// The wait that is not over yet has been told already.
+    told: bool,
     /// What the hook said last, and when.
     health: Option<Health>,
     checked: Instant,
@@ -48,6 +50,7 @@ impl Pulse {
         let signs = Arc::new(Mutex::new(Felt {
             probed: now,
             lag: Duration::ZERO,
+            told: false,
             health: first,
             checked: Instant::now(),
         }));
@@ -66,6 +69,7 @@ impl Pulse {
     pub(super) fn lag(&self) -> Duration {
         let mut felt = felt(&self.signs);
         let waits = felt.probed.elapsed().saturating_sub(STEP);
+        felt.told = !waits.is_zero();
         std::mem::take(&mut felt.lag).max(waits)
     }
 
@@ -88,7 +92,10 @@ async fn probe(signs: Arc<Mutex<Felt>>) {
         let now = Instant::now();
         let waited = now.duration_since(began).saturating_sub(STEP);
         let mut felt = felt(&signs);
-        felt.lag = felt.lag.max(waited);
+        // One wait is told once, also if it was asked for before it was over.
+        if !std::mem::take(&mut felt.told) {
+            felt.lag = felt.lag.max(waited);
+        }
         felt.probed = now;
         began = now;
     }

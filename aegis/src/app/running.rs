@@ -51,9 +51,15 @@ pub(super) struct Started {
 pub struct Running {
     client: Client,
     state: watch::Sender<Lifecycle>,
-    started: Vec<Started>,
-    presence: Option<Presence>,
+    parts: Parts,
     drain_timeout: Duration,
+}
+
+/// What a start has started so far.
+#[derive(Default)]
+pub(super) struct Parts {
+    pub(super) started: Vec<Started>,
+    pub(super) presence: Option<Presence>,
 }
 
 impl fmt::Debug for Running {
@@ -68,15 +74,13 @@ impl Running {
     pub(super) fn new(
         client: Client,
         state: watch::Sender<Lifecycle>,
-        started: Vec<Started>,
-        presence: Option<Presence>,
+        parts: Parts,
         drain_timeout: Duration,
     ) -> Self {
         Self {
             client,
             state,
-            started,
-            presence,
+            parts,
             drain_timeout,
         }
     }
@@ -89,6 +93,7 @@ impl Running {
     /// The instance id of a service; none if it is not mounted.
     pub fn instance(&self, service: &str) -> Option<&str> {
         let found = self
+            .parts
             .started
             .iter()
             .find(|part| part.home.service.as_str() == service);
@@ -111,13 +116,10 @@ impl Running {
     pub async fn stop(self) -> Result<()> {
         enter(&self.state, Lifecycle::Stopping);
         // Nobody should choose this instance any more, before it takes nothing more.
-        if let Some(presence) = &self.presence {
+        if let Some(presence) = &self.parts.presence {
             presence.drain().await;
         }
-        undo(self.started, Instant::now() + self.drain_timeout).await;
-        if let Some(presence) = self.presence {
-            presence.leave().await;
-        }
+        self.parts.undo(Instant::now() + self.drain_timeout).await;
         let closed = self.client.close().await;
         enter(
             &self.state,
@@ -137,8 +139,18 @@ impl Running {
     }
 }
 
+impl Parts {
+    /// Ends what was started, and what is known of it elsewhere.
+    pub(super) async fn undo(self, deadline: Instant) {
+        undo(self.started, deadline).await;
+        if let Some(presence) = self.presence {
+            presence.leave().await;
+        }
+    }
+}
+
 /// Ends what was started: first all serving, then the hooks in reverse order.
-pub(super) async fn undo(mut started: Vec<Started>, deadline: Instant) {
+async fn undo(mut started: Vec<Started>, deadline: Instant) {
     let servers = started.iter_mut().filter_map(|part| part.server.take());
     join_all(servers.map(|server| server.stop(deadline))).await;
     while let Some(part) = started.pop() {

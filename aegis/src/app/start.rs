@@ -15,7 +15,7 @@ use super::config::Config;
 use super::connect;
 use super::mount::Mount;
 use super::presence::Presence;
-use super::running::{Running, Started};
+use super::running::{Parts, Running, Started};
 use crate::client::Client;
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{Failure, InstanceId, Lifecycle, ServiceName};
@@ -42,39 +42,20 @@ pub(super) async fn start(app: App, cancel: impl Future<Output = ()>) -> Result<
     if outcome.is_err() {
         enter(&state, Lifecycle::Failed);
     }
-    let Parts {
-        config,
-        client,
-        started,
-        presence,
-    } = outcome?;
+    let (client, config, parts) = outcome?;
     enter(&state, Lifecycle::Started);
-    for part in &started {
+    for part in &parts.started {
         let home = &part.home;
         tracing::info!(service = %home.service, instance = %home.instance, "serves");
     }
-    Ok(Running::new(
-        client,
-        state,
-        started,
-        presence,
-        config.drain_timeout,
-    ))
-}
-
-/// A program that has started.
-struct Parts {
-    config: Config,
-    client: Client,
-    started: Vec<Started>,
-    presence: Option<Presence>,
+    Ok(Running::new(client, state, parts, config.drain_timeout))
 }
 
 async fn parts(
     app: App,
     state: &watch::Sender<Lifecycle>,
     cancel: impl Future<Output = ()>,
-) -> Result<Parts> {
+) -> Result<(Client, Config, Parts)> {
     let App { config, mounts } = app;
     let mounts = checked(mounts)?;
     config.check()?;
@@ -85,26 +66,19 @@ async fn parts(
         () = &mut cancel => return Err(cancelled()),
         client = connected(&config, name) => client?,
     };
-    let mut started = Vec::new();
+    let mut parts = Parts::default();
     let outcome = tokio::select! {
         biased;
         () = &mut cancel => Err(cancelled()),
-        outcome = all(&config, mounts, &client, state, &mut started) => outcome,
+        outcome = all(&config, mounts, &client, state, &mut parts) => outcome,
     };
-    match outcome {
-        Ok(presence) => Ok(Parts {
-            config,
-            client,
-            started,
-            presence,
-        }),
-        Err(error) => {
-            // Every service before the one that failed has run its `#[on_start]`.
-            super::running::undo(started, Instant::now() + config.drain_timeout).await;
-            let _ = client.close().await;
-            Err(error)
-        }
+    if let Err(error) = outcome {
+        // Every service before the one that failed has run its `#[on_start]`.
+        parts.undo(Instant::now() + config.drain_timeout).await;
+        let _ = client.close().await;
+        return Err(error);
     }
+    Ok((client, config, parts))
 }
 
 fn cancelled() -> Error {
@@ -173,8 +147,8 @@ async fn all(
     mounts: Vec<(Mount, HandlerTable)>,
     client: &Client,
     state: &watch::Sender<Lifecycle>,
-    started: &mut Vec<Started>,
-) -> Result<Option<Presence>> {
+    parts: &mut Parts,
+) -> Result<()> {
     let number = crate::observe::random() & 0xffff_ffff;
     for (mount, table) in &mounts {
         let home = Arc::new(Home {
@@ -190,7 +164,7 @@ async fn all(
             super::presence::is_free(&home).await?;
         }
         on_start(mount, &home).await?;
-        started.push(Started {
+        parts.started.push(Started {
             home,
             hooks: mount.hooks.clone(),
             about: mount.about.clone(),
@@ -202,14 +176,20 @@ async fn all(
         reply_prefixes: reply_prefixes(config),
         state: state.subscribe(),
     };
-    for ((mount, table), part) in mounts.into_iter().zip(started.iter_mut()) {
+    for ((mount, table), part) in mounts.into_iter().zip(parts.started.iter_mut()) {
         let home = part.home.clone();
         let server = Server::new(&table, mount.about, &mount.service, home, settings.clone());
         // It has its place before the first call can come: undoing drains it.
         part.server.insert(server).subscribe().await?;
     }
     client.bus().flush().await?;
-    Presence::start(config, client, started, state).await
+    let presence = Presence::prepare(config, client, &parts.started, state).await?;
+    // It has its place before anybody can find it: undoing removes its records.
+    parts.presence = presence;
+    if let Some(presence) = &parts.presence {
+        presence.announce().await;
+    }
+    Ok(())
 }
 
 /// Answers go to inboxes only: `_R_` and `_GR_` are those of other accounts and clusters.

@@ -143,7 +143,15 @@ impl Prepared {
         }
         let own = match &self.target {
             Target::Instance(instance) => Some(instance),
-            Target::Any | Target::Chosen(_) => None,
+            Target::Any => None,
+            Target::Chosen(_) => {
+                share = share.min(until.saturating_duration_since(Instant::now()));
+                if share.is_zero() {
+                    // Not sent: nothing may run for a caller who is gone.
+                    return Err(observe::no_answer(&self.way.route.subject));
+                }
+                None
+            }
         };
         self.ask(body, share, until, own).await
     }

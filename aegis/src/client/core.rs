@@ -134,12 +134,12 @@ impl Client {
     }
 
     /// The live table of instances.
-    pub(super) fn directory(&self) -> &Arc<Directory> {
+    pub(super) fn directory(&self) -> Arc<Directory> {
         self.shared.discovery.directory(&self.registry())
     }
 
     pub(crate) fn registry(&self) -> Registry {
-        Registry::new(self.store().clone(), self.layout())
+        Registry::new(self.store().clone(), self.bus().state(), self.layout())
     }
 
     /// The state of the circuit breaker of a method, as this client sees it.

@@ -11,8 +11,11 @@ use crate::cluster::candidate;
 use crate::model::{Candidate, Chance, InstanceId, Select, choose};
 use crate::observe::{self, Seldom};
 
-/// A call waits so long at most to learn who is there; only the first ones of a program do.
+/// The first calls of a program wait so long at most to learn who is there, and never more than a
+/// quarter of their time.
 const LEARN: Duration = Duration::from_secs(1);
+/// After so many that were gone, any instance is asked.
+const MOST_TRIED: usize = 3;
 
 /// What was said about the instance.
 #[derive(Debug, Clone, Default)]
@@ -53,7 +56,11 @@ impl Choice {
         route: &Route,
         until: Instant,
     ) -> Option<InstanceId> {
-        let learn = until.min(Instant::now() + LEARN);
+        if self.tried.len() >= MOST_TRIED {
+            return None;
+        }
+        let now = Instant::now();
+        let learn = now + LEARN.min(until.saturating_duration_since(now) / 4);
         let table = match client.directory().ready(learn).await {
             Ok(table) => table,
             Err(error) => {
@@ -68,9 +75,11 @@ impl Choice {
             }
         };
         let available = table.available(&route.service);
+        // Other programs may write ids that no subject can have.
+        let callable = |id: &String| !self.tried.contains(id) && InstanceId::parse(id).is_ok();
         let candidates: Vec<Candidate<'_>> = available
             .iter()
-            .filter(|one| !self.tried.contains(&one.id))
+            .filter(|one| callable(&one.id))
             .map(|one| candidate(one))
             .collect();
         let chance = Chance {
@@ -79,7 +88,6 @@ impl Choice {
             client: client.shared.number,
         };
         let at = choose(&self.select, &candidates, chance)?;
-        // Other programs may write other ids than ours can be.
         InstanceId::parse(candidates[at].id).ok()
     }
 }

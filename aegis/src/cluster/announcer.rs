@@ -20,6 +20,10 @@ use crate::port::{ConnectionState, KvBucket};
 
 /// A write that takes longer has failed; the next one comes soon.
 const WRITE: Duration = Duration::from_secs(2);
+/// While writes are refused, the longest pause between two tries.
+const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+/// How long a mark tells that an instance has left.
+const MARK: Duration = Duration::from_secs(3600);
 /// The shortest pause between two writes, however often something changes.
 const PAUSE: Duration = Duration::from_millis(50);
 
@@ -48,7 +52,10 @@ pub(crate) struct Announcer {
     rival: Option<(u64, Instant)>,
     /// We have written at least once.
     announced: bool,
-    failing: bool,
+    /// Failures since the last write that succeeded, and whether the last one is of the kind that
+    /// does not pass by itself.
+    failures: u32,
+    lasting: bool,
     seldom: Seldom,
     written: metrics::Counter,
     failed: metrics::Counter,
@@ -93,7 +100,6 @@ impl Announced {
 impl Announcer {
     pub(crate) fn new(
         registry: Registry,
-        connection: watch::Receiver<ConnectionState>,
         names: (&ServiceName, &InstanceId),
         vitals: Arc<dyn Vitals>,
         times: (Duration, Duration),
@@ -101,8 +107,8 @@ impl Announcer {
         let labels = [("service", names.0.to_string())];
         let boot = vitals.record().boot().unwrap_or_default().to_owned();
         Ok(Self {
+            connection: registry.connection(),
             registry,
-            connection,
             vitals,
             key: key(names.0, names.1)?,
             instance: names.1.clone(),
@@ -113,7 +119,8 @@ impl Announcer {
             revision: None,
             rival: None,
             announced: false,
-            failing: false,
+            failures: 0,
+            lasting: false,
             seldom: Seldom::default(),
             written: metrics::counter!(observe::REGISTRY_WRITES, &labels),
             failed: metrics::counter!(observe::REGISTRY_FAILURES, &labels),
@@ -138,7 +145,7 @@ impl Announcer {
                     Some(Order::Announce(oneshot::channel().0))
                 }
             };
-            let outcome = match order {
+            match order {
                 None => return,
                 Some(Order::Leave(done)) => {
                     let _ = done.send(self.leave().await);
@@ -146,24 +153,24 @@ impl Announcer {
                 }
                 Some(Order::Announce(done)) => {
                     let outcome = self.announce().await;
-                    let succeeded = outcome.is_ok();
                     self.note(outcome.as_ref().err());
                     let _ = done.send(outcome);
-                    succeeded
                 }
-            };
+            }
             let now = Instant::now();
-            (next, quiet) = (now + self.pause(outcome), now + PAUSE);
+            (next, quiet) = (now + self.pause(), now + PAUSE);
         }
     }
 
-    /// The time to the next write: the heartbeat within 10 %, sooner after a failure.
-    fn pause(&self, succeeded: bool) -> Duration {
+    /// The time to the next write: the heartbeat within 10 %; sooner after a failure that passes,
+    /// later and later after one that does not.
+    fn pause(&self) -> Duration {
         let jitter = 0.9 + 0.2 * observe::chance();
-        let pause = if succeeded {
-            self.heartbeat
-        } else {
-            self.heartbeat.min(Duration::from_secs(1)) / 2
+        let soon = self.heartbeat.min(Duration::from_secs(1)) / 2;
+        let pause = match self.failures {
+            0 => self.heartbeat,
+            _ if !self.lasting => soon,
+            failures => (soon * 2_u32.pow(failures.min(8))).min(LONGEST_PAUSE),
         };
         pause.mul_f64(jitter)
     }
@@ -173,13 +180,17 @@ impl Announcer {
         match error {
             None => {
                 self.written.increment(1);
-                if std::mem::take(&mut self.failing) {
+                if std::mem::take(&mut self.failures) > 0 {
                     tracing::info!(key, "the registry hears from this instance again");
                 }
             }
             Some(error) => {
                 self.failed.increment(1);
-                self.failing = true;
+                self.failures = self.failures.saturating_add(1);
+                self.lasting = matches!(
+                    error.kind(),
+                    ErrorKind::Denied | ErrorKind::Config | ErrorKind::NoService
+                );
                 if let Some(unsaid) = self.seldom.again() {
                     tracing::warn!(key, %error, unsaid, "the registry does not hear from this instance");
                 }
@@ -189,6 +200,7 @@ impl Announcer {
 
     async fn announce(&mut self) -> Result<()> {
         let deadline = Instant::now() + WRITE;
+        self.connected(deadline).await;
         let outcome = self.write(deadline).await;
         match outcome.as_ref().map_err(Error::kind) {
             // Something stands there that is not our last write.
@@ -196,14 +208,21 @@ impl Announcer {
                 self.look(deadline).await?;
                 self.write(deadline).await
             }
-            // The bucket is gone, and our record with it.
-            Err(ErrorKind::NoService) => {
+            // The bucket is gone, and our record with it; or it was made anew in another way.
+            Err(ErrorKind::NoService | ErrorKind::Config) => {
                 self.bucket = None;
                 self.revision = None;
                 self.write(deadline).await
             }
             _ => outcome,
         }
+    }
+
+    /// Waits for the connection, so that the record is as it is then.
+    async fn connected(&mut self, deadline: Instant) {
+        let mut connection = self.connection.clone();
+        let back = connection.wait_for(|state| *state == ConnectionState::Connected);
+        let _ = tokio::time::timeout_at(deadline, back).await;
     }
 
     async fn write(&mut self, deadline: Instant) -> Result<()> {
@@ -290,7 +309,10 @@ impl Announcer {
             return true;
         }
         match self.rival {
-            Some((revision, since)) if revision == entry.revision => since.elapsed() >= self.ttl,
+            Some((revision, since)) if revision == entry.revision => {
+                let life = other.map_or(self.ttl, |other| other.ttl().max(self.ttl));
+                since.elapsed() >= life
+            }
             _ => {
                 self.rival = Some((entry.revision, Instant::now()));
                 false
@@ -300,6 +322,10 @@ impl Announcer {
 
     async fn leave(&mut self) -> Result<()> {
         let deadline = Instant::now() + WRITE;
+        if self.revision.is_none() && self.bucket.is_some() {
+            // Our only write may have happened although it had no answer.
+            self.look(deadline).await?;
+        }
         match self.remove(deadline).await {
             // The answer to our last write was lost, or the record is not ours any more.
             Err(error) if error.kind() == ErrorKind::Conflict => {
@@ -314,7 +340,11 @@ impl Announcer {
         let (Some(opened), Some(revision)) = (&self.bucket, self.revision) else {
             return Ok(());
         };
-        let write = KvWrite::purge(self.key.clone()).expecting(Expect::Revision(revision));
+        let mut write = KvWrite::purge(self.key.clone()).expecting(Expect::Revision(revision));
+        if opened.key_ttl {
+            // Instances have ever new ids: their marks must not stay for ever.
+            write = write.living(MARK);
+        }
         opened.bucket.write(write, deadline).await.map(drop)
     }
 }

@@ -3,13 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::watch;
 use tokio::time::Instant;
 
 use crate::error::{ErrorKind, Result};
 use crate::model::{
     BucketSpec, Instance, InstanceId, KvEntry, KvFilter, KvKey, Layout, ServiceName,
 };
-use crate::port::{KvBucket, KvScan, KvStore};
+use crate::port::{ConnectionState, KvBucket, KvScan, KvStore};
 
 /// Its name, as in `AegisSDK` 1.0.
 const BUCKET: &str = "service_registry";
@@ -22,15 +23,26 @@ const SHARED_TTL: Duration = Duration::from_secs(30);
 #[derive(Debug, Clone)]
 pub(crate) struct Registry {
     store: Arc<dyn KvStore>,
+    connection: watch::Receiver<ConnectionState>,
     bucket: String,
 }
 
 impl Registry {
-    pub(crate) fn new(store: Arc<dyn KvStore>, layout: &Layout) -> Self {
+    pub(crate) fn new(
+        store: Arc<dyn KvStore>,
+        connection: watch::Receiver<ConnectionState>,
+        layout: &Layout,
+    ) -> Self {
         Self {
             store,
+            connection,
             bucket: layout.bucket(BUCKET),
         }
+    }
+
+    /// The state of the connection to it.
+    pub(super) fn connection(&self) -> watch::Receiver<ConnectionState> {
+        self.connection.clone()
     }
 
     /// The bucket, which is made if it is missing. `ttl` is what its maker needs at least, should

@@ -86,19 +86,20 @@ impl Roster {
     }
 
     /// Drops who has said nothing for three heartbeats.
-    pub(crate) fn expire(&mut self, now: Instant) -> bool {
+    /// Returns their services.
+    pub(crate) fn expire(&mut self, now: Instant) -> Vec<String> {
         let Some(hears) = self.hears else {
-            return false;
+            return Vec::new();
         };
-        let before = self.known.len();
-        self.known.retain(|_, known| now < known.due(hears));
-        self.known.len() != before
-    }
-
-    /// When the next one is due to be dropped, if nothing is heard until then.
-    pub(crate) fn next_due(&self) -> Option<Instant> {
-        let hears = self.hears?;
-        self.known.values().map(|known| known.due(hears)).min()
+        let mut gone = Vec::new();
+        self.known.retain(|(service, _), known| {
+            let stays = now < known.due(hears);
+            if !stays {
+                gone.push(service.clone());
+            }
+            stays
+        });
+        gone
     }
 
     /// The instances of one service, by id.
@@ -172,14 +173,16 @@ mod tests {
         roster.hears(start);
         roster.put(record("a", 1000), start);
         roster.put(record("b", 2000), start);
-        assert_eq!(roster.next_due(), Some(start + 3 * SECOND));
-        assert!(!roster.expire(start + Duration::from_millis(2_999)));
-        assert!(roster.expire(start + 3 * SECOND));
+        assert!(
+            roster
+                .expire(start + Duration::from_millis(2_999))
+                .is_empty()
+        );
+        assert!(!roster.expire(start + 3 * SECOND).is_empty());
         assert_eq!(ids(&roster), ["b"]);
         roster.put(record("b", 2000), start + 5 * SECOND);
-        assert!(!roster.expire(start + 10 * SECOND));
-        assert!(roster.expire(start + 11 * SECOND));
-        assert_eq!(roster.next_due(), None);
+        assert!(roster.expire(start + 10 * SECOND).is_empty());
+        assert!(!roster.expire(start + 11 * SECOND).is_empty());
     }
 
     #[test]
@@ -187,18 +190,20 @@ mod tests {
         let start = Instant::now();
         let mut roster = Roster::default();
         roster.put(record("a", 1000), start);
-        assert!(!roster.expire(start + 100 * SECOND), "it never heard");
+        assert!(
+            roster.expire(start + 100 * SECOND).is_empty(),
+            "it never heard"
+        );
         roster.hears(start);
         roster.is_deaf();
-        assert!(!roster.expire(start + 1000 * SECOND));
-        assert_eq!(roster.next_due(), None);
+        assert!(roster.expire(start + 1000 * SECOND).is_empty());
         roster.hears(start + 1000 * SECOND);
         roster.hears(start + 1001 * SECOND);
         assert!(
-            !roster.expire(start + 1002 * SECOND),
+            roster.expire(start + 1002 * SECOND).is_empty(),
             "it has the full time"
         );
-        assert!(roster.expire(start + 1003 * SECOND));
+        assert!(!roster.expire(start + 1003 * SECOND).is_empty());
     }
 
     #[test]

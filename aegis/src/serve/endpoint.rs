@@ -21,7 +21,7 @@ use super::reader::Takes;
 use super::respond::{self, Reply};
 use super::work::Work;
 use crate::error::ErrorKind;
-use crate::model::{Code, Failure};
+use crate::model::{Code, DEFAULT_TIMEOUT, Failure};
 use crate::port::{Bus, Message, Outgoing};
 
 /// Calls of one method that run at once, if the method says nothing.
@@ -145,11 +145,11 @@ impl Endpoint {
     async fn first_step(&self, job: Job) -> Option<(Job, Work)> {
         let started = Instant::now();
         if started >= job.request.deadline() {
-            self.answer_unwanted(&job, &Unwanted::Expired).await;
+            self.answer_unwanted(&job, &Unwanted::Expired, false).await;
             return None;
         }
         if job.request.context.is_cancelled() {
-            self.answer_unwanted(&job, &Unwanted::GivenUp).await;
+            self.answer_unwanted(&job, &Unwanted::GivenUp, false).await;
             return None;
         }
         let mut work = self.begin(&job);
@@ -186,7 +186,8 @@ impl Endpoint {
             unwanted = self.unwanted(&job) => unwanted,
         };
         job.request.context.token().cancel();
-        self.answer_unwanted(&job, &unwanted).await;
+        let late = matches!(unwanted, Unwanted::Expired) && self.had_its_time(&job);
+        self.answer_unwanted(&job, &unwanted, late).await;
         // It holds its place until it is really gone.
         match tokio::time::timeout(GRACE, work.ended()).await {
             Ok(Ok(_)) => {}
@@ -197,6 +198,13 @@ impl Endpoint {
             ),
         }
         drop(permit);
+    }
+
+    /// Whether a call had as long as the method says: then it is the method that was slow, and not
+    /// the caller who was in a hurry.
+    fn had_its_time(&self, job: &Job) -> bool {
+        let time = self.handler.timeout.unwrap_or(DEFAULT_TIMEOUT);
+        job.arrived.elapsed() >= time
     }
 
     /// Becomes ready when nobody wants the work any more.
@@ -220,7 +228,7 @@ impl Endpoint {
                 biased;
                 permit = endpoint.running.clone().acquire_owned() => permit,
                 unwanted = endpoint.unwanted(&job) => {
-                    return endpoint.answer_unwanted(&job, &unwanted).await;
+                    return endpoint.answer_unwanted(&job, &unwanted, false).await;
                 }
             };
             drop(place);
@@ -261,7 +269,7 @@ impl Endpoint {
         tracing::error!(handler = %self.row.source, panic, "a handler panicked");
     }
 
-    async fn answer_unwanted(&self, job: &Job, unwanted: &Unwanted) {
+    async fn answer_unwanted(&self, job: &Job, unwanted: &Unwanted, is_fault: bool) {
         let (code, text) = match unwanted {
             Unwanted::Expired => (
                 Code::Timeout,
@@ -273,8 +281,11 @@ impl Endpoint {
                 "the instance stopped before there was a result",
             ),
         };
-        self.answer_failure(job, &Failure::framework(code, text))
-            .await;
+        let mut reply = respond::failure(&job.request.call, &Failure::framework(code, text));
+        if let Some(failed) = &mut reply.failure {
+            failed.is_fault = is_fault;
+        }
+        self.answer(job, reply).await;
     }
 
     async fn answer_failure(&self, job: &Job, failure: &Failure) {

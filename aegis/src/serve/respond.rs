@@ -150,10 +150,7 @@ pub(super) fn failure(call: &Incoming, failure: &Failure) -> Reply {
         failure: Some(Failed {
             status: failure.status(),
             text: told(failure, text),
-            is_fault: matches!(
-                Code::parse(failure.code()),
-                Some(Code::Internal | Code::Timeout)
-            ),
+            is_fault: Code::parse(failure.code()) == Some(Code::Internal),
         }),
     }
 }

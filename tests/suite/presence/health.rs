@@ -152,3 +152,23 @@ async fn the_hook_that_hangs_or_panics_is_a_reason() {
         app.stop().await.unwrap();
     }
 }
+
+#[tokio::test]
+async fn callers_in_a_hurry_make_nobody_unhealthy() {
+    let app = TestApp::new().configure(|config| config.heartbeat(Duration::from_millis(100)));
+    let app = app.service(Desk::default()).start().await.unwrap();
+    let watched = app.running().client().discovery(DiscoveryMode::Watched);
+    let before = status(&watched, InstanceStatus::Active).await;
+    for _ in 0..100 {
+        let headers = [("Aegis-Deadline-Ms", "0")];
+        let answer = app.request("desk", "who", &headers, b"").await.unwrap();
+        assert_eq!(answer.headers.get("Nats-Service-Error-Code"), Some("408"));
+    }
+    eventually("a heartbeat that has counted them", async || {
+        let all = watched.all("desk").await.unwrap();
+        assert_eq!(all[0].status, InstanceStatus::Active);
+        all[0].load().errors_per_second > 0.0 && all[0].last_heartbeat != before.last_heartbeat
+    })
+    .await;
+    app.stop().await.unwrap();
+}

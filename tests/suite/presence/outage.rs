@@ -90,6 +90,47 @@ async fn everything_comes_back_after_the_store_was_lost() {
     everything_comes_back(false).await;
 }
 
+fn record_subject(prefix: &str) -> String {
+    let prefix = prefix.replace('.', "_");
+    format!("$KV.{prefix}_service_registry.service-instances.desk.desk-1")
+}
+
+async fn purge(prefix: &str) {
+    let nats = async_nats::connect(shared_server().await).await.unwrap();
+    let mut headers = async_nats::HeaderMap::new();
+    headers.insert("KV-Operation", "PURGE");
+    headers.insert("Nats-Rollup", "sub");
+    let purged = nats.request_with_headers(record_subject(prefix), headers, "".into());
+    soon("the purge", purged).await.unwrap();
+}
+
+#[tokio::test]
+async fn the_mark_of_who_has_left_does_not_stay_for_ever() {
+    let prefix = unique_prefix();
+    let config = quick(&shared_server().await, &prefix);
+    let running = serve(&config, "desk-1", &Desk::default()).await;
+    running.stop().await.unwrap();
+    let nats = async_nats::connect(shared_server().await).await.unwrap();
+    let stream = format!("KV_{}_service_registry", prefix.replace('.', "_"));
+    let body = serde_json::json!({"last_by_subj": record_subject(&prefix)}).to_string();
+    let asked = nats.request(format!("$JS.API.STREAM.MSG.GET.{stream}"), body.into());
+    let answer = soon("the mark", asked).await.unwrap();
+    let answer: serde_json::Value = serde_json::from_slice(&answer.payload).unwrap();
+    let headers = answer["message"]["hdrs"].as_str().unwrap();
+    let headers = data_encoding::BASE64.decode(headers.as_bytes()).unwrap();
+    let headers = String::from_utf8(headers).unwrap();
+    assert!(headers.contains("KV-Operation: PURGE"), "{headers}");
+    if server_has_key_ttl().await {
+        assert!(headers.contains("Nats-TTL: 3600s"), "{headers}");
+    }
+}
+
+/// Whether records have a time of their own on the server of this run.
+async fn server_has_key_ttl() -> bool {
+    let nats = async_nats::connect(shared_server().await).await.unwrap();
+    !nats.server_info().version.starts_with("2.10.")
+}
+
 #[tokio::test]
 async fn a_lost_record_is_announced_again() {
     let prefix = unique_prefix();
@@ -102,18 +143,40 @@ async fn a_lost_record_is_announced_again() {
         InstanceEvent::Appeared(_)
     ));
     // As any tool would remove it.
-    let nats = async_nats::connect(shared_server().await).await.unwrap();
-    let bucket = format!("{}_service_registry", prefix.replace('.', "_"));
-    let subject = format!("$KV.{bucket}.service-instances.desk.desk-1");
-    let mut headers = async_nats::HeaderMap::new();
-    headers.insert("KV-Operation", "PURGE");
-    headers.insert("Nats-Rollup", "sub");
-    let purged = nats.request_with_headers(subject, headers, "".into());
-    soon("the purge", purged).await.unwrap();
+    purge(&prefix).await;
     assert!(matches!(event(&mut events).await, InstanceEvent::Gone(_)));
     assert!(matches!(
         event(&mut events).await,
         InstanceEvent::Appeared(_)
     ));
     running.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_frozen_server_is_nobodys_death() {
+    let mut server = NatsServer::start().await.unwrap();
+    let config = quick(&server.url(), "");
+    let desk = Desk::default();
+    let one = serve(&config, "desk-1", &desk).await;
+    let two = serve(&config, "desk-2", &desk).await;
+    let watched = discovery(&config, DiscoveryMode::Watched).await;
+    until(&watched, &["desk-1", "desk-2"]).await;
+    let mut events = watched.events().unwrap();
+    for _ in 0..2 {
+        assert!(matches!(
+            event(&mut events).await,
+            InstanceEvent::Appeared(_)
+        ));
+    }
+    server.pause().await.unwrap();
+    // Three times as long as records live, and shorter than a connection takes to notice.
+    let start = std::time::Instant::now();
+    while start.elapsed() < Duration::from_secs(3) {
+        assert_eq!(watched.all("desk").await.unwrap().len(), 2);
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    server.resume().unwrap();
+    one.stop().await.unwrap();
+    assert_eq!(first_gone(&mut events).await, "desk-1");
+    two.stop().await.unwrap();
 }

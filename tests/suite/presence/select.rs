@@ -151,3 +151,48 @@ async fn nobody_is_sent_to_who_stops() {
         }
     }
 }
+
+#[tokio::test]
+async fn who_cannot_be_called_is_not_chosen() {
+    let prefix = unique_prefix();
+    let config = quick(&shared_server().await, &prefix);
+    let all = three(&config).await;
+    // Some other program's idea of an id, under a key that is right.
+    let nats = async_nats::connect(shared_server().await).await.unwrap();
+    let bucket = format!("{}_service_registry", prefix.replace('.', "_"));
+    let subject = format!("$KV.{bucket}.service-instances.desk.desk.4");
+    let record = r#"{"serviceName":"desk","instanceId":"desk.4","status":"ACTIVE"}"#;
+    soon("the record", nats.request(subject, record.into()))
+        .await
+        .unwrap();
+    let watched = all[0].client().discovery(DiscoveryMode::Watched);
+    until(&watched, &["desk-1", "desk-2", "desk-3", "desk.4"]).await;
+    let client = DeskClient::new(all[0].client());
+    for key in 0..20 {
+        let key = Select::key(key.to_string());
+        assert_eq!(counts(&client, &key, 5).await.len(), 1, "{key:?}");
+    }
+    let round = counts(&client, &Select::RoundRobin, 30).await;
+    assert_eq!(round.values().copied().collect::<Vec<_>>(), [10, 10, 10]);
+    for running in all {
+        running.stop().await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_choice_without_a_registry_costs_a_call_nothing() {
+    let server = NatsServer::builder()
+        .without_jetstream()
+        .start()
+        .await
+        .unwrap();
+    let config = quick(&server.url(), "");
+    let running = serve(&config, "desk-1", &Desk::default()).await;
+    let client = DeskClient::new(running.client());
+    for _ in 0..20 {
+        let call = client.who().within(Duration::from_millis(800));
+        let who = call.select(Select::RoundRobin).await;
+        assert_eq!(who.unwrap(), "desk-1");
+    }
+    running.stop().await.unwrap();
+}

@@ -9,7 +9,7 @@ use lru::LruCache;
 use tokio::time::Instant;
 
 use super::Found;
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
 use crate::model::Instance;
 
 /// An answer is good for so long.
@@ -22,13 +22,24 @@ const PAUSE: Duration = Duration::from_secs(1);
 /// The last answers.
 pub(super) struct Cache(Mutex<LruCache<String, Arc<Entry>>>);
 
-/// One at a time asks; the others wait for its answer.
-type Entry = tokio::sync::Mutex<Option<Known>>;
+/// What is known of one service.
+#[derive(Default)]
+struct Entry {
+    /// One at a time asks; the others wait for its answer.
+    asks: tokio::sync::Mutex<()>,
+    known: Mutex<Known>,
+}
 
+#[derive(Default)]
 struct Known {
+    answer: Option<Answer>,
+    /// The last question failed, at that time.
+    failure: Option<(Error, Instant)>,
+}
+
+struct Answer {
     instances: Arc<[Arc<Instance>]>,
     heard: Instant,
-    asked: Instant,
 }
 
 impl Default for Cache {
@@ -46,11 +57,13 @@ impl Cache {
         self.entries().pop(service);
     }
 
-    /// The answer remembered, else that of `ask`; the last one, if there is one and `ask` fails.
+    /// The answer remembered, else that of `ask`; an older one, if there is one, while somebody
+    /// else asks and when `ask` fails.
     pub(super) async fn get<F>(
         &self,
         service: &str,
-        now: Instant,
+        clock: impl Fn() -> Instant,
+        deadline: Instant,
         ask: impl FnOnce() -> F,
     ) -> Result<Found>
     where
@@ -58,51 +71,78 @@ impl Cache {
     {
         let entry = {
             let mut entries = self.entries();
-            entries
-                .get_or_insert(service.to_owned(), Arc::default)
-                .clone()
+            let make = Arc::<Entry>::default;
+            entries.get_or_insert(service.to_owned(), make).clone()
         };
-        let mut known = entry.lock().await;
-        if let Some(known) = &*known
-            && (now < known.heard + FRESH || now < known.asked + PAUSE)
-        {
-            return Ok(known.found(now));
+        if let Some(outcome) = entry.known().settled(clock()) {
+            return outcome;
         }
-        match (ask().await, &mut *known) {
-            (Ok(records), known) => {
-                let known = known.insert(Known {
-                    instances: records.into_iter().map(Arc::new).collect(),
-                    heard: now,
-                    asked: now,
-                });
-                Ok(known.found(now))
+        let turn = match entry.asks.try_lock() {
+            Ok(turn) => turn,
+            Err(_) => {
+                if let Some(old) = entry.known().old(clock()) {
+                    return Ok(old);
+                }
+                let turn = tokio::time::timeout_at(deadline, entry.asks.lock()).await;
+                turn.map_err(|_| {
+                    Error::new(ErrorKind::Timeout, "the registry did not answer in time")
+                })?
             }
-            (Err(error), Some(known)) => {
-                tracing::debug!(service, %error, "an older answer is used");
-                known.asked = now;
-                Ok(known.found(now))
-            }
-            (Err(error), None) => {
-                drop(known);
-                self.drop_unknown(service, &entry);
-                Err(error)
-            }
+        };
+        // Whoever asked before us may have had an answer.
+        if let Some(outcome) = entry.known().settled(clock()) {
+            return outcome;
         }
+        let asked = ask().await;
+        let outcome = entry.known().note(asked, clock());
+        drop(turn);
+        outcome
     }
+}
 
-    /// What never had an answer takes no place.
-    fn drop_unknown(&self, service: &str, entry: &Arc<Entry>) {
-        let mut entries = self.entries();
-        if entries
-            .peek(service)
-            .is_some_and(|one| Arc::ptr_eq(one, entry))
-        {
-            entries.pop(service);
-        }
+impl Entry {
+    fn known(&self) -> MutexGuard<'_, Known> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Known {
+    /// What is told without a question.
+    fn settled(&self, now: Instant) -> Option<Result<Found>> {
+        if let Some(answer) = &self.answer
+            && now < answer.heard + FRESH
+        {
+            return Some(Ok(answer.found(now)));
+        }
+        let (error, failed) = self.failure.as_ref()?;
+        (now < *failed + PAUSE).then(|| self.old(now).ok_or_else(|| error.clone()))
+    }
+
+    fn old(&self, now: Instant) -> Option<Found> {
+        self.answer.as_ref().map(|answer| answer.found(now))
+    }
+
+    /// Remembers how a question ended, and answers with it.
+    fn note(&mut self, asked: Result<Vec<Instance>>, now: Instant) -> Result<Found> {
+        match asked {
+            Ok(records) => {
+                self.failure = None;
+                let answer = self.answer.insert(Answer {
+                    instances: records.into_iter().map(Arc::new).collect(),
+                    heard: now,
+                });
+                Ok(answer.found(now))
+            }
+            Err(error) => {
+                tracing::debug!(%error, "the registry was asked in vain");
+                self.failure = Some((error.clone(), now));
+                self.old(now).ok_or(error)
+            }
+        }
+    }
+}
+
+impl Answer {
     fn found(&self, now: Instant) -> Found {
         Found {
             instances: self.instances.clone(),
@@ -115,11 +155,10 @@ impl Known {
 mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
 
-    use futures_util::future::{Ready, join_all, ready};
+    use futures_util::future::{join_all, ready};
     use serde_json::json;
 
     use super::*;
-    use crate::error::{Error, ErrorKind};
 
     fn records(ids: &[&str]) -> Vec<Instance> {
         let record = |id: &&str| {
@@ -129,72 +168,105 @@ mod tests {
         ids.iter().map(record).collect()
     }
 
-    fn away() -> Error {
-        Error::new(ErrorKind::Disconnected, "away")
+    /// The registry that a test asks, and its clock.
+    struct World {
+        cache: Cache,
+        start: Instant,
+        seconds: AtomicUsize,
+        asked: AtomicUsize,
     }
 
-    fn ok(ids: &[&str]) -> Ready<Result<Vec<Instance>>> {
-        ready(Ok(records(ids)))
+    impl World {
+        fn new() -> Self {
+            Self {
+                cache: Cache::default(),
+                start: Instant::now(),
+                seconds: AtomicUsize::new(0),
+                asked: AtomicUsize::new(0),
+            }
+        }
+
+        fn now(&self) -> Instant {
+            self.start + Duration::from_secs(self.seconds.load(Ordering::Relaxed) as u64)
+        }
+
+        /// Asks at that second; the registry takes so many seconds for its answer.
+        async fn get(&self, second: usize, takes: usize, ids: Option<&[&str]>) -> Result<Found> {
+            self.seconds.fetch_max(second, Ordering::Relaxed);
+            let ask = || async {
+                self.asked.fetch_add(1, Ordering::Relaxed);
+                tokio::task::yield_now().await;
+                self.seconds.fetch_add(takes, Ordering::Relaxed);
+                let away = || Error::new(ErrorKind::Disconnected, "away");
+                ids.map(records).ok_or_else(away)
+            };
+            let deadline = self.start + Duration::from_secs(3600);
+            self.cache.get("orders", || self.now(), deadline, ask).await
+        }
+
+        async fn told(&self, second: usize, takes: usize, ids: Option<&[&str]>) -> (usize, u64) {
+            let found = self.get(second, takes, ids).await.unwrap();
+            (found.len(), found.age().as_secs())
+        }
     }
 
     #[tokio::test]
     async fn an_answer_is_good_for_a_while_and_then_asked_for_again() {
-        let (cache, start) = (Cache::default(), Instant::now());
-        let answer = async |seconds: u64, ids: &[&str]| {
-            let now = start + Duration::from_secs(seconds);
-            let found = cache.get("orders", now, || ok(ids)).await.unwrap();
-            (found.len(), found.age().as_secs())
-        };
-        assert_eq!(answer(0, &["a"]).await, (1, 0));
-        assert_eq!(answer(9, &["a", "b"]).await, (1, 9));
-        assert_eq!(answer(10, &["a", "b"]).await, (2, 0));
-        cache.forget("orders");
-        assert_eq!(answer(11, &[]).await, (0, 0));
+        let world = World::new();
+        assert_eq!(world.told(0, 0, Some(&["a"])).await, (1, 0));
+        assert_eq!(world.told(9, 0, Some(&["a", "b"])).await, (1, 9));
+        assert_eq!(world.told(10, 0, Some(&["a", "b"])).await, (2, 0));
+        world.cache.forget("orders");
+        assert_eq!(world.told(11, 0, Some(&[])).await, (0, 0));
     }
 
     #[tokio::test]
     async fn without_the_registry_the_last_answer_is_told_with_its_age() {
-        let (cache, start) = (Cache::default(), Instant::now());
-        let failed = cache.get("orders", start, || async { Err(away()) }).await;
-        assert_eq!(failed.unwrap_err().kind(), ErrorKind::Disconnected);
-        assert_eq!(cache.entries().len(), 0);
-        cache.get("orders", start, || ok(&["a"])).await.unwrap();
-        let asked = AtomicUsize::new(0);
-        let ask = || async {
-            asked.fetch_add(1, Ordering::Relaxed);
-            Err(away())
-        };
-        let now = start + Duration::from_secs(60);
+        let world = World::new();
+        assert_eq!(world.told(0, 0, Some(&["a"])).await, (1, 0));
+        // A question that fails takes 5 s; those who come meanwhile and just after do not wait.
+        assert_eq!(world.told(60, 5, None).await, (1, 65));
         for _ in 0..100 {
-            let found = cache.get("orders", now, ask).await.unwrap();
-            assert_eq!((found.len(), found.age().as_secs()), (1, 60));
+            assert_eq!(world.told(65, 5, None).await, (1, 65));
         }
-        let once = asked.load(Ordering::Relaxed);
-        assert_eq!(once, 1, "nobody hammers on a closed door");
-        let found = cache.get("orders", now + PAUSE, || ok(&["a", "b"])).await;
-        assert_eq!(found.unwrap().len(), 2);
+        let asked = world.asked.load(Ordering::Relaxed);
+        assert_eq!(asked, 2, "nobody hammers on a closed door");
+        assert_eq!(world.told(66, 0, Some(&["a", "b"])).await, (2, 0));
+    }
+
+    #[tokio::test]
+    async fn without_any_answer_the_failure_is_told_to_all_who_wait() {
+        let world = World::new();
+        let all = join_all((0..100).map(|_| world.get(0, 5, None))).await;
+        for outcome in all {
+            assert_eq!(outcome.unwrap_err().kind(), ErrorKind::Disconnected);
+        }
+        assert_eq!(world.asked.load(Ordering::Relaxed), 1);
+        assert_eq!(world.told(6, 0, Some(&["a"])).await, (1, 0));
     }
 
     #[tokio::test]
     async fn many_ask_and_one_question_is_sent() {
-        let (cache, asked, now) = (Cache::default(), AtomicUsize::new(0), Instant::now());
-        let ask = || async {
-            asked.fetch_add(1, Ordering::Relaxed);
-            tokio::task::yield_now().await;
-            ok(&["a"]).await
-        };
-        let all = join_all((0..100).map(|_| cache.get("orders", now, ask))).await;
+        let world = World::new();
+        let all = join_all((0..100).map(|_| world.get(0, 0, Some(&["a"])))).await;
         assert!(all.into_iter().all(|found| found.unwrap().len() == 1));
-        assert_eq!(asked.load(Ordering::Relaxed), 1);
+        assert_eq!(world.asked.load(Ordering::Relaxed), 1);
+        // An old answer is better than waiting for a new one.
+        let all = join_all((0..3).map(|_| world.get(20, 0, Some(&["a", "b"])))).await;
+        let lengths: Vec<_> = all.into_iter().map(|found| found.unwrap().len()).collect();
+        assert_eq!(lengths, [2, 1, 1]);
     }
 
     #[tokio::test]
     async fn so_many_are_remembered_and_no_more() {
         let (cache, now) = (Cache::default(), Instant::now());
+        let ask = async |name: &str| {
+            let none = || ready(Ok(Vec::new()));
+            cache.get(name, || now, now, none).await.unwrap();
+        };
         for number in 0..1500 {
-            let name = number.to_string();
-            cache.get(&name, now, || ok(&[])).await.unwrap();
-            cache.get("0", now, || ok(&[])).await.unwrap();
+            ask(&number.to_string()).await;
+            ask("0").await;
         }
         assert_eq!(cache.entries().len(), MOST.get());
         let mut entries = cache.entries();

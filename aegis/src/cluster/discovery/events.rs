@@ -55,7 +55,7 @@ impl InstanceEvents {
             events: VecDeque::new(),
             first: true,
         };
-        Self(unfold(told, next).boxed())
+        Self(unfold(told, next).fuse().boxed())
     }
 
     /// The next event; none when the client was closed.

@@ -6,7 +6,7 @@ mod watched;
 
 use std::fmt;
 use std::ops::Deref;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -78,7 +78,7 @@ impl fmt::Debug for Discovery {
 #[derive(Default)]
 pub(crate) struct Shared {
     cache: std::sync::OnceLock<Arc<Cache>>,
-    directory: std::sync::OnceLock<Arc<Directory>>,
+    directory: Mutex<Option<Arc<Directory>>>,
 }
 
 impl Shared {
@@ -92,7 +92,7 @@ impl Shared {
         let source = match mode {
             DiscoveryMode::Basic => Source::Basic,
             DiscoveryMode::Cached => Source::Cached(self.cache.get_or_init(Arc::default).clone()),
-            DiscoveryMode::Watched => Source::Watched(self.directory(&registry).clone()),
+            DiscoveryMode::Watched => Source::Watched(self.directory(&registry)),
         };
         Discovery {
             source,
@@ -101,10 +101,19 @@ impl Shared {
         }
     }
 
-    /// The live table.
-    pub(crate) fn directory(&self, registry: &Registry) -> &Arc<Directory> {
-        let make = || Arc::new(Directory::follow(registry.clone()));
-        self.directory.get_or_init(make)
+    /// The live table; another one if nobody keeps the last one any more.
+    pub(crate) fn directory(&self, registry: &Registry) -> Arc<Directory> {
+        let mut kept = self
+            .directory
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let alive = kept.as_ref().filter(|directory| !directory.is_over());
+        match alive {
+            Some(directory) => directory.clone(),
+            None => kept
+                .insert(Arc::new(Directory::follow(registry.clone())))
+                .clone(),
+        }
     }
 }
 
@@ -156,7 +165,9 @@ impl Discovery {
     }
 
     /// The instances of a service that calls may be sent to: not those that drain, are unhealthy,
-    /// or have said nothing for three heartbeats. Nobody there is an empty answer.
+    /// or have said nothing for three heartbeats (where the server cannot give records a life of
+    /// their own, before 2.11.2, [`Basic`](DiscoveryMode::Basic) and
+    /// [`Cached`](DiscoveryMode::Cached) see them for up to 30 s). Nobody there is an empty answer.
     ///
     /// Errors: `Invalid` for a name that is none; `Timeout`, `Disconnected`, `Denied` or `NoService`
     /// (no `JetStream`) if the registry cannot be asked, and was never heard before.
@@ -191,8 +202,10 @@ impl Discovery {
                 ))
             }
             Source::Cached(cache) => {
-                let ask = || self.registry.read(Some(service), self.deadline());
-                cache.get(service.as_str(), Instant::now(), ask).await
+                let deadline = self.deadline();
+                let ask = || self.registry.read(Some(service), deadline);
+                let name = service.as_str();
+                cache.get(name, Instant::now, deadline, ask).await
             }
             Source::Watched(directory) => {
                 let table = directory.ready(self.deadline()).await?;

@@ -1,9 +1,11 @@
 //! The live table: one watch on the registry, read by everybody from memory.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::future::FutureExt;
 use tokio::sync::watch;
 use tokio::time::{Instant, MissedTickBehavior};
 use tokio_util::task::AbortOnDropHandle;
@@ -12,10 +14,14 @@ use super::super::registry::{Registry, filter, names, record};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{Instance, KvEntry, KvOperation, LOOK, Roster};
 use crate::observe;
-use crate::port::{KvEvent, KvWatch, WatchFrom, WatchHealth};
+use crate::port::{ConnectionState, KvEvent, KvWatch, WatchFrom, WatchHealth};
 
 /// Questions about the bucket itself.
 const ASK: Duration = Duration::from_secs(5);
+/// Events shown in one step.
+const BATCH: usize = 1000;
+/// A pause between two looks that tells of ourselves.
+const HELD_UP: Duration = Duration::from_secs(1);
 /// Between two tries to listen.
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 
@@ -86,6 +92,14 @@ impl Table {
         }
     }
 
+    /// What is wrong does not pass by waiting.
+    fn is_refused(&self) -> bool {
+        self.error.as_ref().is_some_and(|error| {
+            let kind = error.kind();
+            !matches!(kind, ErrorKind::Timeout | ErrorKind::Disconnected)
+        })
+    }
+
     fn list(&mut self, service: &str, roster: &Roster) {
         let all: Arc<[_]> = roster.of(service).cloned().collect();
         if all.is_empty() {
@@ -116,6 +130,8 @@ impl Directory {
             registry,
             roster: Roster::default(),
             table: sender,
+            dirty: BTreeSet::new(),
+            looked: Instant::now(),
         };
         // Outside of a runtime there is nothing that could listen: `ready` says so.
         let runtime = tokio::runtime::Handle::try_current().ok();
@@ -124,6 +140,12 @@ impl Directory {
             table,
             _follows: follows,
         }
+    }
+
+    /// Nobody keeps it up to date any more: the client was closed, or the runtime has ended in
+    /// which it was asked for first.
+    pub(super) fn is_over(&self) -> bool {
+        self.table.has_changed().is_err()
     }
 
     /// The table as it is.
@@ -138,9 +160,12 @@ impl Directory {
             return Ok(table);
         }
         let mut tables = self.table.clone();
-        let ready = tables.wait_for(|table| table.hears != Hears::NotYet);
+        let ready = tables.wait_for(|table| table.hears != Hears::NotYet || table.is_refused());
         match tokio::time::timeout_at(deadline, ready).await {
-            Ok(Ok(table)) => Ok(table.clone()),
+            Ok(Ok(table)) => match &table.error {
+                Some(error) if table.hears == Hears::NotYet => Err(error.clone()),
+                _ => Ok(table.clone()),
+            },
             Ok(Err(_)) => Err(Error::new(
                 ErrorKind::Lifecycle,
                 "nobody listens to the registry: call `discovery` inside a tokio runtime",
@@ -157,21 +182,44 @@ impl Directory {
     }
 }
 
+/// The bucket is gone.
+struct Gone;
+
 /// Keeps the table.
 struct Follower {
     registry: Registry,
     roster: Roster,
     table: watch::Sender<Arc<Table>>,
+    /// Services whose instances have changed since the table was shown.
+    dirty: BTreeSet<String>,
+    /// When it was last looked who has said nothing for too long.
+    looked: Instant,
+}
+
+/// However it ends: what was heard last is from now on old.
+impl Drop for Follower {
+    fn drop(&mut self) {
+        self.deaf(None);
+    }
 }
 
 impl Follower {
     async fn run(mut self) {
+        let mut connection = self.registry.connection();
+        let closed = connection.wait_for(|state| *state == ConnectionState::Closed);
+        tokio::select! {
+            () = self.follow() => {}
+            _ = closed => {}
+        }
+    }
+
+    async fn follow(&mut self) {
         let mut attempt = 0_u32;
         loop {
             match self.watch().await {
                 Ok(watch) => {
                     attempt = 0;
-                    if self.listen(watch).await.is_break() {
+                    if let ControlFlow::Break(None) = self.listen(watch).await {
                         return;
                     }
                 }
@@ -193,27 +241,24 @@ impl Follower {
     }
 
     /// Listens until the watch ends, which means that the connection was closed on purpose.
-    async fn listen(&mut self, mut watch: KvWatch) -> std::ops::ControlFlow<()> {
+    async fn listen(&mut self, mut watch: KvWatch) -> ControlFlow<Option<Gone>> {
         let mut health = watch.health();
         let mut looks = tokio::time::interval(LOOK);
         looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             tokio::select! {
-                event = watch.next() => match event {
-                    None => return std::ops::ControlFlow::Break(()),
-                    Some(Ok(event)) => self.hear(event),
-                    Some(Err(error)) if error.kind() == ErrorKind::NoService => {
-                        // The bucket is gone: it is made anew, and everybody announces again.
-                        self.deaf(Some(error));
-                        return std::ops::ControlFlow::Continue(());
+                event = watch.next() => {
+                    let Some(event) = event else { return ControlFlow::Break(None) };
+                    self.hear(event)?;
+                    // What has come meanwhile is shown in one step.
+                    for _ in 0..BATCH {
+                        let Some(Some(event)) = watch.next().now_or_never() else { break };
+                        self.hear(event)?;
                     }
-                    Some(Err(error)) => self.deaf(Some(error)),
-                },
-                changed = health.changed() => match changed {
-                    Ok(()) => self.judge(*health.borrow_and_update()),
-                    Err(_) => return std::ops::ControlFlow::Continue(()),
-                },
-                _ = looks.tick() => self.look(),
+                    self.show();
+                }
+                Ok(()) = health.changed() => self.judge(*health.borrow_and_update()),
+                _ = looks.tick() => self.look(watch.heard()),
             }
         }
     }
@@ -227,13 +272,22 @@ impl Follower {
         }
     }
 
-    fn hear(&mut self, event: KvEvent) {
+    fn hear(&mut self, event: Result<KvEvent>) -> ControlFlow<Option<Gone>> {
         match event {
-            KvEvent::Ready => self.hears(),
+            Ok(KvEvent::Ready) => self.hears(),
             // Whoever is missing among those who are told now has the time to be heard again.
-            KvEvent::Reset => self.deaf(None),
-            KvEvent::Entry(entry) => self.entry(&entry),
+            Ok(KvEvent::Reset) => self.deaf(None),
+            Ok(KvEvent::Entry(entry)) => self.entry(&entry),
+            Err(error) => {
+                // A bucket that is gone is made anew, and everybody announces again.
+                let gone = error.kind() == ErrorKind::NoService;
+                self.deaf(Some(error));
+                if gone {
+                    return ControlFlow::Break(Some(Gone));
+                }
+            }
         }
+        ControlFlow::Continue(())
     }
 
     fn entry(&mut self, entry: &KvEntry) {
@@ -249,13 +303,14 @@ impl Follower {
             _ => self.roster.remove(service, id),
         };
         if changed {
-            self.publish(Some(service), |_| {});
+            self.dirty.insert(service.to_owned());
         }
     }
 
     fn hears(&mut self) {
+        self.show();
         self.roster.hears(Instant::now().into_std());
-        self.publish(None, |table| {
+        self.publish(|table| {
             table.hears = Hears::Now;
             table.error = None;
         });
@@ -267,7 +322,7 @@ impl Follower {
         if let Some(error) = &error {
             tracing::debug!(%error, "the registry is not heard");
         }
-        self.publish(None, |table| {
+        self.publish(|table| {
             if table.hears == Hears::Now {
                 table.hears = Hears::Until(now);
             }
@@ -277,31 +332,38 @@ impl Follower {
         });
     }
 
-    /// Drops who has said nothing for three heartbeats.
-    fn look(&mut self) {
-        let now = Instant::now().into_std();
-        if self.roster.next_due().is_none_or(|due| due > now) {
+    /// Drops who has said nothing for too long, up to the time at which the registry was heard:
+    /// its silence is nobody's death.
+    fn look(&mut self, heard: Instant) {
+        let now = Instant::now();
+        let pause = now - std::mem::replace(&mut self.looked, now);
+        if pause > HELD_UP {
+            // We were held up ourselves, and what came meanwhile has not been read yet.
+            self.roster.is_deaf();
+            self.roster.hears(now.into_std());
             return;
         }
-        if self.roster.expire(now) {
-            let roster = &self.roster;
-            self.publish(None, |table| {
-                let services: Vec<String> = table.services.keys().cloned().collect();
-                for service in &services {
-                    table.list(service, roster);
-                }
-            });
+        let heard = heard.min(now).into_std();
+        for service in self.roster.expire(heard) {
+            self.dirty.insert(service);
         }
+        self.show();
     }
 
-    /// Shows the table with this change, and with this service as it is now.
-    fn publish(&self, service: Option<&str>, change: impl FnOnce(&mut Table)) {
-        self.table.send_modify(|table| {
-            let table = Arc::make_mut(table);
-            if let Some(service) = service {
+    /// Shows the services that have changed as they are now.
+    fn show(&mut self) {
+        if self.dirty.is_empty() {
+            return;
+        }
+        let dirty = std::mem::take(&mut self.dirty);
+        self.publish(|table| {
+            for service in &dirty {
                 table.list(service, &self.roster);
             }
-            change(table);
         });
+    }
+
+    fn publish(&self, change: impl FnOnce(&mut Table)) {
+        self.table.send_modify(|table| change(Arc::make_mut(table)));
     }
 }
