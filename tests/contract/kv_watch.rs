@@ -8,6 +8,7 @@ use aegis::port::{
     Expect, KvBucket, KvEntry, KvEvent, KvFilter, KvOperation, KvScan, KvWatch, KvWrite, WatchFrom,
 };
 use aegis_tests::{eventually, soon as in_time};
+use tokio::time::Instant;
 
 use crate::kv::{Buckets, key, put, soon};
 
@@ -110,6 +111,22 @@ async fn a_watch_begins_where_it_is_told() {
         expect(buckets.name, &mut watch, &["ready"]).await;
         put(&bucket, "a", "4").await;
         expect(buckets.name, &mut watch, &["a=4 Put"]).await;
+    }
+}
+
+#[tokio::test]
+async fn a_watch_knows_when_the_server_was_heard() {
+    for buckets in Buckets::all().await {
+        let bucket = buckets.open().await;
+        let watch = bucket.watch(KvFilter::All, WatchFrom::Latest, soon());
+        let mut watch = watch.await.unwrap();
+        expect(buckets.name, &mut watch, &["ready"]).await;
+        let before = Instant::now();
+        put(&bucket, "a", "1").await;
+        expect(buckets.name, &mut watch, &["a=1 Put"]).await;
+        let heard = watch.heard();
+        assert!(heard >= before, "{}: by a change", buckets.name);
+        eventually("by a sign of life", async || watch.heard() > heard).await;
     }
 }
 
@@ -325,7 +342,7 @@ async fn in_memory_time_can_be_paused() {
     let from = WatchFrom::Latest;
     let mut watch = bucket.watch(KvFilter::All, from, soon()).await.unwrap();
     put(&bucket, "a", "1").await;
-    let start = tokio::time::Instant::now();
+    let start = Instant::now();
     for expected in ["ready", "a=1 Put", "a= Expired"] {
         let event = watch.next().await.unwrap().unwrap();
         assert_eq!(shown(event), expected);

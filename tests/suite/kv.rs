@@ -233,6 +233,29 @@ async fn event(watch: &mut KvWatch) -> KvEvent {
     soon("an event", watch.next()).await.unwrap().unwrap()
 }
 
+#[tokio::test]
+async fn while_a_server_is_away_the_time_it_was_heard_stands_still() {
+    let mut server = NatsServer::start().await.unwrap();
+    let store = aegis::testing::store(&config(&server)).await.unwrap();
+    let deadline = || Instant::now() + Duration::from_secs(10);
+    let bucket = store.open(BucketSpec::new("a"), deadline()).await.unwrap();
+    let watch = bucket.watch(KvFilter::All, WatchFrom::Latest, deadline());
+    let mut watch = watch.await.unwrap();
+    assert_eq!(event(&mut watch).await, KvEvent::Ready);
+    server.kill().await;
+    let killed = Instant::now();
+    let mut health = watch.health();
+    let stale = health.wait_for(|health| *health != WatchHealth::Live);
+    let stale = *soon("the watch is stale", stale).await.unwrap();
+    let since = watch.heard();
+    assert_eq!(stale, WatchHealth::Stale { since });
+    assert!(since <= killed);
+    server.restart().await.unwrap();
+    let live = health.wait_for(|health| *health == WatchHealth::Live);
+    soon("the watch is live", live).await.unwrap();
+    assert!(watch.heard() > killed, "kept over sessions");
+}
+
 const MANY: usize = 80_000;
 
 /// More than a subscription of the client holds (65,536 messages), written while nobody reads.

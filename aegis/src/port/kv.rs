@@ -162,15 +162,21 @@ pub enum WatchHealth {
 pub struct KvWatch {
     events: BoxStream<'static, Result<KvEvent>>,
     health: watch::Receiver<WatchHealth>,
+    heard: Box<dyn Fn() -> Instant + Send + Sync>,
 }
 
 impl KvWatch {
-    /// Made by adapters.
+    /// Made by adapters; `heard` tells when the server was heard last, and does not wait.
     pub fn new(
         events: BoxStream<'static, Result<KvEvent>>,
         health: watch::Receiver<WatchHealth>,
+        heard: impl Fn() -> Instant + Send + Sync + 'static,
     ) -> Self {
-        Self { events, health }
+        Self {
+            events,
+            health,
+            heard: Box::new(heard),
+        }
     }
 
     /// The next event; none when the connection was closed on purpose.
@@ -185,6 +191,13 @@ impl KvWatch {
     /// Whether it hears from the server, to look at or to wait for.
     pub fn health(&self) -> watch::Receiver<WatchHealth> {
         self.health.clone()
+    }
+
+    /// When the server was heard last: a change, or a sign of life, which comes every few seconds.
+    /// It costs nothing to ask, and never goes back. While a slow reader holds it up, the watch
+    /// listens to nothing, and this stands still.
+    pub fn heard(&self) -> Instant {
+        (self.heard)()
     }
 }
 

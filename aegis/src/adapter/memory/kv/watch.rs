@@ -66,7 +66,8 @@ pub(super) fn follow(
         let event = follower.next().await?;
         Some((event, follower))
     });
-    KvWatch::new(events.boxed(), health)
+    // Nothing lies between this watch and its bucket.
+    KvWatch::new(events.boxed(), health, Instant::now)
 }
 
 impl Follower {

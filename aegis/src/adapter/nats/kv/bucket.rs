@@ -11,7 +11,7 @@ use super::api::{Api, Refusal, code, read, refused};
 use super::config::{STREAM, StreamInfo};
 use super::follow;
 use super::message::{OPERATION, Stored};
-use super::session::{Deliver, Session};
+use super::session::{Deliver, Pulse, Session};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{
     BucketStatus, Expect, Headers, KvEntry, KvFilter, KvKey, KvOperation, KvWrite, Subject,
@@ -242,7 +242,7 @@ impl NatsBucket {
             KvScan::Latest => Deliver::Latest,
             KvScan::History => Deliver::All,
         };
-        let mut session = Session::open(self, &filter, deliver, deadline).await?;
+        let mut session = Session::open(self, &filter, deliver, Pulse::new(), deadline).await?;
         let mut entries = Vec::new();
         while !session.is_caught_up() {
             let entry = session.next_until(deadline).await?;

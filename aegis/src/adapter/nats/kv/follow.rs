@@ -8,7 +8,7 @@ use tokio::time::Instant;
 
 use super::bucket::NatsBucket;
 use super::config::StreamInfo;
-use super::session::{Deliver, Session};
+use super::session::{Deliver, Pulse, Session};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{BucketStatus, KvFilter};
 use crate::observe;
@@ -34,6 +34,8 @@ struct Follower {
     last: u64,
     /// The reader knows everything that was there at the beginning.
     ready: bool,
+    /// One for all sessions.
+    pulse: Pulse,
 }
 
 /// Why a session was left.
@@ -57,6 +59,7 @@ pub(super) async fn start(
         created: String::new(),
         last: 0,
         ready: false,
+        pulse: Pulse::new(),
     };
     let (session, _) = follower
         .begin(deadline, |info| match from {
@@ -70,9 +73,10 @@ pub(super) async fn start(
         .await?;
     let (events, mut receiver) = mpsc::channel(ROOM);
     let (health, seen) = watch::channel(WatchHealth::Live);
+    let pulse = follower.pulse.clone();
     tokio::spawn(follower.run(session, events, health));
     let events = stream::poll_fn(move |cx| receiver.poll_recv(cx));
-    Ok(KvWatch::new(events.boxed(), seen))
+    Ok(KvWatch::new(events.boxed(), seen, move || pulse.last()))
 }
 
 impl Follower {
@@ -85,7 +89,9 @@ impl Follower {
         for _ in 0..LOOKS {
             let before = self.bucket.info(deadline).await?;
             let (deliver, last) = plan(&before);
-            let session = Session::open(&self.bucket, &self.filter, deliver, deadline).await?;
+            let pulse = self.pulse.clone();
+            let opening = Session::open(&self.bucket, &self.filter, deliver, pulse, deadline);
+            let session = opening.await?;
             let after = self.bucket.info(deadline).await?;
             if before.created() == after.created() {
                 before.created().clone_into(&mut self.created);
@@ -105,7 +111,7 @@ impl Follower {
         health: watch::Sender<WatchHealth>,
     ) {
         while let End::Lost = self.listen(&mut session, &events).await {
-            let since = session.heard();
+            let since = self.pulse.last();
             drop(session);
             health.send_replace(WatchHealth::Stale { since });
             let next = tokio::select! {

@@ -1,5 +1,6 @@
 //! One consumer: an ordered delivery that notices when something is missing.
 
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use serde::Deserialize;
@@ -52,6 +53,24 @@ pub(super) enum Lost {
     Gap,
 }
 
+/// When the server was heard last; shared with who wants to know.
+#[derive(Debug, Clone)]
+pub(super) struct Pulse(Arc<Mutex<Instant>>);
+
+impl Pulse {
+    pub(super) fn new() -> Self {
+        Self(Arc::new(Mutex::new(Instant::now())))
+    }
+
+    pub(super) fn last(&self) -> Instant {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn beat(&self) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
+    }
+}
+
 pub(super) struct Session {
     api: Api,
     /// `{stream}.{consumer}`
@@ -64,7 +83,7 @@ pub(super) struct Session {
     /// How many there were to deliver at the beginning.
     initial: u64,
     caught_up: bool,
-    heard: Instant,
+    pulse: Pulse,
 }
 
 #[derive(Deserialize)]
@@ -83,6 +102,7 @@ impl Session {
         bucket: &NatsBucket,
         filter: &KvFilter,
         deliver: Deliver,
+        pulse: Pulse,
         deadline: Instant,
     ) -> Result<Self> {
         let bus = &bucket.api.bus;
@@ -101,7 +121,7 @@ impl Session {
             arrived: 0,
             initial: 0,
             caught_up: false,
-            heard: Instant::now(),
+            pulse,
         };
         let config = config(&name, &inbox, &bucket.prefix, filter, deliver);
         let body = json!({"stream_name": bucket.stream(), "config": config});
@@ -112,7 +132,7 @@ impl Session {
         };
         session.initial = created.num_pending;
         session.caught_up = session.initial == 0;
-        session.heard = Instant::now();
+        session.pulse.beat();
         Ok(session)
     }
 
@@ -121,22 +141,17 @@ impl Session {
         self.caught_up
     }
 
-    /// When the server was heard last.
-    pub(super) fn heard(&self) -> Instant {
-        self.heard
-    }
-
     /// The next entry.
     pub(super) async fn next(&mut self) -> Result<KvEntry, Lost> {
         loop {
-            let quiet = tokio::time::sleep_until(self.heard + QUIET);
+            let quiet = tokio::time::sleep_until(self.pulse.last() + QUIET);
             let message = tokio::select! {
                 biased;
                 _ = self.connection.changed() => return Err(Lost::Connection),
                 message = self.messages.next() => message.ok_or(Lost::Connection)?,
                 () = quiet => return Err(Lost::Quiet),
             };
-            self.heard = Instant::now();
+            self.pulse.beat();
             if let Heard::Entry(entry) = self.hear(message).await? {
                 return Ok(*entry);
             }
