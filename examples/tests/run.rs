@@ -100,7 +100,7 @@ async fn examples_run_to_their_end() {
     for url in [None, Some(server.url())] {
         for (path, expected) in SAID {
             let said = run(program(path, url.as_deref()));
-            for part in expected {
+            for part in *expected {
                 assert!(said.contains(part), "{url:?}: {part:?} is in {said}");
             }
         }
