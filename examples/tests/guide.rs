@@ -1,10 +1,6 @@
 //! What the guide shows of the examples is their code, line by line.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::panic,
-    reason = "a helper that fails is a test that fails"
-)]
+#![expect(clippy::panic, reason = "a helper that fails is a test that fails")]
 
 use std::path::Path;
 
