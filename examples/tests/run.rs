@@ -13,6 +13,69 @@ use aegis::testing::NatsServer;
 const ECHO: &str = env!("CARGO_BIN_EXE_01_echo");
 const TYPED_ERRORS: &str = env!("CARGO_BIN_EXE_02_typed_errors");
 const BY_HAND: &str = env!("CARGO_BIN_EXE_03_by_hand");
+const DISCOVERY: &str = env!("CARGO_BIN_EXE_04_discovery");
+const KEY_VALUE: &str = env!("CARGO_BIN_EXE_05_key_value");
+
+/// What each example says, among other things.
+const SAID: &[(&str, &[&str])] = &[
+    (
+        ECHO,
+        &[
+            "Plain: hello, from echo-",
+            "Reverse: olleh, from echo-",
+            "Upper: HELLO, from echo-",
+            "100 delayed texts, from: {\"echo-1\": ",
+            ", \"echo-2\": ",
+            "echo-1 counts ",
+            "after 20 ms: Some(Timeout)",
+        ],
+    ),
+    (
+        TYPED_ERRORS,
+        &[
+            "2 x chair: 80",
+            "9 x chair: no, take 5",
+            "1 x throne: no, there is no throne",
+            "paid at once: false",
+            "paid with patience: 80",
+            "untyped: UNKNOWN_SKU: there is no throne (status 404)",
+            "order_text: Internal: INTERNAL: invalid digit found in string",
+        ],
+    ),
+    (
+        BY_HAND,
+        &[
+            "1 + 2 = 3",
+            "3 + 4 = 7",
+            "TOO_LARGE_A_SUM: 9223372036854775807 + 1",
+            "INVALID_PARAMS: ",
+            "the argument `b` is missing",
+        ],
+    ),
+    (
+        DISCOVERY,
+        &[
+            "pricing-1 ACTIVE \"XETR\"\npricing-2 ACTIVE \"XETR\"\npricing-3 ACTIVE",
+            "RoundRobin: {\"pricing-1\": 4, \"pricing-2\": 4, \"pricing-3\": 4}",
+            "for Ann the shop asks pricing-3, each time",
+            "pricing-3 is there\n",
+            "pricing-2 is ill\nLeastLoaded: {\"pricing-1\": ",
+            "pricing-3 is gone\n",
+        ],
+    ),
+    (
+        KEY_VALUE,
+        &[
+            "a second create: Conflict\nan update of what has changed: Conflict",
+            "user:1 is Some(User { name: \"Anna\", visits: 0 })\nuser:2 is None",
+            "keys: [\"team A/Bob 🙂\", \"team A/Cem 🙂\", \"user:1\"]",
+            "[Some(User { name: \"Anna\", visits: 3 }), None]",
+            "was Anna (2)\nwas Anna (3)\nwas Deleted",
+            "session:1 = Ann\nthat is all, for now\nsession:2 = Bob\n",
+            "session:2 is gone: Expired\n",
+        ],
+    ),
+];
 
 /// The program, free from whatever the environment of the test says.
 fn program(path: &str, url: Option<&str>) -> Command {
@@ -35,44 +98,9 @@ fn run(mut command: Command) -> String {
 async fn examples_run_to_their_end() {
     let server = NatsServer::start().await.unwrap();
     for url in [None, Some(server.url())] {
-        for (path, expected) in [
-            (
-                ECHO,
-                &[
-                    "Plain: hello, from echo-",
-                    "Reverse: olleh, from echo-",
-                    "Upper: HELLO, from echo-",
-                    "100 delayed texts, from: {\"echo-1\": ",
-                    ", \"echo-2\": ",
-                    "echo-1 counts ",
-                    "after 20 ms: Some(Timeout)",
-                ][..],
-            ),
-            (
-                TYPED_ERRORS,
-                &[
-                    "2 x chair: 80",
-                    "9 x chair: no, take 5",
-                    "1 x throne: no, there is no throne",
-                    "paid at once: false",
-                    "paid with patience: 80",
-                    "untyped: UNKNOWN_SKU: there is no throne (status 404)",
-                    "order_text: Internal: INTERNAL: invalid digit found in string",
-                ],
-            ),
-            (
-                BY_HAND,
-                &[
-                    "1 + 2 = 3",
-                    "3 + 4 = 7",
-                    "TOO_LARGE_A_SUM: 9223372036854775807 + 1",
-                    "INVALID_PARAMS: ",
-                    "the argument `b` is missing",
-                ],
-            ),
-        ] {
+        for (path, expected) in SAID {
             let said = run(program(path, url.as_deref()));
-            for part in expected {
+            for part in *expected {
                 assert!(said.contains(part), "{url:?}: {part:?} is in {said}");
             }
         }

@@ -1,4 +1,4 @@
-//! What intention does not keep true: layers, and files of one idea.
+//! What intention does not keep true: layers, files of one idea, and the names of settings.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -7,6 +7,7 @@
 )]
 
 mod layers;
+mod settings;
 mod size;
 
 use std::path::{Path, PathBuf};

@@ -139,3 +139,17 @@ def response(document, extended=False):
     if not mistakes and document["success"] != (document["error"] is None):
         mistakes.append("error is null exactly when it is a success")
     return mistakes
+
+
+def instance(document):
+    """A record of the registry. Its metadata may have anything beside `start_time`."""
+    fields = {
+        "serviceName": is_name,
+        "instanceId": is_name,
+        "version": lambda value: is_text(value) and VERSION.fullmatch(value),
+        "status": lambda value: value in ("ACTIVE", "STANDBY", "UNHEALTHY", "SHUTDOWN"),
+        "lastHeartbeat": is_utc,
+        "stickyActiveGroup": is_text_or_none,
+        "metadata": lambda value: isinstance(value, dict) and is_utc(value.get("start_time")),
+    }
+    return shape(document, fields)

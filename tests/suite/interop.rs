@@ -10,6 +10,7 @@
 
 mod install;
 mod script;
+mod stored;
 
 use std::time::Duration;
 

@@ -296,7 +296,7 @@ impl Announcer {
             ErrorKind::Conflict,
             format!(
                 "another process serves as instance {}: every process needs an id of its own, or \
-                 none (`instance`, AEGIS_INSTANCE)",
+                 none (`instance_id`, AEGIS_INSTANCE_ID)",
                 self.instance
             ),
         ))

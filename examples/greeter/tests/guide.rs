@@ -37,9 +37,9 @@ fn every_snippet_of_the_guide_is_code_that_runs() {
         .iter()
         .map(|path| std::fs::read_to_string(path).unwrap())
         .collect();
-    let pages = files(package.join("../../docs/guide"), "md");
-    assert!(pages.len() >= 2, "{pages:?}");
-    for path in pages {
+    // The other pages show the examples, and `examples/tests/guide.rs` holds them.
+    for page in ["first-service.md", "calling.md"] {
+        let path = package.join("../../docs/guide").join(page);
         let page = std::fs::read_to_string(&path).unwrap();
         let snippets = snippets(&page);
         assert!(!snippets.is_empty(), "no code in {}", path.display());

@@ -1,0 +1,71 @@
+//! What the guide shows of the examples is their code, line by line.
+
+#![expect(clippy::panic, reason = "a helper that fails is a test that fails")]
+
+use std::path::Path;
+
+/// Each page, and the example that it shows.
+const PAGES: [(&str, &str); 2] = [
+    ("discovery.md", "04_discovery.rs"),
+    ("key-value.md", "05_key_value.rs"),
+];
+
+fn read(path: &str) -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
+    std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+/// The lines without their indentation: a page may show what stands inside a function.
+fn lines(text: &str) -> Vec<&str> {
+    text.lines().map(str::trim_start).collect()
+}
+
+/// `examples/greeter/tests/guide.rs` holds these.
+const ELSEWHERE: [&str; 2] = ["first-service.md", "calling.md"];
+
+#[test]
+fn every_page_is_held_to_some_code() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/guide");
+    for page in std::fs::read_dir(folder).unwrap() {
+        let page = page.unwrap().file_name().into_string().unwrap();
+        let here = PAGES.iter().any(|(held, _)| *held == page);
+        assert!(here || ELSEWHERE.contains(&&*page), "nothing holds {page}");
+    }
+}
+
+#[test]
+fn every_snippet_is_code_of_the_example() {
+    for (page, example) in PAGES {
+        let text = read(&format!("../docs/guide/{page}"));
+        let source = read(example);
+        let source = lines(&source);
+        let blocks: Vec<&str> = text.split("```rust").skip(1).collect();
+        assert!(blocks.len() >= 3, "{page} shows code");
+        for block in blocks {
+            let shown = lines(block.split("```").next().unwrap().trim());
+            assert!(
+                source.windows(shown.len()).any(|part| part == shown),
+                "{page} shows code that does not stand in examples/{example}:\n{}",
+                shown.join("\n")
+            );
+        }
+    }
+}
+
+#[test]
+fn every_link_of_the_guide_leads_somewhere() {
+    for (page, _) in PAGES {
+        let text = read(&format!("../docs/guide/{page}"));
+        let links = text.split("](").skip(1);
+        let links: Vec<&str> = links.map(|rest| rest.split(')').next().unwrap()).collect();
+        assert!(!links.is_empty(), "{page} has links");
+        for link in links {
+            let (file, part) = link.split_once('#').unwrap_or((link, ""));
+            let target = read(&format!("../docs/guide/{file}"));
+            let heads = target.lines().filter_map(|line| line.strip_prefix("## "));
+            let mut heads = heads.map(|head| head.to_lowercase().replace(' ', "-"));
+            let found = part.is_empty() || heads.any(|head| head == part);
+            assert!(found, "{page}: {link}");
+        }
+    }
+}
