@@ -106,6 +106,12 @@ async fn until(discovery: &Discovery, expected: &[&str]) {
     .await;
 }
 
+/// Whether records have a time of their own on the server of this run.
+async fn server_has_key_ttl() -> bool {
+    let nats = async_nats::connect(shared_server().await).await.unwrap();
+    !nats.server_info().version.starts_with("2.10.")
+}
+
 #[tokio::test]
 async fn appears_and_disappears() {
     for config in configs().await {

@@ -125,12 +125,6 @@ async fn the_mark_of_who_has_left_does_not_stay_for_ever() {
     }
 }
 
-/// Whether records have a time of their own on the server of this run.
-async fn server_has_key_ttl() -> bool {
-    let nats = async_nats::connect(shared_server().await).await.unwrap();
-    !nats.server_info().version.starts_with("2.10.")
-}
-
 #[tokio::test]
 async fn a_lost_record_is_announced_again() {
     let prefix = unique_prefix();

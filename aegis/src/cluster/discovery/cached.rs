@@ -77,17 +77,15 @@ impl Cache {
         if let Some(outcome) = entry.known().settled(clock()) {
             return outcome;
         }
-        let turn = match entry.asks.try_lock() {
-            Ok(turn) => turn,
-            Err(_) => {
-                if let Some(old) = entry.known().old(clock()) {
-                    return Ok(old);
-                }
-                let turn = tokio::time::timeout_at(deadline, entry.asks.lock()).await;
-                turn.map_err(|_| {
-                    Error::new(ErrorKind::Timeout, "the registry did not answer in time")
-                })?
+        let turn = if let Ok(turn) = entry.asks.try_lock() {
+            turn
+        } else {
+            if let Some(old) = entry.known().old(clock()) {
+                return Ok(old);
             }
+            let turn = tokio::time::timeout_at(deadline, entry.asks.lock()).await;
+            let late = |_| Error::new(ErrorKind::Timeout, "the registry did not answer in time");
+            turn.map_err(late)?
         };
         // Whoever asked before us may have had an answer.
         if let Some(outcome) = entry.known().settled(clock()) {
