@@ -17,7 +17,7 @@ const LOOK_AROUND: Duration = Duration::from_millis(300);
 
 pub(crate) async fn run(wish: &Call, common: &Common, out: &Out) -> anyhow::Result<()> {
     let params = params(&wish.params)?;
-    let mut config = common.config()?;
+    let mut config = common.config_within(wish.timeout)?;
     config.start_log();
     if wish.envelope {
         config = config.envelope();
@@ -108,19 +108,22 @@ async fn explained(client: &Client, wish: &Call, error: aegis::Error) -> anyhow:
     }
 }
 
+/// The services that are there, if there are any.
+pub(crate) fn names(found: &[ServiceInfo]) -> Option<String> {
+    let mut names: Vec<&str> = found.iter().map(|info| info.name.as_str()).collect();
+    names.dedup();
+    (!names.is_empty()).then(|| names.join(", "))
+}
+
 /// The likely mistake behind a call that nobody served.
 fn hint(found: &[ServiceInfo], wish: &Call) -> Option<String> {
     let (service, method) = (&wish.service, &wish.method);
     let mut instances = found.iter().filter(|info| info.name == *service).peekable();
     let Some(first) = instances.peek() else {
-        let mut names: Vec<&str> = found.iter().map(|info| info.name.as_str()).collect();
-        names.dedup();
-        return (!names.is_empty()).then(|| {
-            format!(
-                "no instance of {service} is there; there are {}",
-                names.join(", ")
-            )
-        });
+        let names = names(found)?;
+        return Some(format!(
+            "no instance of {service} is there; there are {names}"
+        ));
     };
     let methods: Vec<&str> = first.endpoints.iter().map(|e| e.name.as_str()).collect();
     if !methods.contains(&method.as_str()) {

@@ -54,6 +54,15 @@ impl Common {
             None => config,
         })
     }
+
+    /// The same for a run that may take so long in all: so may the connection.
+    pub(crate) fn config_within(&self, timeout: Option<Duration>) -> aegis::Result<Config> {
+        let config = self.config()?;
+        Ok(match timeout.filter(|timeout| *timeout < CONNECT_WITHIN) {
+            Some(timeout) => config.connect_timeout(timeout),
+            None => config,
+        })
+    }
 }
 
 /// The commands.
@@ -112,6 +121,9 @@ pub(crate) struct Dev {
     /// Show the server's log
     #[arg(long)]
     pub(crate) verbose: bool,
+    /// Stands before the option that all commands have: this one starts a server, and asks none
+    #[arg(long, value_name = "URL", hide = true)]
+    pub(crate) url: Option<String>,
 }
 
 /// `aegis call`.
@@ -167,6 +179,9 @@ pub(crate) struct Services {
 fn time(text: &str) -> Result<Duration, String> {
     match humantime::parse_duration(text) {
         Ok(time) if !time.is_zero() => Ok(time),
+        _ if text.parse::<u64>().is_ok_and(|number| number > 0) => {
+            Err(format!("a time needs a unit: {text}s or {text}ms"))
+        }
         _ => Err("it is a time above 0, such as 500ms, 2s or 5m".to_owned()),
     }
 }

@@ -11,8 +11,8 @@ use anyhow::Context as _;
 use tokio::io::AsyncReadExt as _;
 use tokio::net::TcpStream;
 
-use crate::cli::Dev;
-use crate::ending::Interrupted;
+use crate::cli::{Common, Dev};
+use crate::ending::{Interrupted, Usage};
 use crate::out::Out;
 use crate::signals::Signals;
 
@@ -27,7 +27,12 @@ const MONITORING: u16 = 4000;
 /// The port of NATS, for which programs need no `AEGIS_NATS_URL`.
 const USUAL: u16 = 4222;
 
-pub(crate) async fn run(wish: &Dev, out: &Out) -> anyhow::Result<()> {
+pub(crate) async fn run(wish: &Dev, common: &Common, out: &Out) -> anyhow::Result<()> {
+    if wish.url.is_some() || common.url.is_some() {
+        let text = "`aegis dev` starts a server of its own and asks none: `--port` says where, \
+                    `--url` is for the other commands";
+        return Err(Usage(text.to_owned()).into());
+    }
     let mut signals = Signals::listen()?;
     let started = tokio::select! {
         started = start(wish, out) => started,
@@ -105,11 +110,16 @@ async fn check_port(port: u16) -> anyhow::Result<()> {
     };
     let next = port.checked_add(1).unwrap_or(USUAL);
     let text = match holder(port).await {
-        Some(greeting) if greeting.starts_with("INFO ") => format!(
-            "port {port} is taken by a NATS server (another `aegis dev`, Docker, or a system \
-             service): use it with `--url nats://127.0.0.1:{port}`, end it, or choose another \
-             port with `--port {next}`"
-        ),
+        Some(greeting) if greeting.starts_with("INFO ") => {
+            let found = match port {
+                USUAL => "your programs find it there without a setting".to_owned(),
+                port => format!("`export AEGIS_NATS_URL=nats://127.0.0.1:{port}` makes it yours"),
+            };
+            format!(
+                "port {port} is taken by a NATS server (another `aegis dev`, Docker, or a system \
+                 service): {found}; or end it, or choose another port with `--port {next}`"
+            )
+        }
         Some(_) => format!(
             "port {port} is taken by another program (`lsof -i :{port}` shows it): end it, or \
              choose another port with `--port {next}`"

@@ -38,7 +38,7 @@ async fn run(cli: Cli) -> anyhow::Result<()> {
     let (common, out) = (cli.common, &Out::new());
     match cli.command {
         Command::Demo(wish) => demo::run(&wish, &common, out).await,
-        Command::Dev(wish) => dev::run(&wish, out).await,
+        Command::Dev(wish) => dev::run(&wish, &common, out).await,
         Command::Call(wish) => call::run(&wish, &common, out).await,
         Command::Services(wish) => services::run(&wish, &common, out).await,
         Command::DemoInstance(wish) => demo::instance(&wish, out).await,

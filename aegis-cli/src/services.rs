@@ -7,10 +7,14 @@ use std::time::Duration;
 
 use aegis::{Client, EndpointInfo, ServiceInfo};
 
+use crate::call::names;
 use crate::cli::{Common, Services};
 use crate::ending::Interrupted;
 use crate::out::Out;
 use crate::signals::Signals;
+
+/// Where a program looks that is told nothing.
+const USUAL: &str = "nats://127.0.0.1:4222";
 
 pub(crate) async fn run(wish: &Services, common: &Common, out: &Out) -> anyhow::Result<()> {
     let config = common.config()?;
@@ -21,11 +25,12 @@ pub(crate) async fn run(wish: &Services, common: &Common, out: &Out) -> anyhow::
         () = signals.next() => return Err(Interrupted.into()),
     };
     if let Some(service) = &wish.service {
+        let others = names(&found).map_or_else(String::new, |names| format!("; there are {names}"));
         found.retain(|info| info.name == *service);
         if found.is_empty() && !wish.json {
             anyhow::bail!(
-                "no instance of {service} answered at {server} within {:?}: `aegis services` shows \
-                 who is there, `--wait 2s` waits longer",
+                "no instance of {service} answered at {server} within {:?}{others}: `--wait 2s` \
+                 waits longer",
                 wish.wait
             );
         }
@@ -33,9 +38,14 @@ pub(crate) async fn run(wish: &Services, common: &Common, out: &Out) -> anyhow::
     if wish.json {
         out.line(serde_json::to_string_pretty(&found)?)?;
     } else if found.is_empty() {
+        // Programs look at the usual server by themselves.
+        let how = match server.trim_end_matches('/') {
+            USUAL => String::new(),
+            other => format!(" with AEGIS_NATS_URL={}", other.replace(", ", ",")),
+        };
         out.line(format_args!(
-            "No service answered at {server} within {:?}. Start one (`cargo run` in its crate) \
-             with AEGIS_NATS_URL set to this server; `--url` asks another server.",
+            "No service answered at {server} within {:?}. Start one (`cargo run` in its crate)\
+             {how}; `--url` asks another server.",
             wish.wait
         ))?;
     } else {

@@ -22,7 +22,7 @@ pub(super) fn summary(all: &Tally, stage: &Stage, memory: bool, out: &Out) -> io
     figures(all, out)?;
     table(all, stage, out)?;
     out.line("   Nothing is left running.")?;
-    out.section("Try next (`cargo install --path aegis-cli` puts `aegis` on your PATH)")?;
+    out.section("Try next (`cargo install --locked --path aegis-cli` puts `aegis` on your PATH)")?;
     if memory {
         out.line("   aegis demo                    the same with a server and real processes")?;
     }

@@ -137,6 +137,12 @@ async fn call_tells_what_else_is_wrong() {
             "",
             "a time above 0",
         ),
+        (
+            &["calculator", "add", "--timeout", "5"],
+            64,
+            "",
+            "a time needs a unit: 5s or 5ms",
+        ),
         (&["calculator"], 64, "", "<METHOD>"),
     ])
     .await;
@@ -169,6 +175,29 @@ fn without_a_server_the_way_out_is_told() {
     }
 }
 
+#[test]
+fn a_call_connects_within_its_own_time() {
+    let words = ["call", "a", "b", "--timeout", "30ms"];
+    let said = run(&[&words, &["--url", "nats://127.0.0.1:9"][..]].concat());
+    assert_eq!(said.code, 2, "{said:?}");
+    assert!(said.err.contains(" within 30ms: "), "{said:?}");
+}
+
+#[test]
+fn dev_asks_no_server() {
+    let help = run(&["dev", "--help"]);
+    assert!(
+        help.out.contains("--port") && !help.out.contains("--url"),
+        "{help:?}"
+    );
+    let url = "nats://127.0.0.1:9";
+    for words in [&["dev", "--url", url], &["--url", url, "dev"]] {
+        let said = run(words);
+        assert_eq!(said.code, 64, "{said:?}");
+        assert!(said.err.contains("`--port` says where"), "{said:?}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn services_shows_who_is_there() {
     let server = NatsServer::start().await.unwrap();
@@ -180,6 +209,8 @@ async fn services_shows_who_is_there() {
         said.out.contains("No service answered at nats://"),
         "{said:?}"
     );
+    let way = format!("with AEGIS_NATS_URL={url}; ");
+    assert!(said.out.contains(&way), "{said:?}");
     assert_eq!(services(&["--json"]).out, "[]\n");
     let (_one, _two) = (calculator(&url, "one").await, calculator(&url, "two").await);
     let expected = "calculator  2 instances\n  one  1.2.0  STARTED\n  two  1.2.0  STARTED\n";
@@ -202,6 +233,7 @@ async fn services_shows_who_is_there() {
         said.err.contains("no instance of nobody answered"),
         "{said:?}"
     );
+    assert!(said.err.contains("; there are calculator: "), "{said:?}");
 }
 
 #[cfg(unix)]
@@ -222,7 +254,7 @@ fn dev_serves_until_it_is_told_to_end_and_keeps_its_data() {
         assert_eq!(said.code, 2);
         for part in [
             format!("port {port} is taken by a NATS server"),
-            format!("--url nats://127.0.0.1:{port}"),
+            format!("export AEGIS_NATS_URL=nats://127.0.0.1:{port}"),
             "--port ".to_owned(),
         ] {
             assert!(said.err.contains(&part), "{said:?}");
