@@ -1,10 +1,14 @@
-//! What can be said on the command line.
+//! What can be said on the command line; `kv` the words of that command.
+
+mod kv;
 
 use std::path::PathBuf;
 use std::time::Duration;
 
 use aegis::Config;
 use clap::{Args, Parser, Subcommand};
+
+pub(crate) use kv::{Kv, KvCommand, KvDel, KvGet, KvHistory, KvLs, KvPut, KvWatch};
 
 /// How long a connection may take: who waits at a terminal wants to know soon.
 const CONNECT_WITHIN: Duration = Duration::from_secs(2);
@@ -16,16 +20,18 @@ The NATS server: nats://host:4222, tls://.., several with commas between them
 const EXIT_CODES: &str = "\
 Exit codes:
   0    done
-  1    the service answered with an error
+  1    the answer is no: the service answered with an error, there is no such key or bucket
   2    it could not be done: no connection, no instance, no answer in time, calls of the demo failed
+  3    conflict: another revision of the key is there than the one expected; nothing was written
   64   the command line or its JSON is wrong
-  130  ended by Ctrl-C or SIGTERM before it was done
+  130  ended by Ctrl-C or SIGTERM before it was done; what has no end by itself (dev, --watch,
+       kv watch) ends with 0
 
 The configuration is that of every aegis program: aegis.toml (or the file that AEGIS_CONFIG names),
 then the environment (AEGIS_NATS_URL, AEGIS_NATS_USER, AEGIS_SUBJECT_PREFIX ..), then these options.";
 
 /// The tool of the aegis service framework: try it, run a NATS server, call services, see who is
-/// there.
+/// there, look into buckets.
 #[derive(Debug, Parser)]
 #[command(name = "aegis", version, after_help = EXIT_CODES)]
 pub(crate) struct Cli {
@@ -74,8 +80,10 @@ pub(crate) enum Command {
     Dev(Dev),
     /// Call a method of a service and print its result
     Call(Call),
-    /// Show which services are there
+    /// Show which services are there, and how they are
     Services(Services),
+    /// Read, write and follow key-value buckets
+    Kv(Kv),
     #[command(hide = true)]
     DemoInstance(DemoInstance),
 }
@@ -165,13 +173,25 @@ pub(crate) struct Call {
 
 /// `aegis services`.
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Each line: instance (* leads), status, version, when it was heard, load, and why it is unhealthy.
+'not in the registry': it answers, but keeps no record, as programs in other languages do.
+'does not answer': it has a record, and is about to be gone, or hangs.
+
+Examples:
+  aegis services calculator
+  aegis services --watch
+  aegis services --watch --json | jq -r 'select(.event==\"gone\").instance.id'")]
 pub(crate) struct Services {
-    /// Show this service only, with its methods
+    /// Show this service only, with its methods and all that its instances tell
     pub(crate) service: Option<String>,
-    /// Print what the instances say of themselves, as JSON
+    /// Follow what changes until Ctrl-C: a table on a terminal, else a line for each event
+    #[arg(long)]
+    pub(crate) watch: bool,
+    /// Print JSON; with --watch an object on a line for each event
     #[arg(long)]
     pub(crate) json: bool,
-    /// How long to collect answers
+    /// How long the instances may take to answer
     #[arg(long, value_name = "TIME", default_value = "500ms", value_parser = time)]
     pub(crate) wait: Duration,
 }
