@@ -89,7 +89,10 @@ impl Session<'_> {
 /// The same error as what the exit code tells apart.
 fn sorted(error: anyhow::Error) -> anyhow::Error {
     match error.downcast_ref::<Error>() {
-        Some(cause) if cause.kind() == ErrorKind::Conflict => Conflicting(cause.to_string()).into(),
+        Some(cause) if cause.kind() == ErrorKind::Conflict => {
+            let text = format!("{cause}\n  `aegis kv get .. --json` tells its revision");
+            Conflicting(text).into()
+        }
         Some(cause) if cause.kind() == ErrorKind::Invalid && !cause.was_sent() => {
             Usage(cause.to_string()).into()
         }

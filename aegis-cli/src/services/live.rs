@@ -173,10 +173,12 @@ impl Live {
         };
         let asked = Asked {
             registry: self.registry,
-            // One that has a record need not have answered yet.
-            instances: answers.is_some_and(|known| known.missed == 0),
+            instances: true,
         };
-        View::of(known, asked)
+        let mut view = View::of(known, asked)?;
+        // One that was never heard need not have been asked yet.
+        view.answered = answers.map(|known| known.missed == 0);
+        Some(view)
     }
 
     /// Everybody, as of now.
@@ -248,7 +250,9 @@ mod tests {
         for _ in 0..10 {
             assert_eq!(names(&live.answers(vec![], now, false)), "", "nobody hears");
         }
+        assert_eq!(live.views(now)[1].answered, Some(true));
         assert_eq!(names(&live.answers(vec![], now, true)), "");
+        assert_eq!(live.views(now)[1].answered, Some(false));
         assert_eq!(names(&live.answers(vec![], now, true)), "");
         assert_eq!(names(&live.answers(vec![], now, true)), "-py");
     }

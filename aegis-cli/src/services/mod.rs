@@ -38,6 +38,10 @@ pub(crate) async fn run(wish: &Services, common: &Common, out: &Out) -> anyhow::
             outcome = watch::run(&client, wish, out) => outcome,
             () = signals.next() => Ok(()),
         };
+        if out.is_terminal() {
+            // The prompt comes below the table.
+            out.line("")?;
+        }
         client.close().await?;
         return outcome;
     }
