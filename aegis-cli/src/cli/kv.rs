@@ -32,7 +32,7 @@ pub(crate) struct Kv {
     #[command(subcommand)]
     pub(crate) command: KvCommand,
     /// Print JSON
-    #[arg(long, global = true)]
+    #[arg(long, global = true, display_order = 899)]
     pub(crate) json: bool,
 }
 
@@ -64,8 +64,12 @@ pub(crate) struct KvLs {
 
 /// `aegis kv get`.
 #[derive(Debug, Args)]
+#[command(after_help = "\
+A terminal gets text only. For other bytes: aegis kv get images logo > logo.png")]
 pub(crate) struct KvGet {
+    /// The bucket's name
     pub(crate) bucket: String,
+    /// The key; any text
     pub(crate) key: String,
 }
 
@@ -73,7 +77,9 @@ pub(crate) struct KvGet {
 #[derive(Debug, Args)]
 #[command(after_help = PUT_HELP)]
 pub(crate) struct KvPut {
+    /// The bucket's name
     pub(crate) bucket: String,
+    /// The key; any text
     pub(crate) key: String,
     /// The value; `-` reads it from standard input
     #[arg(allow_negative_numbers = true)]
@@ -94,8 +100,12 @@ pub(crate) struct KvPut {
 
 /// `aegis kv del`.
 #[derive(Debug, Args)]
+#[command(after_help = "\
+A key without a value is exit code 1, and nothing is written. With --revision the server decides: 3.")]
 pub(crate) struct KvDel {
+    /// The bucket's name
     pub(crate) bucket: String,
+    /// The key; any text
     pub(crate) key: String,
     /// Only if this is its newest revision
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
@@ -107,7 +117,11 @@ pub(crate) struct KvDel {
 
 /// `aegis kv watch`.
 #[derive(Debug, Args)]
+#[command(after_help = "\
+First comes what is there, then 'live', then what changes: put, deleted, purged, expired. 'stale' and
+'heard' tell of the server; 'reset' says to forget what was told, because the bucket was made anew.")]
 pub(crate) struct KvWatch {
+    /// The bucket's name
     pub(crate) bucket: String,
     /// This key only
     pub(crate) key: Option<String>,
@@ -119,6 +133,8 @@ pub(crate) struct KvWatch {
 /// `aegis kv history`.
 #[derive(Debug, Args)]
 pub(crate) struct KvHistory {
+    /// The bucket's name
     pub(crate) bucket: String,
+    /// The key; any text
     pub(crate) key: String,
 }

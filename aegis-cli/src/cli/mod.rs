@@ -44,7 +44,8 @@ pub(crate) struct Cli {
 /// What every command understands.
 #[derive(Debug, Args)]
 pub(crate) struct Common {
-    #[arg(long, global = true, value_name = "URL", help = URL)]
+    // Behind the options that a command has for itself.
+    #[arg(long, global = true, value_name = "URL", help = URL, display_order = 900)]
     pub(crate) url: Option<String>,
 }
 
@@ -88,17 +89,19 @@ pub(crate) enum Command {
     DemoInstance(DemoInstance),
 }
 
-/// `aegis demo`. It uses the server of `--url` or `AEGIS_NATS_URL` if it answers, else one of its
-/// own.
+/// `aegis demo`.
 #[derive(Debug, Args)]
+#[command(after_help = "\
+It uses the server of --url or AEGIS_NATS_URL if that answers, else one of its own.
+Nothing is left running however it ends.")]
 pub(crate) struct Demo {
     /// Without a server and in one process
     #[arg(long)]
     pub(crate) memory: bool,
-    /// How many instances of the service to start
+    /// How many instances of the service to start, 3 to 20
     #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u16).range(3..=20))]
     pub(crate) instances: u16,
-    /// How many calls to make in each step
+    /// How many calls to make in each step, 50 to 1000000
     #[arg(long, value_name = "N", default_value_t = 300, value_parser = clap::value_parser!(u32).range(50..=1_000_000))]
     pub(crate) calls: u32,
 }
