@@ -182,15 +182,52 @@ async fn names_that_are_not_there_or_cannot_be() {
     assert_eq!(services(&url, &["1st"]).code, 2);
 }
 
+/// A server where `tool` may not publish there, and `all` may everything.
+async fn denying(subjects: &[&str]) -> NatsServer {
+    let deny = serde_json::to_string(subjects).unwrap();
+    let config = format!(
+        "accounts: {{ A: {{ jetstream: enabled, users: [ {{ user: all, password: x }}, \
+         {{ user: tool, password: x, permissions: {{ publish: {{ deny: {deny} }} }} }}] }} }}"
+    );
+    let builder = NatsServer::builder().config(config);
+    builder.start().await.unwrap()
+}
+
+fn as_user(server: &NatsServer, user: &str) -> String {
+    server.url().replace("//", &format!("//{user}:x@"))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn without_the_answers_the_registry_tells() {
+    let server = denying(&["$SRV.>"]).await;
+    let _one = calculator(&as_user(&server, "all"), "one").await;
+    let tool = as_user(&server, "tool");
+    let said = services(&tool, &[]);
+    assert_eq!(said.code, 0, "{said:?}");
+    let (first, rest) = said.out.split_once('\n').unwrap();
+    assert!(
+        first.starts_with("The instances cannot be asked ("),
+        "{first}"
+    );
+    assert!(
+        rest.starts_with("calculator  1.2.0  1 instance\n  one  ACTIVE "),
+        "{rest}"
+    );
+    let all = json_of(&services(&tool, &["--json"]));
+    assert_eq!(all["instances"]["available"], false);
+    assert_eq!(all["services"][0]["instances"][0]["answered"], json!(null));
+
+    let server = denying(&["$SRV.>", "$JS.API.>"]).await;
+    let said = services(&as_user(&server, "tool"), &["--json"]);
+    assert_eq!((said.code, &*said.out), (2, ""), "{said:?}");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn without_the_registry_the_instances_tell() {
     let builder = NatsServer::builder().without_jetstream();
     let without = builder.start().await.unwrap();
-    let denying = "accounts: { A: { jetstream: enabled, users: [\
-        { user: all, password: x }, \
-        { user: tool, password: x, permissions: { publish: { deny: [\"$JS.API.>\"] } } }] } }";
-    let denying = NatsServer::builder().config(denying).start().await.unwrap();
-    let of = |user: &str| denying.url().replace("//", &format!("//{user}:x@"));
+    let denying = denying(&["$JS.API.>"]).await;
+    let of = |user: &str| as_user(&denying, user);
     for (service, tool, why) in [
         (without.url(), without.url(), "JetStream"),
         (of("all"), of("tool"), "ermission"),
