@@ -108,10 +108,8 @@ async fn explained(client: &Client, wish: &Call, error: aegis::Error) -> anyhow:
     }
 }
 
-/// The services that are there, if there are any.
-pub(crate) fn names(found: &[ServiceInfo]) -> Option<String> {
-    let mut names: Vec<&str> = found.iter().map(|info| info.name.as_str()).collect();
-    names.dedup();
+/// Names with commas between them, if there are any.
+pub(crate) fn listed(names: &[String]) -> Option<String> {
     (!names.is_empty()).then(|| names.join(", "))
 }
 
@@ -120,7 +118,9 @@ fn hint(found: &[ServiceInfo], wish: &Call) -> Option<String> {
     let (service, method) = (&wish.service, &wish.method);
     let mut instances = found.iter().filter(|info| info.name == *service).peekable();
     let Some(first) = instances.peek() else {
-        let names = names(found)?;
+        let mut names: Vec<String> = found.iter().map(|info| info.name.clone()).collect();
+        names.dedup();
+        let names = listed(&names)?;
         return Some(format!(
             "no instance of {service} is there; there are {names}"
         ));

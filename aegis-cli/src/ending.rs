@@ -8,6 +8,7 @@ use aegis::Failure;
 
 const ANSWERED: u8 = 1;
 const FAILED: u8 = 2;
+const CONFLICT: u8 = 3;
 const USAGE: u8 = 64;
 const INTERRUPTED: u8 = 130;
 
@@ -41,6 +42,30 @@ impl fmt::Display for Answered {
 }
 
 impl std::error::Error for Answered {}
+
+/// The answer is no: there is no such key, or no such bucket.
+#[derive(Debug)]
+pub(crate) struct Missing(pub(crate) String);
+
+impl fmt::Display for Missing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Missing {}
+
+/// Another revision is there than the one expected; nothing was written.
+#[derive(Debug)]
+pub(crate) struct Conflicting(pub(crate) String);
+
+impl fmt::Display for Conflicting {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Conflicting {}
 
 /// Ctrl-C or SIGTERM came before the work was done.
 #[derive(Debug)]
@@ -78,8 +103,10 @@ pub(crate) fn code(outcome: anyhow::Result<()>) -> ExitCode {
         return ExitCode::SUCCESS;
     }
     tell(&error);
-    if error.is::<Answered>() {
+    if error.is::<Answered>() || error.is::<Missing>() {
         ExitCode::from(ANSWERED)
+    } else if error.is::<Conflicting>() {
+        ExitCode::from(CONFLICT)
     } else if error.is::<Usage>() {
         ExitCode::from(USAGE)
     } else if error.is::<Interrupted>() {

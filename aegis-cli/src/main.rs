@@ -1,11 +1,12 @@
-//! The command-line tool of aegis: `cli` what can be said, `call`, `services`, `dev` and `demo` the
-//! commands, `ending` errors and exit codes, `out` what is printed, `signals` Ctrl-C and SIGTERM.
+//! The command-line tool of aegis: `cli` what can be said, `call`, `services`, `kv`, `dev` and `demo`
+//! the commands, `ending` errors and exit codes, `out` what is printed, `signals` Ctrl-C and SIGTERM.
 
 mod call;
 mod cli;
 mod demo;
 mod dev;
 mod ending;
+mod kv;
 mod out;
 mod services;
 mod signals;
@@ -41,6 +42,7 @@ async fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Dev(wish) => dev::run(&wish, &common, out).await,
         Command::Call(wish) => call::run(&wish, &common, out).await,
         Command::Services(wish) => services::run(&wish, &common, out).await,
+        Command::Kv(wish) => kv::run(&wish, &common, out).await,
         Command::DemoInstance(wish) => demo::instance(&wish, out).await,
     }
 }

@@ -1,67 +1,9 @@
-//! `aegis call`, `aegis services` and `aegis dev`.
+//! `aegis call` and `aegis dev`.
 
-use std::sync::Arc;
+use aegis::testing::{NatsServer, TestApp};
 
-use aegis::prelude::*;
-use aegis::testing::{NatsServer, RunningTest, TestApp};
-use serde::{Deserialize, Serialize};
-use tokio::sync::Notify;
-
+use super::calculator::{Calculator, calculator};
 use super::{answers, port_of, read_until, run, run_with_input, start, word_after};
-
-#[derive(Default)]
-struct Calculator {
-    called: Arc<Notify>,
-    cancelled: Arc<Notify>,
-}
-
-#[derive(Debug, PartialEq, Serialize, Deserialize, aegis::Failure)]
-enum MathError {
-    DivisionByZero(i64),
-}
-
-impl std::fmt::Display for MathError {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self::DivisionByZero(number) = self;
-        write!(f, "{number} cannot be divided by nothing")
-    }
-}
-
-/// Calculates.
-#[aegis::service(name = "calculator", version = "1.2.0")]
-impl Calculator {
-    /// Adds two numbers.
-    #[rpc(idempotent, timeout = "2s")]
-    async fn add(&self, a: i64, b: i64) -> Result<i64, Failure> {
-        Ok(a + b)
-    }
-
-    #[rpc]
-    async fn divide(&self, a: i64, by: i64) -> Result<i64, MathError> {
-        a.checked_div(by).ok_or(MathError::DivisionByZero(a))
-    }
-
-    #[rpc]
-    async fn facts(&self, ctx: &Context) -> Result<[String; 3], Failure> {
-        let tenant = ctx.header("Tenant").unwrap_or("").to_owned();
-        let key = ctx.idempotency_key().unwrap_or("").to_owned();
-        Ok([ctx.instance().to_owned(), tenant, key])
-    }
-
-    #[rpc]
-    async fn never(&self, ctx: &Context) -> Result<(), Failure> {
-        self.called.notify_one();
-        ctx.cancelled().await;
-        self.cancelled.notify_one();
-        std::future::pending().await
-    }
-}
-
-async fn calculator(url: &str, id: &str) -> RunningTest {
-    let app = TestApp::new().on_nats(url);
-    let app = app.configure(|config| config.instance_id(id));
-    app.service(Calculator::default()).start().await.unwrap()
-}
 
 /// The words after `aegis call`, the exit code, standard output, a part of standard error.
 type Row<'a> = (&'a [&'a str], i32, &'a str, &'a str);
@@ -196,44 +138,6 @@ fn dev_asks_no_server() {
         assert_eq!(said.code, 64, "{said:?}");
         assert!(said.err.contains("`--port` says where"), "{said:?}");
     }
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn services_shows_who_is_there() {
-    let server = NatsServer::start().await.unwrap();
-    let url = server.url();
-    let services = |words: &[&str]| run(&[&["services", "--url", &url], words].concat());
-    let said = services(&[]);
-    assert_eq!(said.code, 0);
-    assert!(
-        said.out.contains("No service answered at nats://"),
-        "{said:?}"
-    );
-    let way = format!("with AEGIS_NATS_URL={url}; ");
-    assert!(said.out.contains(&way), "{said:?}");
-    assert_eq!(services(&["--json"]).out, "[]\n");
-    let (_one, _two) = (calculator(&url, "one").await, calculator(&url, "two").await);
-    let expected = "calculator  2 instances\n  one  1.2.0  STARTED\n  two  1.2.0  STARTED\n";
-    assert_eq!(services(&[]).out, expected);
-    let said = services(&["calculator", "--wait", "300ms"]);
-    for part in [
-        expected,
-        "  Calculates.",
-        "add(a, b)  idempotent  timeout 2s\n        Adds two numbers.\n        subject rpc.calculator.add",
-        "facts()\n",
-    ] {
-        assert!(said.out.contains(part), "{part} is in {}", said.out);
-    }
-    let said = services(&["--json"]);
-    let found: Vec<aegis::ServiceInfo> = serde_json::from_str(&said.out).unwrap();
-    assert_eq!(found.len(), 2);
-    let said = services(&["nobody"]);
-    assert_eq!(said.code, 2);
-    assert!(
-        said.err.contains("no instance of nobody answered"),
-        "{said:?}"
-    );
-    assert!(said.err.contains("; there are calculator: "), "{said:?}");
 }
 
 #[cfg(unix)]

@@ -5,12 +5,20 @@
     reason = "a helper that fails is a test that fails"
 )]
 
+mod calculator;
 mod commands;
 mod demo;
+mod kv;
+mod kv_watch;
+mod services;
+#[cfg(target_os = "linux")]
+mod terminal;
+mod watch;
 
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, TcpStream};
 use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
 /// The longest a test waits for an event before it fails.
@@ -28,7 +36,12 @@ struct Said {
 fn aegis(words: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_aegis"));
     command.args(words).stdin(Stdio::null());
-    for name in ["AEGIS_NATS_URL", "NATS_URL", "AEGIS_CONFIG", "RUST_LOG"] {
+    for (name, _) in std::env::vars() {
+        if name.starts_with("AEGIS_") && name != "AEGIS_NATS_SERVER" {
+            command.env_remove(name);
+        }
+    }
+    for name in ["NATS_URL", "RUST_LOG"] {
         command.env_remove(name);
     }
     command
@@ -39,6 +52,11 @@ fn run(words: &[&str]) -> Said {
 }
 
 fn run_with_input(words: &[&str], input: &str) -> Said {
+    said(output_with_input(words, input.as_bytes()))
+}
+
+/// What a run that reads this has written, byte for byte.
+fn output_with_input(words: &[&str], input: &[u8]) -> std::process::Output {
     let mut command = aegis(words);
     command.stdin(Stdio::piped());
     let mut child = command
@@ -47,9 +65,9 @@ fn run_with_input(words: &[&str], input: &str) -> Said {
         .spawn()
         .unwrap();
     let mut stdin = child.stdin.take().unwrap();
-    stdin.write_all(input.as_bytes()).unwrap();
+    stdin.write_all(input).unwrap();
     drop(stdin);
-    said(child.wait_with_output().unwrap())
+    child.wait_with_output().unwrap()
 }
 
 fn said(output: std::process::Output) -> Said {
@@ -67,8 +85,37 @@ fn start(words: &[&str]) -> Child {
     command.spawn().unwrap()
 }
 
+/// Kills a run that keeps a test waiting, so that the test fails instead of hanging.
+struct Watchdog {
+    _rest: mpsc::Sender<()>,
+}
+
+impl Watchdog {
+    fn of(child: &Child) -> Self {
+        let (rest, rests) = mpsc::channel();
+        let id = child.id().to_string();
+        std::thread::spawn(move || {
+            if rests.recv_timeout(PATIENCE) == Err(RecvTimeoutError::Timeout) {
+                // It may have ended just now.
+                let _ = Command::new("kill").args(["-KILL", &id]).status();
+            }
+        });
+        Self { _rest: rest }
+    }
+}
+
+/// Reads a run's output up to the end of a line after it has said this.
+fn read_line_with(child: &mut Child, expected: &str) -> String {
+    let mut said = read_until(child, expected);
+    if !said.ends_with('\n') {
+        said += &read_until(child, "\n");
+    }
+    said
+}
+
 /// Reads a run's output until it has said this.
 fn read_until(child: &mut Child, expected: &str) -> String {
+    let _watchdog = Watchdog::of(child);
     let (mut said, mut buffer) = (String::new(), [0; 4096]);
     let from = child.stdout.as_mut().unwrap();
     while !said.contains(expected) {

@@ -1,10 +1,14 @@
-//! What can be said on the command line.
+//! What can be said on the command line; `kv` the words of that command.
+
+mod kv;
 
 use std::path::PathBuf;
 use std::time::Duration;
 
 use aegis::Config;
 use clap::{Args, Parser, Subcommand};
+
+pub(crate) use kv::{Kv, KvCommand, KvDel, KvGet, KvHistory, KvLs, KvPut, KvWatch};
 
 /// How long a connection may take: who waits at a terminal wants to know soon.
 const CONNECT_WITHIN: Duration = Duration::from_secs(2);
@@ -16,16 +20,18 @@ The NATS server: nats://host:4222, tls://.., several with commas between them
 const EXIT_CODES: &str = "\
 Exit codes:
   0    done
-  1    the service answered with an error
+  1    the answer is no: the service answered with an error, there is no such key or bucket
   2    it could not be done: no connection, no instance, no answer in time, calls of the demo failed
+  3    conflict: another revision of the key is there than the one expected; nothing was written
   64   the command line or its JSON is wrong
-  130  ended by Ctrl-C or SIGTERM before it was done
+  130  ended by Ctrl-C or SIGTERM before it was done; what has no end by itself (dev, --watch,
+       kv watch) ends with 0
 
 The configuration is that of every aegis program: aegis.toml (or the file that AEGIS_CONFIG names),
 then the environment (AEGIS_NATS_URL, AEGIS_NATS_USER, AEGIS_SUBJECT_PREFIX ..), then these options.";
 
 /// The tool of the aegis service framework: try it, run a NATS server, call services, see who is
-/// there.
+/// there, look into buckets.
 #[derive(Debug, Parser)]
 #[command(name = "aegis", version, after_help = EXIT_CODES)]
 pub(crate) struct Cli {
@@ -38,7 +44,8 @@ pub(crate) struct Cli {
 /// What every command understands.
 #[derive(Debug, Args)]
 pub(crate) struct Common {
-    #[arg(long, global = true, value_name = "URL", help = URL)]
+    // Behind the options that a command has for itself.
+    #[arg(long, global = true, value_name = "URL", help = URL, display_order = 900)]
     pub(crate) url: Option<String>,
 }
 
@@ -74,23 +81,27 @@ pub(crate) enum Command {
     Dev(Dev),
     /// Call a method of a service and print its result
     Call(Call),
-    /// Show which services are there
+    /// Show which services are there, and how they are
     Services(Services),
+    /// Read, write and follow key-value buckets
+    Kv(Kv),
     #[command(hide = true)]
     DemoInstance(DemoInstance),
 }
 
-/// `aegis demo`. It uses the server of `--url` or `AEGIS_NATS_URL` if it answers, else one of its
-/// own.
+/// `aegis demo`.
 #[derive(Debug, Args)]
+#[command(after_help = "\
+It uses the server of --url or AEGIS_NATS_URL if that answers, else one of its own.
+Nothing is left running however it ends.")]
 pub(crate) struct Demo {
     /// Without a server and in one process
     #[arg(long)]
     pub(crate) memory: bool,
-    /// How many instances of the service to start
+    /// How many instances of the service to start, 3 to 20
     #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u16).range(3..=20))]
     pub(crate) instances: u16,
-    /// How many calls to make in each step
+    /// How many calls to make in each step, 50 to 1000000
     #[arg(long, value_name = "N", default_value_t = 300, value_parser = clap::value_parser!(u32).range(50..=1_000_000))]
     pub(crate) calls: u32,
 }
@@ -165,13 +176,25 @@ pub(crate) struct Call {
 
 /// `aegis services`.
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Each line: instance (* leads), status, version, when it was heard, load, and why it is unhealthy.
+'not in the registry': it answers, but keeps no record, as programs in other languages do.
+'does not answer': it has a record, and is about to be gone, or hangs.
+
+Examples:
+  aegis services calculator
+  aegis services --watch
+  aegis services --watch --json | jq -r 'select(.event==\"gone\").instance.id'")]
 pub(crate) struct Services {
-    /// Show this service only, with its methods
+    /// Show this service only, with its methods and all that its instances tell
     pub(crate) service: Option<String>,
-    /// Print what the instances say of themselves, as JSON
+    /// Follow what changes until Ctrl-C: a table on a terminal, else a line for each event
+    #[arg(long)]
+    pub(crate) watch: bool,
+    /// Print JSON; with --watch an object on a line for each event
     #[arg(long)]
     pub(crate) json: bool,
-    /// How long to collect answers
+    /// How long the instances may take to answer
     #[arg(long, value_name = "TIME", default_value = "500ms", value_parser = time)]
     pub(crate) wait: Duration,
 }

@@ -1,0 +1,102 @@
+//! What a terminal gets to see, on a pseudo-terminal.
+
+use std::fs::{File, OpenOptions};
+use std::io::Read;
+use std::process::{Child, Stdio};
+
+use aegis::testing::NatsServer;
+use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+
+use super::watch::Echo;
+use super::{Watchdog, aegis, output_with_input, signal};
+
+/// A run on a terminal of its own.
+struct Terminal {
+    child: Child,
+    screen: File,
+}
+
+impl Terminal {
+    fn start(words: &[&str]) -> Self {
+        let screen = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
+        grantpt(&screen).unwrap();
+        unlockpt(&screen).unwrap();
+        let name = ptsname(&screen, Vec::new()).unwrap().into_string().unwrap();
+        let side = OpenOptions::new().write(true).open(name).unwrap();
+        let mut command = aegis(words);
+        command.env("TERM", "xterm").stdout(side);
+        let child = command.stderr(Stdio::piped()).spawn().unwrap();
+        Self {
+            child,
+            screen: File::from(screen),
+        }
+    }
+
+    fn read_until(&mut self, expected: &str) -> String {
+        let _watchdog = Watchdog::of(&self.child);
+        let (mut said, mut buffer) = (String::new(), [0; 4096]);
+        while !said.contains(expected) {
+            let length = self.screen.read(&mut buffer).unwrap_or(0);
+            assert_ne!(length, 0, "ended without {expected:?}: {said}");
+            said += &String::from_utf8_lossy(&buffer[..length]);
+        }
+        said
+    }
+
+    /// Its exit code, what was on the screen, and its errors.
+    fn ended(mut self) -> (Option<i32>, String, String) {
+        let _watchdog = Watchdog::of(&self.child);
+        let (mut shown, mut errors) = (Vec::new(), String::new());
+        // A terminal that nobody writes to any more is an error to read.
+        let _ = self.screen.read_to_end(&mut shown);
+        let mut stderr = self.child.stderr.take().unwrap();
+        stderr.read_to_string(&mut errors).unwrap();
+        let code = self.child.wait().unwrap().code();
+        (code, String::from_utf8_lossy(&shown).into_owned(), errors)
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn binary_values_are_not_shown() {
+    let server = NatsServer::start().await.unwrap();
+    let url = server.url();
+    for (key, value) in [("text", &b"two\nlines"[..]), ("binary", b"\x1b[2J\xff")] {
+        let words = ["kv", "put", "--url", &url, "box", key, "-", "--make-bucket"];
+        assert!(output_with_input(&words, value).status.success());
+    }
+    let get = |key| Terminal::start(&["kv", "get", "--url", &url, "box", key]).ended();
+    assert_eq!(
+        get("text"),
+        (Some(0), "two\r\nlines\r\n".to_owned(), String::new())
+    );
+    let (code, shown, error) = get("binary");
+    assert_eq!((code, &*shown), (Some(64), ""), "{error}");
+    assert!(
+        error.contains("6 bytes") || error.contains("5 bytes"),
+        "{error}"
+    );
+    assert!(error.contains("`> file`"), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_watch_is_a_table_that_is_painted_anew() {
+    let mut server = NatsServer::start().await.unwrap();
+    let url = server.url();
+    let one = Echo::start(&url, "one");
+    let mut watch = Terminal::start(&["services", "--watch", "--url", &url]);
+    let said = watch.read_until("one  ACTIVE  1.0.0  heard ");
+    assert!(said.contains("\u{1b}[H\u{1b}[J"), "{said:?}");
+    assert!(
+        said.contains("Z  live\r\n\r\necho  1.0.0  1 instance\r\n"),
+        "{said:?}"
+    );
+    watch.read_until("\u{1b}[H\u{1b}[J");
+    server.kill().await;
+    watch.read_until("STALE: ");
+    server.restart().await.unwrap();
+    watch.read_until("Z  live\r\n");
+    one.signal("-KILL");
+    watch.read_until("Nobody is there yet.");
+    signal(&watch.child, "-INT");
+    assert_eq!(watch.ended().0, Some(0));
+}
