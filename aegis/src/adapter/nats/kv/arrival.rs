@@ -85,3 +85,83 @@ impl Arrival {
         done
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(text: &str) -> KvKey {
+        KvKey::from_wire(text)
+    }
+
+    fn keys(text: &str) -> HashSet<KvKey> {
+        text.split_whitespace().map(key).collect()
+    }
+
+    /// Takes messages: their keys, revisions and what the server counts as still to come.
+    fn taken(arrival: &mut Arrival, messages: &[(&str, u64, u64)]) -> Vec<Step> {
+        let numbers = 1..;
+        let each = numbers.zip(messages);
+        each.map(|(number, (text, revision, pending))| {
+            arrival.take(&key(text), Place::new(*revision, number, *pending))
+        })
+        .collect()
+    }
+
+    #[test]
+    fn as_many_as_there_were_are_enough_if_none_is_new() {
+        use Step::{Ask, Done, On};
+        for (name, messages, expected) in [
+            ("nobody writes", [("a", 1, 1), ("b", 2, 0)], [On, Done]),
+            (
+                "the count is of no use",
+                [("a", 1, 1), ("b", 2, 5)],
+                [On, Done],
+            ),
+            (
+                "b was rewritten, d is new",
+                [("a", 1, 2), ("d", 4, 1)],
+                [On, Ask],
+            ),
+            (
+                "a was removed, and b is left",
+                [("b", 2, 0), ("d", 4, 0)],
+                [Ask, Ask],
+            ),
+        ] {
+            let mut arrival = Arrival::new(3, 2, false);
+            let first = taken(&mut arrival, &messages[..1])[0];
+            let mut arrival = Arrival::new(3, 2, false);
+            let steps = taken(&mut arrival, &messages);
+            assert_eq!((first, steps[1]), (expected[0], expected[1]), "{name}");
+        }
+    }
+
+    #[test]
+    fn in_order_nothing_comes_later() {
+        let mut arrival = Arrival::new(3, 2, true);
+        let steps = taken(&mut arrival, &[("a", 1, 2), ("d", 4, 1)]);
+        assert_eq!(steps, [Step::On, Step::Done]);
+    }
+
+    #[test]
+    fn a_key_that_is_missing_is_awaited_until_it_comes_or_is_gone() {
+        for (name, next, expected) in [
+            ("another one", ("a", 5, 1), Step::On),
+            ("the missing one", ("b", 5, 1), Step::Done),
+            ("it may be gone", ("a", 6, 1), Step::Ask),
+        ] {
+            let mut arrival = Arrival::new(3, 2, false);
+            let steps = taken(&mut arrival, &[("a", 1, 2), ("d", 4, 1)]);
+            assert_eq!(steps, [Step::On, Step::Ask], "{name}");
+            assert!(!arrival.hear_all(keys("a b d"), 6), "{name}");
+            let (text, revision, pending) = next;
+            let step = arrival.take(&key(text), Place::new(revision, 3, pending));
+            assert_eq!(step, expected, "{name}");
+            assert!(
+                arrival.hear_all(keys("a d"), 6),
+                "{name}: nothing is missing"
+            );
+        }
+    }
+}
