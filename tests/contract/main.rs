@@ -9,6 +9,7 @@
 mod bus;
 mod fixture;
 mod kv;
+mod kv_races;
 mod kv_settings;
 mod kv_typed;
 mod kv_watch;

@@ -1,9 +1,11 @@
 //! Buckets while servers fail: outages are told, watches survive, nothing is taken for absence.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use aegis::port::{
-    BucketSpec, KvEvent, KvFilter, KvKey, KvScan, KvWatch, KvWrite, WatchFrom, WatchHealth,
+    BucketSpec, KvBucket, KvEvent, KvFilter, KvKey, KvScan, KvWatch, KvWrite, WatchFrom,
+    WatchHealth,
 };
 use aegis::testing::NatsServer;
 use aegis::{Bucket, Change, Client, Config, ConnectionState, ErrorKind, Watch};
@@ -229,6 +231,10 @@ async fn a_watch_survives_a_frozen_server_and_a_removed_consumer() {
     .await;
 }
 
+fn deadline() -> Instant {
+    Instant::now() + Duration::from_secs(60)
+}
+
 async fn event(watch: &mut KvWatch) -> KvEvent {
     soon("an event", watch.next()).await.unwrap().unwrap()
 }
@@ -237,7 +243,6 @@ async fn event(watch: &mut KvWatch) -> KvEvent {
 async fn while_a_server_is_away_the_time_it_was_heard_stands_still() {
     let mut server = NatsServer::start().await.unwrap();
     let store = aegis::testing::store(&config(&server)).await.unwrap();
-    let deadline = || Instant::now() + Duration::from_secs(10);
     let bucket = store.open(BucketSpec::new("a"), deadline()).await.unwrap();
     let watch = bucket.watch(KvFilter::All, WatchFrom::Latest, deadline());
     let mut watch = watch.await.unwrap();
@@ -256,6 +261,85 @@ async fn while_a_server_is_away_the_time_it_was_heard_stands_still() {
     assert!(watch.heard() > killed, "kept over sessions");
 }
 
+/// A bucket with more than the server sends before the reader has taken a part of it.
+async fn large(server: &NatsServer) -> Arc<dyn KvBucket> {
+    let store = aegis::testing::store(&config(server)).await.unwrap();
+    let mut spec = BucketSpec::new("large");
+    spec.max_bytes = Some(64 << 20);
+    let bucket = store.open(spec, deadline()).await.unwrap();
+    let body = "x".repeat(4000);
+    for n in 0..LARGE {
+        let key = KvKey::new(&format!("k{n}")).unwrap();
+        let write = KvWrite::put(key, body.clone());
+        bucket.write(write, deadline()).await.unwrap();
+    }
+    bucket
+}
+
+const LARGE: usize = 4000;
+
+/// Asks the server itself.
+async fn ask(raw: &async_nats::Client, subject: String) -> serde_json::Value {
+    let answer = raw.request(subject, "{}".into()).await.unwrap();
+    serde_json::from_slice(&answer.payload).unwrap()
+}
+
+#[tokio::test]
+async fn a_watch_is_ready_though_what_was_to_come_is_removed() {
+    let server = NatsServer::start().await.unwrap();
+    let bucket = large(&server).await;
+    let watch = bucket.watch(KvFilter::All, WatchFrom::Latest, deadline());
+    let mut watch = watch.await.unwrap();
+    let raw = async_nats::connect(server.url()).await.unwrap();
+    ask(&raw, "$JS.API.STREAM.PURGE.KV_large".to_owned()).await;
+    let mut told = 0;
+    while event(&mut watch).await != KvEvent::Ready {
+        told += 1;
+    }
+    assert!(told < LARGE, "the server was slowed down by the reader");
+}
+
+#[tokio::test]
+async fn a_list_whose_consumer_is_removed_begins_again() {
+    let server = NatsServer::start().await.unwrap();
+    let bucket = large(&server).await;
+    let raw = async_nats::connect(server.url()).await.unwrap();
+    let remover = tokio::spawn(async move {
+        loop {
+            let names = ask(&raw, "$JS.API.CONSUMER.NAMES.KV_large".to_owned()).await;
+            if let Some(name) = names["consumers"].get(0).and_then(|name| name.as_str()) {
+                ask(&raw, format!("$JS.API.CONSUMER.DELETE.KV_large.{name}")).await;
+                return;
+            }
+        }
+    });
+    let listing = bucket.scan(KvFilter::All, KvScan::Latest, deadline());
+    assert_eq!(listing.await.unwrap().len(), LARGE);
+    soon("a consumer was removed", remover).await.unwrap();
+}
+
+#[tokio::test]
+async fn permission_for_inboxes_as_deep_as_answers_is_enough() {
+    let users = "authorization { users: [{user: joe, password: pw, permissions: {\
+                 publish: \"$JS.API.>\", subscribe: \"_INBOX.*.*\"}},\
+                 {user: root, password: pw}] }";
+    let server = NatsServer::builder().config(users).start().await.unwrap();
+    let as_user = |user: &str| {
+        let url = format!("nats://{user}:pw@127.0.0.1:{}", server.port());
+        Config::default().url(&url)
+    };
+    let root = aegis::testing::store(&as_user("root")).await.unwrap();
+    let mine = root.open(BucketSpec::new("a"), deadline()).await.unwrap();
+    let write = KvWrite::put(KvKey::new("k").unwrap(), "");
+    mine.write(write, deadline()).await.unwrap();
+    let joe = aegis::testing::store(&as_user("joe")).await.unwrap();
+    let bucket = joe.find("a", deadline()).await.unwrap().unwrap();
+    let listing = bucket.scan(KvFilter::All, KvScan::Keys, deadline());
+    assert_eq!(listing.await.unwrap().len(), 1);
+    let watch = bucket.watch(KvFilter::All, WatchFrom::New, deadline());
+    assert_eq!(event(&mut watch.await.unwrap()).await, KvEvent::Ready);
+}
+
 const MANY: usize = 80_000;
 
 /// More than a subscription of the client holds (65,536 messages), written while nobody reads.
@@ -263,7 +347,6 @@ const MANY: usize = 80_000;
 async fn a_reader_that_sleeps_gets_everything_in_the_end() {
     let server = NatsServer::start().await.unwrap();
     let store = aegis::testing::store(&config(&server)).await.unwrap();
-    let deadline = || Instant::now() + Duration::from_secs(60);
     let mut spec = BucketSpec::new("many");
     spec.max_bytes = Some(256 << 20);
     let bucket = store.open(spec, deadline()).await.unwrap();

@@ -10,6 +10,7 @@ use tokio::time::Instant;
 
 use super::super::hub::Hub;
 use super::log::Log;
+use super::watch::{Begun, follow};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{BucketSpec, BucketStatus, KvEntry, KvFilter, KvKey, KvWrite, check_ttl};
 use crate::observe;
@@ -245,17 +246,11 @@ impl KvBucket for MemoryBucket {
         from: WatchFrom,
         _: Instant,
     ) -> BoxFuture<'_, Result<KvWatch>> {
-        let begun = self.look(|log| (log.created(), log.last()));
+        let begun = self.look(|log| Begun::new(log, &filter, from));
         begun
             .map(move |begun| {
                 let begun = begun?;
-                Ok(super::watch::follow(
-                    &self.store,
-                    &self.name,
-                    filter,
-                    from,
-                    begun,
-                ))
+                Ok(follow(&self.store, &self.name, filter, from, begun))
             })
             .boxed()
     }

@@ -1,5 +1,6 @@
-//! Follows the changes of a bucket: a place in its log, and nothing that is read ahead.
+//! Follows the changes of a bucket: what was there at the beginning, then a place in its log.
 
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use futures_util::stream::{self, StreamExt};
@@ -10,7 +11,7 @@ use tokio::time::Instant;
 use super::log::Log;
 use super::store::MemoryStore;
 use crate::error::Result;
-use crate::model::KvFilter;
+use crate::model::{KvEntry, KvFilter};
 use crate::observe;
 use crate::port::{ConnectionState, KvEvent, KvWatch, WatchFrom, WatchHealth};
 
@@ -26,8 +27,9 @@ struct Follower {
     next: u64,
     /// Up to this revision was there at the beginning; then it is told that this was all.
     initial: Option<u64>,
-    /// Of what was there only what is newest is told.
-    newest: bool,
+    /// The newest of each key that is still to be told, as it was at the beginning: in the log it
+    /// moves on when it is rewritten.
+    newest: VecDeque<KvEntry>,
     gone: bool,
 }
 
@@ -37,17 +39,50 @@ enum Step {
     Wait(Option<Instant>),
 }
 
+/// The bucket at the beginning.
+pub(super) struct Begun {
+    created: OffsetDateTime,
+    last: u64,
+    newest: VecDeque<KvEntry>,
+}
+
+impl Begun {
+    pub(super) fn new(log: &Log, filter: &KvFilter, from: WatchFrom) -> Self {
+        let newest = match from {
+            WatchFrom::Latest => newest(log, filter),
+            WatchFrom::New | WatchFrom::Revision(_) => VecDeque::new(),
+        };
+        Self {
+            created: log.created(),
+            last: log.last(),
+            newest,
+        }
+    }
+}
+
+/// The newest entry of each key.
+fn newest(log: &Log, filter: &KvFilter) -> VecDeque<KvEntry> {
+    let chosen = log.all().filter(|entry| filter.matches(&entry.key));
+    chosen
+        .filter(|entry| log.is_latest(entry))
+        .cloned()
+        .collect()
+}
+
 pub(super) fn follow(
     store: &MemoryStore,
     name: &str,
     filter: KvFilter,
     from: WatchFrom,
-    (created, last): (OffsetDateTime, u64),
+    Begun {
+        created,
+        last,
+        newest,
+    }: Begun,
 ) -> KvWatch {
     let (sender, health) = watch::channel(WatchHealth::Live);
     let next = match from {
-        WatchFrom::Latest => 0,
-        WatchFrom::New => last + 1,
+        WatchFrom::Latest | WatchFrom::New => last + 1,
         WatchFrom::Revision(revision) => revision,
     };
     let follower = Follower {
@@ -59,7 +94,7 @@ pub(super) fn follow(
         created,
         next,
         initial: Some(last),
-        newest: from == WatchFrom::Latest,
+        newest,
         gone: false,
     };
     let events = stream::unfold(follower, |mut follower| async {
@@ -67,7 +102,7 @@ pub(super) fn follow(
         Some((event, follower))
     });
     // Nothing lies between this watch and its bucket.
-    KvWatch::new(events.boxed(), health, Instant::now)
+    KvWatch::new(events.fuse().boxed(), health, Instant::now)
 }
 
 impl Follower {
@@ -115,16 +150,19 @@ impl Follower {
         self.gone = false;
         if log.created() != self.created {
             self.created = log.created();
-            (self.next, self.initial, self.newest) = (0, Some(log.last()), true);
+            (self.next, self.initial) = (log.last() + 1, Some(log.last()));
+            self.newest = newest(log, &self.filter);
             return Step::Tell(Ok(KvEvent::Reset));
+        }
+        if let Some(entry) = self.newest.pop_front() {
+            return Step::Tell(Ok(KvEvent::Entry(entry)));
         }
         while let Some(entry) = log.from(self.next) {
             if self.initial.is_some_and(|initial| entry.revision > initial) {
                 break;
             }
             self.next = entry.revision + 1;
-            let told = self.initial.is_none() || !self.newest || log.is_latest(entry);
-            if told && self.filter.matches(&entry.key) {
+            if self.filter.matches(&entry.key) {
                 return Step::Tell(Ok(KvEvent::Entry(entry.clone())));
             }
         }

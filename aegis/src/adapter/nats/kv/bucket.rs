@@ -1,5 +1,6 @@
 //! The port `KvBucket` on a NATS connection.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use futures_util::future::{BoxFuture, FutureExt};
@@ -11,7 +12,7 @@ use super::api::{Api, Refusal, code, read, refused};
 use super::config::{STREAM, StreamInfo};
 use super::follow;
 use super::message::{OPERATION, Stored};
-use super::session::{Deliver, Pulse, Session};
+use super::session::{Begin, Deliver, Lost, Pulse, Session};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{
     BucketStatus, Expect, Headers, KvEntry, KvFilter, KvKey, KvOperation, KvWrite, Subject,
@@ -27,9 +28,11 @@ const ROLLUP: &str = "Nats-Rollup";
 const UNSETTLED_ATTEMPTS: u32 = 20;
 /// A creation that meets one mark after the other gives up after so many.
 const MARKS: u32 = 10;
+/// Between two attempts to list.
+const SLOWEST_LISTINGS: Duration = Duration::from_millis(500);
 
 /// One bucket, known by its name: one that is made anew is the same again.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct NatsBucket {
     pub(super) api: Api,
     /// As it was when it was opened.
@@ -70,6 +73,38 @@ impl NatsBucket {
         let what = format!("STREAM.INFO.{}", self.stream());
         let info = self.api.ask(&what, &json!({}), deadline).await?;
         info.map_err(|refusal| self.failed(refusal))
+    }
+
+    /// All keys that a filter chooses, and the last revision from before.
+    pub(super) async fn keys(
+        &self,
+        filter: &KvFilter,
+        deadline: Instant,
+    ) -> Result<(HashSet<KvKey>, u64)> {
+        let what = format!("STREAM.INFO.{}", self.stream());
+        let pattern = match filter.patterns().as_slice() {
+            [pattern] => format!("{}{pattern}", self.prefix),
+            _ => format!("{}>", self.prefix),
+        };
+        let (mut keys, mut last, mut offset) = (HashSet::new(), None, 0);
+        loop {
+            let body = json!({"subjects_filter": pattern, "offset": offset});
+            let info = self.api.ask::<StreamInfo>(&what, &body, deadline).await?;
+            let info = info.map_err(|refusal| self.failed(refusal))?;
+            let last = *last.get_or_insert(info.last_revision());
+            let (subjects, total) = info.into_subjects();
+            offset += subjects.len() as u64;
+            let done = subjects.is_empty() || offset >= total;
+            let found = subjects.iter().map(|subject| self.key(subject));
+            keys.extend(found.filter(|key| filter.matches(key)));
+            if done {
+                return Ok((keys, last));
+            }
+        }
+    }
+
+    fn key(&self, subject: &str) -> KvKey {
+        KvKey::from_wire(subject.strip_prefix(&self.prefix).unwrap_or(subject))
     }
 
     /// Asks the leader of the stream, not a replica that may lag behind.
@@ -242,16 +277,63 @@ impl NatsBucket {
             KvScan::Latest => Deliver::Latest,
             KvScan::History => Deliver::All,
         };
-        let mut session = Session::open(self, &filter, deliver, Pulse::new(), deadline).await?;
-        let mut entries = Vec::new();
-        while !session.is_caught_up() {
-            let entry = session.next_until(deadline).await?;
-            if filter.matches(&entry.key) {
-                entries.push(entry);
+        // What one delivery lost, the next one brings.
+        let mut pause = Duration::from_millis(10);
+        loop {
+            let begin = Begin {
+                deliver,
+                before: self.info(deadline).await?.last_revision(),
+                pulse: Pulse::new(),
+            };
+            let mut session = Session::open(self, &filter, begin, deadline).await?;
+            let listed = tokio::time::timeout_at(deadline, everything(&mut session, &filter)).await;
+            match listed {
+                Ok(Ok(entries)) if scan == KvScan::History => return Ok(entries),
+                Ok(Ok(entries)) => return Ok(newest(entries)),
+                Ok(Err(Lost::Gap | Lost::Quiet)) => {}
+                Ok(Err(Lost::Failed(error))) if error.kind() == ErrorKind::Timeout => {}
+                Ok(Err(Lost::Failed(error))) => return Err(error),
+                Ok(Err(Lost::Connection)) => {
+                    let text = "the connection to NATS was lost during a listing: ask again";
+                    return Err(Error::new(ErrorKind::Disconnected, text));
+                }
+                Err(_) => return Err(too_slow()),
             }
+            drop(session);
+            if tokio::time::timeout_at(deadline, tokio::time::sleep(pause))
+                .await
+                .is_err()
+            {
+                return Err(too_slow());
+            }
+            pause = (pause * 2).min(SLOWEST_LISTINGS);
         }
-        Ok(entries)
     }
+}
+
+/// All that a session brings until nothing is missing.
+async fn everything(session: &mut Session, filter: &KvFilter) -> Result<Vec<KvEntry>, Lost> {
+    let mut entries = Vec::new();
+    while !session.is_caught_up() {
+        let entry = session.next_or_caught_up().await?;
+        entries.extend(entry.filter(|entry| filter.matches(&entry.key)));
+    }
+    Ok(entries)
+}
+
+/// The newest entry of each key: one that is rewritten during a delivery may be delivered again.
+fn newest(mut entries: Vec<KvEntry>) -> Vec<KvEntry> {
+    let mut seen = HashSet::new();
+    entries.reverse();
+    entries.retain(|entry| seen.insert(entry.key.clone()));
+    entries.reverse();
+    entries
+}
+
+fn too_slow() -> Error {
+    let text =
+        "the listing did not end before its deadline: choose fewer keys, or give it more time";
+    Error::new(ErrorKind::Timeout, text)
 }
 
 impl KvBucket for NatsBucket {
@@ -306,7 +388,6 @@ impl KvBucket for NatsBucket {
         from: WatchFrom,
         deadline: Instant,
     ) -> BoxFuture<'_, Result<KvWatch>> {
-        let bucket = Self::new(self.api.clone(), self.status.clone());
-        follow::start(bucket, filter, from, deadline).boxed()
+        follow::start(self.clone(), filter, from, deadline).boxed()
     }
 }

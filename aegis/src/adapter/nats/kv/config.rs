@@ -1,5 +1,6 @@
 //! A stream as a bucket: its configuration, written and read.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -54,6 +55,9 @@ pub(super) struct StreamInfo {
     created: String,
     #[serde(default)]
     state: StreamState,
+    /// How many subjects there are, of which an answer has room for so many.
+    #[serde(default)]
+    total: u64,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -62,6 +66,8 @@ struct StreamState {
     messages: u64,
     bytes: u64,
     last_seq: u64,
+    /// Only if they were asked for.
+    subjects: HashMap<String, u64>,
 }
 
 impl StreamConfig {
@@ -117,11 +123,17 @@ impl StreamInfo {
         self.state.last_seq
     }
 
+    /// The subjects in this answer, and how many there are.
+    pub(super) fn into_subjects(self) -> (Vec<String>, u64) {
+        (self.state.subjects.into_keys().collect(), self.total)
+    }
+
     pub(super) fn status(self) -> Result<BucketStatus> {
         let Self {
             config,
             created,
             state,
+            ..
         } = self;
         let created: OffsetDateTime = parse_time(&created)?;
         let name = config.name.strip_prefix(STREAM).unwrap_or(&config.name);

@@ -8,7 +8,7 @@ use tokio::time::Instant;
 
 use super::bucket::NatsBucket;
 use super::config::StreamInfo;
-use super::session::{Deliver, Pulse, Session};
+use super::session::{Begin, Deliver, Pulse, Session};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{BucketStatus, KvFilter};
 use crate::observe;
@@ -74,7 +74,7 @@ pub(super) async fn start(
     let (events, mut receiver) = mpsc::channel(ROOM);
     let (health, seen) = watch::channel(WatchHealth::Live);
     let pulse = follower.pulse.clone();
-    tokio::spawn(follower.run(session, events, health));
+    tokio::spawn(follower.run(session, health, events));
     let events = stream::poll_fn(move |cx| receiver.poll_recv(cx));
     Ok(KvWatch::new(events.boxed(), seen, move || pulse.last()))
 }
@@ -89,9 +89,12 @@ impl Follower {
         for _ in 0..LOOKS {
             let before = self.bucket.info(deadline).await?;
             let (deliver, last) = plan(&before);
-            let pulse = self.pulse.clone();
-            let opening = Session::open(&self.bucket, &self.filter, deliver, pulse, deadline);
-            let session = opening.await?;
+            let begin = Begin {
+                deliver,
+                before: before.last_revision(),
+                pulse: self.pulse.clone(),
+            };
+            let session = Session::open(&self.bucket, &self.filter, begin, deadline).await?;
             let after = self.bucket.info(deadline).await?;
             if before.created() == after.created() {
                 before.created().clone_into(&mut self.created);
@@ -107,8 +110,10 @@ impl Follower {
     async fn run(
         mut self,
         mut session: Session,
-        events: Events,
         health: watch::Sender<WatchHealth>,
+        // The last one, and so the first to go: whoever sees that the health is gone can see the
+        // end of the events.
+        events: Events,
     ) {
         while let End::Lost = self.listen(&mut session, &events).await {
             let since = self.pulse.last();
@@ -137,8 +142,9 @@ impl Follower {
             }
             let entry = tokio::select! {
                 () = events.closed() => return End::Final,
-                entry = session.next() => match entry {
-                    Ok(entry) => entry,
+                entry = session.next_or_caught_up() => match entry {
+                    Ok(Some(entry)) => entry,
+                    Ok(None) => continue,
                     Err(reason) => {
                         tracing::debug!(?reason, bucket = self.bucket.status.name, "a watch begins again");
                         return if self.is_closed() { End::Final } else { End::Lost };

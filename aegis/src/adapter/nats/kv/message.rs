@@ -83,6 +83,16 @@ pub(super) fn delivered(message: Message, prefix: &str) -> Option<(KvEntry, Plac
 }
 
 impl Place {
+    #[cfg(test)]
+    pub(super) fn new(revision: u64, number: u64, pending: u64) -> Self {
+        Self {
+            revision,
+            number,
+            pending,
+            nanos: 0,
+        }
+    }
+
     /// Reads `$JS.ACK.{stream}.{consumer}.{deliveries}.{revision}.{number}.{time}.{pending}`, or
     /// the newer form with `{domain}.{account}` before the stream and a token at the end.
     fn parse(reply: &str) -> Option<Self> {

@@ -8,10 +8,10 @@ use serde_json::{Value, json};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use super::api::Api;
+use super::arrival::{Arrival, Step};
 use super::bucket::NatsBucket;
-use super::message::{Place, delivered};
-use crate::error::{Error, ErrorKind, Result};
+use super::message::delivered;
+use crate::error::{Error, Result};
 use crate::model::{KvEntry, KvFilter, Pattern, Subject, header};
 use crate::port::{Bus, ConnectionState, Message, Outgoing, Subscription};
 
@@ -23,6 +23,9 @@ const QUIET: Duration = Duration::from_secs(5);
 const FORGOTTEN: Duration = Duration::from_secs(10);
 /// How long the end of a consumer may take; then the server forgets it by itself.
 const REMOVAL: Duration = Duration::from_secs(2);
+
+/// The question how far the bucket is.
+const ASK: Duration = Duration::from_secs(5);
 
 /// Says in a heartbeat how far the delivery is.
 const LAST_DELIVERED: &str = "Nats-Last-Consumer";
@@ -42,8 +45,16 @@ pub(super) enum Deliver {
     From(u64),
 }
 
+/// How a session begins.
+pub(super) struct Begin {
+    pub(super) deliver: Deliver,
+    /// A revision that is there already.
+    pub(super) before: u64,
+    pub(super) pulse: Pulse,
+}
+
 /// Why a delivery is of no more use.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug)]
 pub(super) enum Lost {
     /// The connection changed.
     Connection,
@@ -51,6 +62,8 @@ pub(super) enum Lost {
     Quiet,
     /// Messages are missing.
     Gap,
+    /// A question about the bucket was not answered.
+    Failed(Error),
 }
 
 /// When the server was heard last; shared with who wants to know.
@@ -72,17 +85,16 @@ impl Pulse {
 }
 
 pub(super) struct Session {
-    api: Api,
+    bucket: NatsBucket,
     /// `{stream}.{consumer}`
     path: String,
-    prefix: String,
     messages: Subscription,
     connection: watch::Receiver<ConnectionState>,
     /// How many messages have arrived.
     arrived: u64,
-    /// How many there were to deliver at the beginning.
-    initial: u64,
-    caught_up: bool,
+    /// Until all that was there at the beginning has arrived.
+    arrival: Option<Arrival>,
+    filter: KvFilter,
     pulse: Pulse,
 }
 
@@ -92,57 +104,61 @@ struct Created {
     num_pending: u64,
 }
 
-enum Heard {
-    Entry(Box<KvEntry>),
-    Nothing,
-}
-
 impl Session {
     pub(super) async fn open(
         bucket: &NatsBucket,
         filter: &KvFilter,
-        deliver: Deliver,
-        pulse: Pulse,
+        begin: Begin,
         deadline: Instant,
     ) -> Result<Self> {
+        let Begin {
+            deliver,
+            before,
+            pulse,
+        } = begin;
         let bus = &bucket.api.bus;
         let name = uuid::Uuid::new_v4().simple().to_string();
-        // A subject of our own, beside those on which answers come in.
-        let inbox = format!("{}.kv", bus.reply_to(&bus.new_call()));
+        // As deep as the subjects on which answers come in: the same permissions let it pass. But
+        // not one of those, or everything would come twice.
+        let reply = bus.reply_to(&bus.new_call());
+        let prefix = reply.rsplitn(3, '.').last().unwrap_or_default();
+        let inbox = format!("{prefix}.{name}.kv");
         let mut connection = bus.state();
         connection.mark_unchanged();
         let messages = bus.subscribe(Pattern::trusted(inbox.clone()), None).await?;
         let mut session = Self {
-            api: bucket.api.clone(),
+            bucket: bucket.clone(),
             path: format!("{}.{name}", bucket.stream()),
-            prefix: bucket.prefix.clone(),
             messages,
             connection,
             arrived: 0,
-            initial: 0,
-            caught_up: false,
+            arrival: None,
+            filter: filter.clone(),
             pulse,
         };
         let config = config(&name, &inbox, &bucket.prefix, filter, deliver);
         let body = json!({"stream_name": bucket.stream(), "config": config});
         let what = format!("CONSUMER.CREATE.{}", session.path);
-        let created: Created = match session.api.ask(&what, &body, deadline).await? {
+        let created: Created = match bucket.api.ask(&what, &body, deadline).await? {
             Ok(created) => created,
             Err(refusal) => return Err(bucket.failed(refusal)),
         };
-        session.initial = created.num_pending;
-        session.caught_up = session.initial == 0;
+        if created.num_pending > 0 {
+            let in_order = matches!(deliver, Deliver::From(_));
+            session.arrival = Some(Arrival::new(before, created.num_pending, in_order));
+        }
         session.pulse.beat();
         Ok(session)
     }
 
     /// Whether all that was there at the beginning has arrived.
     pub(super) fn is_caught_up(&self) -> bool {
-        self.caught_up
+        self.arrival.is_none()
     }
 
-    /// The next entry.
-    pub(super) async fn next(&mut self) -> Result<KvEntry, Lost> {
+    /// The next entry; none when it has caught up without one.
+    pub(super) async fn next_or_caught_up(&mut self) -> Result<Option<KvEntry>, Lost> {
+        let before = self.is_caught_up();
         loop {
             let quiet = tokio::time::sleep_until(self.pulse.last() + QUIET);
             let message = tokio::select! {
@@ -152,44 +168,45 @@ impl Session {
                 () = quiet => return Err(Lost::Quiet),
             };
             self.pulse.beat();
-            if let Heard::Entry(entry) = self.hear(message).await? {
-                return Ok(*entry);
+            let entry = self.hear(message).await?;
+            if entry.is_some() || self.is_caught_up() != before {
+                return Ok(entry);
             }
         }
     }
 
-    /// The next entry, for a listing.
-    pub(super) async fn next_until(&mut self, deadline: Instant) -> Result<KvEntry> {
-        match tokio::time::timeout_at(deadline, self.next()).await {
-            Ok(Ok(entry)) => Ok(entry),
-            Ok(Err(Lost::Connection)) => Err(Error::new(
-                ErrorKind::Disconnected,
-                "the connection to NATS was lost during a listing: ask again",
-            )),
-            _ => Err(Error::new(
-                ErrorKind::Timeout,
-                "the listing did not end before its deadline: choose fewer keys, or give it more \
-                 time",
-            )),
-        }
-    }
-
-    async fn hear(&mut self, message: Message) -> Result<Heard, Lost> {
+    async fn hear(&mut self, message: Message) -> Result<Option<KvEntry>, Lost> {
         if message.headers.get(header::STATUS).is_some() {
-            return self.control(message).await.map(|()| Heard::Nothing);
+            return self.control(message).await.map(|()| None);
         }
-        let Some((entry, place)) = delivered(message, &self.prefix) else {
-            return Ok(Heard::Nothing);
+        let Some((entry, place)) = delivered(message, &self.bucket.prefix) else {
+            return Ok(None);
         };
-        let Place {
-            number, pending, ..
-        } = place;
-        if number != self.arrived + 1 {
+        if place.number != self.arrived + 1 {
             return Err(Lost::Gap);
         }
-        self.arrived = number;
-        self.caught_up |= pending == 0 || number >= self.initial;
-        Ok(Heard::Entry(Box::new(entry)))
+        self.arrived = place.number;
+        let step = self
+            .arrival
+            .as_mut()
+            .map(|arrival| arrival.take(&entry.key, place));
+        match step {
+            Some(Step::Ask) => self.ask().await?,
+            Some(Step::Done) => self.arrival = None,
+            Some(Step::On) | None => {}
+        }
+        Ok(Some(entry))
+    }
+
+    /// Asks which keys there are.
+    async fn ask(&mut self) -> Result<(), Lost> {
+        let deadline = Instant::now() + ASK;
+        let (keys, last) = match self.bucket.keys(&self.filter, deadline).await {
+            Ok(found) => found,
+            Err(error) => return Err(Lost::Failed(error)),
+        };
+        self.arrival.take_if(|arrival| arrival.hear_all(keys, last));
+        Ok(())
     }
 
     /// A heartbeat, or a question whether we can take more. The answer goes out only now, when
@@ -201,9 +218,13 @@ impl Session {
             return Err(Lost::Gap);
         }
         let stalled = message.headers.get(STALLED);
+        if last.is_some() && stalled.is_none() && message.reply.is_none() {
+            // An idle server has nothing left; what was to come may have been removed meanwhile.
+            self.arrival = None;
+        }
         let stalled = stalled.map(|subject| Subject::trusted(subject.to_owned()));
         if let Some(subject) = message.reply.or(stalled) {
-            let answer = self.api.bus.publish(Outgoing::new(subject, ""));
+            let answer = self.bucket.api.bus.publish(Outgoing::new(subject, ""));
             answer.await.map_err(|_| Lost::Connection)?;
         }
         Ok(())
@@ -216,8 +237,8 @@ impl Drop for Session {
         let Ok(runtime) = tokio::runtime::Handle::try_current() else {
             return;
         };
-        if self.api.bus.is_connected() {
-            let (api, path) = (self.api.clone(), std::mem::take(&mut self.path));
+        if self.bucket.api.bus.is_connected() {
+            let (api, path) = (self.bucket.api.clone(), std::mem::take(&mut self.path));
             runtime.spawn(async move {
                 let what = format!("CONSUMER.DELETE.{path}");
                 let deadline = Instant::now() + REMOVAL;
