@@ -109,7 +109,7 @@ impl Prepared {
     }
 
     async fn attempt(&mut self, attempt: u32, now: Instant, deadline: Instant) -> Result<Answer> {
-        self.way.route.permit()?;
+        let permit = self.way.route.permit()?;
         let share = self.share(attempt, deadline.saturating_duration_since(now));
         let last = self.retry.delay(attempt, 0.5).is_none();
         // What is not needed again need not be shared: sharing costs an allocation.
@@ -119,7 +119,7 @@ impl Prepared {
             self.body.clone()
         };
         let outcome = self.ask_one(body, share, now + share).await;
-        self.way.route.report(outcome.as_ref().err());
+        self.way.route.report(permit, outcome.as_ref().err());
         outcome
     }
 

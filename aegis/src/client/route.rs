@@ -21,6 +21,8 @@ pub(super) struct Route {
     pub(super) subject: Subject,
     /// Counts calls whose instance is chosen.
     pub(super) turn: AtomicU64,
+    /// Counts answers: whoever gets none, while others do, tells of one instance and not of all.
+    answers: AtomicU64,
     breaker: Mutex<Breaker>,
     /// A call got no answer since the last one that did. While this is false the circuit is
     /// closed and there is nothing to note, so nobody needs the lock.
@@ -29,6 +31,10 @@ pub(super) struct Route {
     errors: metrics::Counter,
     duration: metrics::Histogram,
 }
+
+/// A call that the circuit has let through: how many answers there were when it began.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Permit(u64);
 
 impl Route {
     pub(super) fn new(
@@ -45,6 +51,7 @@ impl Route {
             method: method.to_owned(),
             subject,
             turn: AtomicU64::new(0),
+            answers: AtomicU64::new(0),
             breaker: Mutex::new(Breaker::new(policy)),
             troubled: AtomicBool::new(false),
             calls: metrics::counter!(observe::CLIENT_CALLS, &labels),
@@ -54,12 +61,13 @@ impl Route {
     }
 
     /// Asks the circuit to let a call through.
-    pub(super) fn permit(&self) -> Result<()> {
+    pub(super) fn permit(&self) -> Result<Permit> {
+        let permit = Permit(self.answers.load(Ordering::Relaxed));
         if !self.troubled.load(Ordering::Acquire) {
-            return Ok(());
+            return Ok(permit);
         }
         let permitted = self.breaker(|breaker| breaker.permit(Instant::now()));
-        permitted.map_err(|remaining| {
+        permitted.map(|()| permit).map_err(|remaining| {
             Error::new(
                 ErrorKind::CircuitOpen,
                 format!(
@@ -70,21 +78,32 @@ impl Route {
         })
     }
 
-    /// Tells the circuit how a call ended.
-    pub(super) fn report(&self, error: Option<&Error>) {
+    /// Tells the circuit how a call ended that it let through.
+    pub(super) fn report(&self, permit: Permit, error: Option<&Error>) {
         match error.map(|error| (error.kind(), error.failure())) {
+            Some((ErrorKind::Timeout, None)) if self.is_alive_since(permit) => {}
             Some((ErrorKind::Timeout, None)) => self.breaker(|breaker| {
                 breaker.unanswered(Instant::now());
                 self.troubled.store(true, Ordering::Release);
             }),
             // An error that nobody answered is our own side's: it tells nothing of the service.
             Some((kind, None)) if kind != ErrorKind::NoService => {}
-            _ if !self.troubled.load(Ordering::Acquire) => {}
-            _ => self.breaker(|breaker| {
-                breaker.answered();
-                self.troubled.store(false, Ordering::Release);
-            }),
+            _ => {
+                self.answers.fetch_add(1, Ordering::Relaxed);
+                if self.troubled.load(Ordering::Acquire) {
+                    self.breaker(|breaker| {
+                        breaker.answered();
+                        self.troubled.store(false, Ordering::Release);
+                    });
+                }
+            }
         }
+    }
+
+    /// Somebody got an answer since: what one instance that hangs or has crashed leaves unanswered
+    /// does not close the way to the others.
+    fn is_alive_since(&self, permit: Permit) -> bool {
+        self.answers.load(Ordering::Relaxed) != permit.0
     }
 
     /// Counts a call.
@@ -151,7 +170,8 @@ mod tests {
             ),
         ] {
             let route = route();
-            route.report(Some(&error));
+            let permit = route.permit().unwrap();
+            route.report(permit, Some(&error));
             assert_eq!(route.state() != BreakerState::Closed, opens, "{error:?}");
         }
     }
@@ -172,9 +192,29 @@ mod tests {
             (Some(Error::new(ErrorKind::Disconnected, "")), false),
         ] {
             let route = route();
-            route.report(Some(&Error::new(ErrorKind::Timeout, "")));
-            route.report(error.as_ref());
+            let permit = route.permit().unwrap();
+            route.report(permit, Some(&Error::new(ErrorKind::Timeout, "")));
+            route.report(permit, error.as_ref());
             assert_eq!(route.state() == BreakerState::Closed, closes, "{error:?}");
         }
+    }
+
+    #[test]
+    fn what_one_instance_leaves_unanswered_opens_nothing() {
+        let (route, silence) = (route(), Error::new(ErrorKind::Timeout, ""));
+        let early: Vec<Permit> = (0..20).map(|_| route.permit().unwrap()).collect();
+        // Another instance answers meanwhile.
+        route.report(route.permit().unwrap(), None);
+        for permit in early {
+            route.report(permit, Some(&silence));
+        }
+        assert_eq!(route.state(), BreakerState::Closed);
+        let late = route.permit().unwrap();
+        route.report(late, Some(&silence));
+        assert_ne!(
+            route.state(),
+            BreakerState::Closed,
+            "nobody answers any more"
+        );
     }
 }

@@ -7,7 +7,9 @@ use std::time::{Duration, Instant};
 ///
 /// The default: 10 calls in a row without an answer open it for 1 s; then one call is let through.
 /// Only a call that got *no answer in time* counts as a failure: an error that was answered shows
-/// that the service lives, and "no responders" and `OVERLOADED` cost nothing to find out.
+/// that the service lives, and "no responders" and `OVERLOADED` cost nothing to find out. While
+/// other calls of the method are answered, those without an answer tell of one instance only, and
+/// do not count.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BreakerPolicy {
     failures: u32,
