@@ -3,10 +3,11 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use aegis::port::{KvBucket, KvEvent, KvFilter, KvScan, WatchFrom};
+use aegis::port::{KvBucket, KvEvent, KvFilter, KvScan, WatchFrom, WatchHealth};
 use aegis::{Change, Client, Config};
 use aegis_tests::{shared_server, soon as in_time, unique_prefix};
 use futures_util::FutureExt;
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::kv::{Buckets, put, soon};
@@ -85,6 +86,11 @@ async fn a_watch_is_ready_when_each_key_was_told_while_others_rewrite_them() {
     }
 }
 
+/// Waits until nobody tells the health any more.
+async fn ended(health: &mut watch::Receiver<WatchHealth>) {
+    while health.changed().await.is_ok() {}
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_watch_has_ended_for_good_when_its_health_has() {
     let bucket = unique_prefix();
@@ -99,10 +105,7 @@ async fn a_watch_has_ended_for_good_when_its_health_has() {
             let mut health = watch.health();
             client.close().await.unwrap();
             if url.starts_with("nats") {
-                in_time("the end of the health", async {
-                    while health.changed().await.is_ok() {}
-                })
-                .await;
+                in_time("the end of the health", ended(&mut health)).await;
                 let end = watch.next().now_or_never().map(|event| event.is_none());
                 assert_eq!(end, Some(true), "it can be seen already");
             }

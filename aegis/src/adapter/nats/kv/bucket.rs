@@ -11,7 +11,7 @@ use tokio::time::Instant;
 use super::api::{Api, Refusal, code, read, refused};
 use super::config::{STREAM, StreamInfo};
 use super::follow;
-use super::message::{OPERATION, Stored};
+use super::message::{OPERATION, Stored, key};
 use super::session::{Begin, Deliver, Lost, Pulse, Session};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{
@@ -95,16 +95,12 @@ impl NatsBucket {
             let (subjects, total) = info.into_subjects();
             offset += subjects.len() as u64;
             let done = subjects.is_empty() || offset >= total;
-            let found = subjects.iter().map(|subject| self.key(subject));
+            let found = subjects.iter().map(|subject| key(subject, &self.prefix));
             keys.extend(found.filter(|key| filter.matches(key)));
             if done {
                 return Ok((keys, last));
             }
         }
-    }
-
-    fn key(&self, subject: &str) -> KvKey {
-        KvKey::from_wire(subject.strip_prefix(&self.prefix).unwrap_or(subject))
     }
 
     /// Asks the leader of the stream, not a replica that may lag behind.

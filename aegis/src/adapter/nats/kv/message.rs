@@ -111,7 +111,8 @@ impl Place {
     }
 }
 
-fn key(subject: &str, prefix: &str) -> KvKey {
+/// The key of a bucket whose subjects start with `prefix`.
+pub(super) fn key(subject: &str, prefix: &str) -> KvKey {
     KvKey::from_wire(subject.strip_prefix(prefix).unwrap_or(subject))
 }
 
