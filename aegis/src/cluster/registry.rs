@@ -18,6 +18,8 @@ const BUCKET: &str = "service_registry";
 const ROOT: &str = "service-instances.";
 /// How long a record lives where records cannot have a time of their own, as in `AegisSDK` 1.0.
 const SHARED_TTL: Duration = Duration::from_secs(30);
+/// How long one lives where they can, if its writer gave it none.
+const LONGEST_LIFE: Duration = Duration::from_secs(3600);
 
 /// Where the records are.
 #[derive(Debug, Clone)]
@@ -53,9 +55,9 @@ impl Registry {
         }
         let mut spec = BucketSpec::new(self.bucket.clone());
         spec.description = Some("The instances of services, by Aegis".to_owned());
-        if !self.store.features().key_ttl {
-            spec.ttl = Some(ttl.max(SHARED_TTL));
-        }
+        let key_ttl = self.store.features().key_ttl;
+        let life = if key_ttl { LONGEST_LIFE } else { SHARED_TTL };
+        spec.ttl = Some(ttl.max(life));
         match self.store.open(spec.clone(), deadline).await {
             // Somebody else has just made it, in another way.
             Err(error) if error.kind() == ErrorKind::Config => {
