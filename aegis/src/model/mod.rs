@@ -8,6 +8,7 @@ mod arguments;
 mod breaker;
 mod codec;
 mod deadline;
+mod election;
 mod envelope;
 mod failure;
 pub(crate) mod grammar;

@@ -44,7 +44,7 @@ impl KvEntry {
 }
 
 /// What must hold for a write to happen; the server decides it together with the write.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Expect {
     /// Nothing.
     #[default]

@@ -1,0 +1,188 @@
+//! How long a lease is, and how much of it is kept as a reserve.
+
+use std::fmt;
+use std::time::Duration;
+
+/// The shortest reserve that a busy machine keeps.
+const LEAST_MARGIN: Duration = Duration::from_millis(50);
+/// A longer lease is a service that nobody leads for a minute.
+const LONGEST_LEASE: Duration = Duration::from_secs(60);
+
+/// How soon another instance leads when the leader is lost.
+///
+/// A leader holds a *lease*, which it renews again and again. It counts the lease from before the
+/// renewal was sent and ends it a *margin* early; the others count from after they saw the renewal,
+/// and wait for the whole lease. So no two of them lead at a time, as long as their clocks run
+/// equally fast within `margin / 2 lease` (8 % in every preset); that they show the same time is
+/// not needed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Failover {
+    lease: Duration,
+    margin: Duration,
+    renew: Duration,
+}
+
+/// Numbers that no leader could keep.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct FailoverError(String);
+
+impl Default for Failover {
+    fn default() -> Self {
+        Self::balanced()
+    }
+}
+
+impl Failover {
+    const fn millis(lease: u64, margin: u64, renew: u64) -> Self {
+        Self {
+            lease: Duration::from_millis(lease),
+            margin: Duration::from_millis(margin),
+            renew: Duration::from_millis(renew),
+        }
+    }
+
+    /// A crashed leader is replaced within 0.64 s on a local network; 8 writes a second.
+    pub const fn aggressive() -> Self {
+        Self::millis(600, 100, 120)
+    }
+
+    /// A crashed leader is replaced within 0.94 s on a local network; 6 writes a second.
+    pub const fn balanced() -> Self {
+        Self::millis(900, 150, 180)
+    }
+
+    /// A crashed leader is replaced within 3.1 s; 2 writes a second. For networks with long ways.
+    pub const fn conservative() -> Self {
+        Self::millis(3000, 500, 600)
+    }
+
+    /// A crashed leader is replaced within 12 s, and the leader stays while a node of a NATS
+    /// cluster crashes, which takes the others up to 7 s to notice; 1 write a second.
+    pub const fn ride_through() -> Self {
+        Self::millis(12_000, 2000, 1000)
+    }
+
+    /// The preset of this name: `aggressive`, `balanced`, `conservative` or `ride-through`.
+    pub fn named(name: &str) -> Option<Self> {
+        Some(match name {
+            "aggressive" => Self::aggressive(),
+            "balanced" => Self::balanced(),
+            "conservative" => Self::conservative(),
+            "ride-through" => Self::ride_through(),
+            _ => return None,
+        })
+    }
+
+    /// Numbers of one's own: the lease, its reserve, and how often it is renewed.
+    ///
+    /// Errors: the reserve must be at least 50 ms and a sixth of the lease, the lease at most 60 s,
+    /// and four renewals must fit into what is left of it.
+    pub fn custom(
+        lease: Duration,
+        margin: Duration,
+        renew: Duration,
+    ) -> Result<Self, FailoverError> {
+        let refuse = |text: String| Err(FailoverError(text));
+        if lease > LONGEST_LEASE {
+            return refuse(format!("a lease of {lease:?} is too long: it is at most 60 s"));
+        }
+        let least = LEAST_MARGIN.max(lease / 6);
+        if margin < least || margin >= lease {
+            return refuse(format!(
+                "a margin of {margin:?} does not fit a lease of {lease:?}: it is at least \
+                 {least:?} (50 ms, and a sixth of the lease) and shorter than the lease"
+            ));
+        }
+        let longest = (lease - margin) / 4;
+        if renew.is_zero() || renew > longest {
+            return refuse(format!(
+                "a renewal every {renew:?} does not fit a lease of {lease:?}: it is more than 0 and \
+                 at most {longest:?}, so that one lost renewal costs nothing"
+            ));
+        }
+        Ok(Self {
+            lease,
+            margin,
+            renew,
+        })
+    }
+
+    /// Numbers that may break the rules.
+    #[cfg(test)]
+    pub(super) const fn unchecked(lease: u64, margin: u64, renew: u64) -> Self {
+        Self::millis(lease, margin, renew)
+    }
+
+    /// How long others wait for a leader that says nothing.
+    pub const fn lease(&self) -> Duration {
+        self.lease
+    }
+
+    /// How much earlier than that the leader itself ends it.
+    pub const fn margin(&self) -> Duration {
+        self.margin
+    }
+
+    /// How often it is renewed.
+    pub const fn renew(&self) -> Duration {
+        self.renew
+    }
+
+    /// How long the leader believes in it, from before the renewal was sent.
+    pub(crate) fn held(&self) -> Duration {
+        self.lease.saturating_sub(self.margin)
+    }
+}
+
+impl fmt::Display for Failover {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            lease,
+            margin,
+            renew,
+        } = self;
+        write!(f, "lease {lease:?}, margin {margin:?}, renewed every {renew:?}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn presets_keep_their_own_rules() {
+        for name in ["aggressive", "balanced", "conservative", "ride-through"] {
+            let preset = Failover::named(name).unwrap();
+            let custom = Failover::custom(preset.lease, preset.margin, preset.renew);
+            assert_eq!(custom, Ok(preset), "{name}");
+            assert_eq!(preset.held() + preset.margin, preset.lease);
+        }
+        assert_eq!(Failover::named("quick"), None);
+        assert_eq!(Failover::default(), Failover::balanced());
+    }
+
+    #[test]
+    fn what_no_leader_could_keep_is_refused_with_the_rule() {
+        for (lease, margin, renew, word) in [
+            (600, 100, 120, ""),
+            (600, 99, 120, "margin"),
+            (600, 600, 1, "margin"),
+            (240, 49, 20, "margin"),
+            (240, 50, 20, ""),
+            (600, 100, 125, ""),
+            (600, 100, 126, "renewal"),
+            (600, 100, 0, "renewal"),
+            (0, 0, 0, "margin"),
+            (60_000, 10_000, 1000, ""),
+            (60_001, 11_000, 1000, "60 s"),
+        ] {
+            let [lease, margin, renew] = [lease, margin, renew].map(Duration::from_millis);
+            let made = Failover::custom(lease, margin, renew);
+            match made {
+                Ok(_) => assert_eq!(word, "", "{lease:?} {margin:?} {renew:?}"),
+                Err(error) => assert!(!word.is_empty() && error.to_string().contains(word), "{error}"),
+            }
+        }
+    }
+}
