@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use std::hash::Hash;
 use std::time::Duration;
 
-use stateright::{Checker, Model, Property};
+use stateright::{Checker, HasDiscoveries, Model, Property};
 
 use super::machine::{Action, Claim, Election, Event, Moment, Outcome};
 use super::policy::Failover;
@@ -85,14 +85,28 @@ struct Store {
 /// On the way, for as long as it takes.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 enum Message {
-    Ask { node: usize, boot: u64, op: u64, what: Ask },
-    Answer { node: usize, boot: u64, op: u64, what: Answer },
+    Ask {
+        node: usize,
+        boot: u64,
+        op: u64,
+        what: Ask,
+    },
+    Answer {
+        node: usize,
+        boot: u64,
+        op: u64,
+        what: Answer,
+    },
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 enum Ask {
     Read,
-    Write { claim: Stamp, expect: Option<u64>, blind: bool },
+    Write {
+        claim: Stamp,
+        expect: Option<u64>,
+        blind: bool,
+    },
     Fence(u64),
     Guarded(u64),
 }
@@ -102,6 +116,16 @@ enum Answer {
     Read(Option<(u64, Stamp)>),
     Wrote(Option<u64>),
     Fenced(bool),
+}
+
+impl Answer {
+    fn kind(&self) -> Kind {
+        match self {
+            Self::Read(_) => Kind::Read,
+            Self::Wrote(_) => Kind::Write,
+            Self::Fenced(_) => Kind::Fence,
+        }
+    }
 }
 
 /// A claim that can be sorted.
@@ -144,6 +168,8 @@ enum Next {
     /// The same, but the clock of one stands still or goes two steps.
     Drift(usize, bool),
     Wake(usize),
+    /// It hears of the newest record without having asked.
+    See(usize),
     Crash(usize),
     /// The leader writes something that the fence guards.
     Act(usize),
@@ -178,7 +204,7 @@ impl State {
     fn tell(&mut self, index: usize, event: Event) {
         let node = &mut self.nodes[index];
         // Different for every write of every node; the upper half, which is the jitter, is 0.
-        let random = node.boot * 1000 + u64::from(node.clock) * 16 + self.net.len() as u64;
+        let random = node.boot * 1000 + node.election.asked();
         let actions = node.election.on(event, node.now(), random);
         for action in actions {
             self.act(index, action);
@@ -223,14 +249,47 @@ impl State {
         });
     }
 
+    /// Delivers what is on the way, in order, until nothing is.
+    fn settle(&mut self) {
+        while let Some(message) = self.net.pop_first() {
+            self.deliver(message, None);
+        }
+    }
+
+    fn deliver(&mut self, message: Message, mutant: Option<Mutant>) {
+        match message {
+            Message::Ask {
+                node,
+                boot,
+                op,
+                what,
+            } => {
+                let Some(answer) = self.store.ask(&what, mutant) else {
+                    return;
+                };
+                // An answer that nobody waits for changes nothing.
+                let there = &self.nodes[node];
+                if there.boot == boot && there.waits.contains(&(op, answer.kind())) {
+                    self.net.insert(Message::Answer {
+                        node,
+                        boot,
+                        op,
+                        what: answer,
+                    });
+                }
+            }
+            Message::Answer {
+                node,
+                boot,
+                op,
+                what,
+            } => self.answer(node, boot, op, what),
+        }
+    }
+
     fn answer(&mut self, node: usize, boot: u64, op: u64, what: Answer) {
         let alive = self.nodes[node].boot == boot;
-        let kind = match what {
-            Answer::Read(_) => Kind::Read,
-            Answer::Wrote(_) => Kind::Write,
-            Answer::Fenced(_) => Kind::Fence,
-        };
-        if !alive || !self.nodes[node].waits.remove(&(op, kind)) {
+        if !alive || !self.nodes[node].waits.remove(&(op, what.kind())) {
             return;
         }
         let event = match what {
@@ -309,8 +368,12 @@ impl Model for World {
             losses: self.losses,
             crashes: self.crashes,
         };
+        // The first one leads already, and the others know it: what is of interest comes then.
         for index in 0..self.nodes {
             state.tell(index, Event::Connected);
+            state.settle();
+            state.tell(index, Event::Tick);
+            state.settle();
         }
         vec![state]
     }
@@ -329,14 +392,30 @@ impl Model for World {
             if node.election.wake_at(node.now()) <= node.now() {
                 actions.push(Next::Wake(index));
             }
+            let newest = state
+                .store
+                .record
+                .as_ref()
+                .map_or(0, |(revision, _)| *revision);
+            if node.election.leads().is_none()
+                && node
+                    .election
+                    .holder()
+                    .is_none_or(|(known, _)| known < newest)
+            {
+                actions.push(Next::See(index));
+            }
             if state.losses > 0 {
-                let waits = node.waits.iter();
-                actions.extend(waits.map(|(op, kind)| Next::GiveUp(index, *op, *kind)));
+                let writes = node.waits.iter().filter(|(_, kind)| *kind == Kind::Write);
+                actions.extend(writes.map(|(op, kind)| Next::GiveUp(index, *op, *kind)));
             }
             if state.crashes > 0 && node.leads().is_some() {
                 actions.push(Next::Crash(index));
             }
-            if node.leads().is_some_and(|epoch| epoch > state.store.guarded) {
+            if node
+                .leads()
+                .is_some_and(|epoch| epoch > state.store.guarded)
+            {
                 actions.push(Next::Act(index));
             }
         }
@@ -347,29 +426,7 @@ impl Model for World {
         match next {
             Next::Deliver(message) => {
                 state.net.remove(&message);
-                match message {
-                    Message::Ask {
-                        node,
-                        boot,
-                        op,
-                        what,
-                    } => {
-                        if let Some(what) = state.store.ask(&what, self.mutant) {
-                            state.net.insert(Message::Answer {
-                                node,
-                                boot,
-                                op,
-                                what,
-                            });
-                        }
-                    }
-                    Message::Answer {
-                        node,
-                        boot,
-                        op,
-                        what,
-                    } => state.answer(node, boot, op, what),
-                }
+                state.deliver(message, self.mutant);
             }
             Next::GiveUp(index, op, kind) => {
                 state.losses -= 1;
@@ -400,6 +457,10 @@ impl Model for World {
                 }
             }
             Next::Wake(index) => state.tell(index, Event::Tick),
+            Next::See(index) => {
+                let found = state.store.record.clone();
+                state.tell(index, Event::Seen(found));
+            }
             Next::Crash(index) => {
                 state.crashes -= 1;
                 let clock = state.nodes[index].clock;
@@ -442,10 +503,10 @@ impl Model for World {
 fn world() -> World {
     World {
         nodes: 2,
-        // Six steps, of which two are the reserve.
-        failover: Failover::unchecked(60, 20, 10),
+        // Four steps, of which one is the reserve.
+        failover: Failover::unchecked(40, 10, 10),
         mutant: None,
-        horizon: 8,
+        horizon: 6,
         drifts: 1,
         losses: 1,
         crashes: 1,
@@ -453,12 +514,69 @@ fn world() -> World {
 }
 
 fn check(world: World) -> impl Checker<World> {
-    world.checker().threads(2).spawn_bfs().join()
+    world
+        .checker()
+        .threads(2)
+        .target_state_count(1_000_000)
+        .finish_when(HasDiscoveries::AnyFailures)
+        .spawn_bfs()
+        .join()
 }
 
 #[test]
 fn never_two_leaders() {
-    let checker = check(world());
-    println!("{} states", checker.unique_state_count());
-    checker.assert_properties();
+    for (drifts, losses, crashes) in [(0, 0, 0), (1, 0, 0), (0, 1, 0), (0, 0, 1)] {
+        let world = World {
+            drifts,
+            losses,
+            crashes,
+            ..world()
+        };
+        let checker = check(world);
+        checker.assert_no_discovery("never two leaders");
+        checker.assert_no_discovery("no stale guarded write");
+        assert!(
+            checker.unique_state_count() > 100_000,
+            "the world is too small"
+        );
+        checker.assert_any_discovery("a second epoch leads");
+    }
+}
+
+#[test]
+fn every_mutant_is_caught() {
+    let calm = World {
+        drifts: 0,
+        losses: 0,
+        crashes: 0,
+        ..world()
+    };
+    let mutant = |mutant| World {
+        mutant: Some(mutant),
+        ..calm.clone()
+    };
+    let no_margin = World {
+        failover: Failover::unchecked(40, 0, 10),
+        drifts: 1,
+        ..calm.clone()
+    };
+    // As much drift as the reserve cannot bear.
+    let thin_margin = World {
+        drifts: 2,
+        ..calm.clone()
+    };
+    for (world, property) in [
+        (no_margin, "never two leaders"),
+        (thin_margin, "never two leaders"),
+        (mutant(Mutant::FromTheAnswer), "never two leaders"),
+        (mutant(Mutant::BlindTakeOver), "never two leaders"),
+        (mutant(Mutant::Unfenced), "no stale guarded write"),
+    ] {
+        let what = format!(
+            "{:?} {}, {} drifts",
+            world.mutant, world.failover, world.drifts
+        );
+        let checker = check(world);
+        assert!(checker.discovery(property).is_some(), "not caught: {what}");
+    }
 }

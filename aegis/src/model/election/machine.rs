@@ -110,19 +110,31 @@ enum Known {
     /// There is no record.
     Missing,
     /// This record, seen first at that time.
-    Record { revision: u64, claim: Claim, at: Moment },
+    Record {
+        revision: u64,
+        claim: Claim,
+        at: Moment,
+    },
 }
 
 /// What this instance is at the moment.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 enum Role {
     /// Another leads, or nobody. A read may be under way.
-    Follower { reads: Option<u64> },
+    Follower {
+        reads: Option<u64>,
+    },
     /// It has tried to win, with a write sent at that time; after an unknown outcome it reads.
-    Candidate { op: u64, since: Moment, claim: Claim },
+    Candidate {
+        op: u64,
+        since: Moment,
+        claim: Claim,
+    },
     Leader(Leader),
     /// It has given up its leadership, and says so.
-    Releasing { op: u64 },
+    Releasing {
+        op: u64,
+    },
     Ended,
 }
 
@@ -285,6 +297,12 @@ impl Election {
         due.max(now)
     }
 
+    /// How much was asked so far.
+    #[cfg(test)]
+    pub(super) fn asked(&self) -> u64 {
+        self.ops
+    }
+
     fn number(&mut self) -> u64 {
         self.ops += 1;
         self.ops
@@ -333,9 +351,7 @@ impl Election {
             Known::Record { claim, at, .. } if claim.released => *at + self.jitter,
             // Our own, of a term that has ended: nobody else acts on it.
             Known::Record { claim, at, .. } if claim.boot == self.boot => *at,
-            Known::Record { claim, at, .. } => {
-                (*at).max(connected) + claim.lease + self.jitter
-            }
+            Known::Record { claim, at, .. } => (*at).max(connected) + claim.lease + self.jitter,
         };
         Some(due.max(self.patience))
     }
@@ -625,7 +641,9 @@ impl Election {
             actions.push(Action::RaiseFence { op, epoch, within });
         }
         match leader.renewal {
-            Renewal::At(_) if leader.gives_up => return self.release(&leader, now, random, actions),
+            Renewal::At(_) if leader.gives_up => {
+                return self.release(&leader, now, random, actions);
+            }
             Renewal::At(time) if now >= time => {
                 let op = self.number();
                 leader.renewal = Renewal::Writes { op, since: now };

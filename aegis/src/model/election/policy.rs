@@ -85,7 +85,9 @@ impl Failover {
     ) -> Result<Self, FailoverError> {
         let refuse = |text: String| Err(FailoverError(text));
         if lease > LONGEST_LEASE {
-            return refuse(format!("a lease of {lease:?} is too long: it is at most 60 s"));
+            return refuse(format!(
+                "a lease of {lease:?} is too long: it is at most 60 s"
+            ));
         }
         let least = LEAST_MARGIN.max(lease / 6);
         if margin < least || margin >= lease {
@@ -142,7 +144,10 @@ impl fmt::Display for Failover {
             margin,
             renew,
         } = self;
-        write!(f, "lease {lease:?}, margin {margin:?}, renewed every {renew:?}")
+        write!(
+            f,
+            "lease {lease:?}, margin {margin:?}, renewed every {renew:?}"
+        )
     }
 }
 
@@ -181,7 +186,10 @@ mod tests {
             let made = Failover::custom(lease, margin, renew);
             match made {
                 Ok(_) => assert_eq!(word, "", "{lease:?} {margin:?} {renew:?}"),
-                Err(error) => assert!(!word.is_empty() && error.to_string().contains(word), "{error}"),
+                Err(error) => assert!(
+                    !word.is_empty() && error.to_string().contains(word),
+                    "{error}"
+                ),
             }
         }
     }
