@@ -43,6 +43,7 @@ mod client;
 mod cluster;
 mod error;
 mod kv;
+mod lease;
 mod model;
 pub mod observe;
 pub mod port;
@@ -54,12 +55,14 @@ pub use app::{App, Config, LogFormat, Running};
 pub use client::{Call, Client, EndpointInfo, ServiceInfo};
 pub use cluster::{Discovery, DiscoveryMode, Found, InstanceEvents, Staleness};
 pub use error::{CallError, Error, ErrorKind, Result};
+pub use lease::Leadership;
 pub use kv::{
     Bucket, Change, Entry, KvPut, KvRemove, KvRequest, OpenBucket, Removal, Removed, Watch,
     WatchRequest,
 };
 pub use model::{
-    BreakerPolicy, BreakerState, BucketStatus, Code, Codec, CodecError, DomainError, Failure,
+    BreakerPolicy, BreakerState, BucketStatus, Code, Codec, CodecError, DomainError, Failover, FailoverError,
+    Failure,
     HeaderError, Headers, Health, IllegalTransition, Instance, InstanceEvent, InstanceId,
     InstanceStatus, Layout, Lifecycle, Load, MethodName, NameError, Params, Pattern, RetryPolicy,
     Select, ServiceName, Storage, Subject, TraceContext,

@@ -32,6 +32,12 @@ pub const DISCONNECTS: &str = "aegis_disconnects_total";
 pub const REGISTRY_WRITES: &str = "aegis_registry_heartbeats_total";
 /// Counter: heartbeats that did not reach the registry; label `service`.
 pub const REGISTRY_FAILURES: &str = "aegis_registry_heartbeat_failures_total";
+/// Counter: leaderships that this instance won; labels `service`, `group`.
+pub const LEADER_TERMS: &str = "aegis_leader_terms_total";
+/// Counter: writes of a leader's record, renewals above all; labels `service`, `group`.
+pub const LEADER_RENEWALS: &str = "aegis_leader_renewals_total";
+/// Counter: questions and writes about a leader that failed; labels `service`, `group`.
+pub const LEADER_FAILURES: &str = "aegis_leader_failures_total";
 
 /// A time as people read it: `7 ms`, `2.5 s`, `10 s`.
 pub(crate) fn shown(time: Duration) -> String {

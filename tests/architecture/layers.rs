@@ -14,17 +14,21 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("port", &["model", "error"]),
     ("observe", &["model", "error"]),
     ("adapter", &["model", "error", "port", "observe"]),
-    ("kv", &["model", "error", "port", "observe"]),
-    ("cluster", &["model", "error", "port", "observe"]),
+    ("lease", &["model", "error"]),
+    ("kv", &["model", "error", "port", "observe", "lease"]),
+    ("cluster", &["model", "error", "port", "observe", "lease"]),
     (
         "client",
         &["model", "error", "port", "observe", "kv", "cluster"],
     ),
-    ("serve", &["model", "error", "port", "observe", "client"]),
+    (
+        "serve",
+        &["model", "error", "port", "observe", "lease", "client"],
+    ),
     (
         "app",
         &[
-            "model", "error", "port", "observe", "cluster", "client", "serve", "adapter",
+            "model", "error", "port", "observe", "lease", "cluster", "client", "serve", "adapter",
         ],
     ),
     (
@@ -50,11 +54,12 @@ const CRATES: &[(&str, &[&str])] = &[
     (
         "tokio",
         &[
-            "port", "adapter", "kv", "cluster", "client", "serve", "app", "testing",
+            "port", "adapter", "lease", "kv", "cluster", "client", "serve", "app", "testing",
         ],
     ),
-    ("tokio_util", &["adapter", "cluster", "serve", "app"]),
+    ("tokio_util", &["adapter", "lease", "cluster", "serve", "app"]),
     ("lru", &["cluster"]),
+    ("rustix", &["lease", "testing"]),
     (
         "futures_util",
         &[

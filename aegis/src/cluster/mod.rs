@@ -1,11 +1,13 @@
 //! Layer 2: who is there. `registry` is the bucket of records, `announcer` keeps the record of one
-//! instance alive, `discovery` is the three ways to ask.
+//! instance alive, `discovery` is the three ways to ask, `leader` is the election of one per group.
 
 mod announcer;
 mod discovery;
+mod leader;
 mod registry;
 
 pub(crate) use announcer::{Announced, Announcer, Vitals};
 pub(crate) use discovery::{Directory, Shared as SharedDiscovery, candidate};
 pub use discovery::{Discovery, DiscoveryMode, Found, InstanceEvents, Staleness};
+pub(crate) use leader::{Campaign, Candidacy, Candidate, Seat, Seats};
 pub(crate) use registry::Registry;

@@ -2,7 +2,8 @@
 //!
 //! `grammar`, `name`, `subject`, `layout` say what may be named how; `header`, `codec`, `envelope`,
 //! `failure`, `deadline`, `trace` are what travels; `kv` is what buckets hold, `instance` and
-//! `roster` are who is there; `retry`, `breaker`, `lifecycle`, `select`, `health` decide.
+//! `roster` are who is there; `retry`, `breaker`, `lifecycle`, `select`, `health`, `election`
+//! decide.
 
 mod arguments;
 mod breaker;
@@ -34,6 +35,10 @@ pub(crate) use breaker::Breaker;
 pub use breaker::{BreakerPolicy, BreakerState};
 pub use codec::{Codec, CodecError};
 pub(crate) use deadline::{DEFAULT_TIMEOUT, deadline_header, deadline_of};
+pub(crate) use election::{
+    Action, Claim, Election, Event, LeaderRecord, Moment, Outcome,
+};
+pub use election::{Failover, FailoverError};
 pub(crate) use envelope::{
     Facts, InEnvelope, RequestEnvelope, ResponseEnvelope, read_facts, with_timeout,
 };

@@ -3,10 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-/// The shortest reserve that a busy machine keeps.
-const LEAST_MARGIN: Duration = Duration::from_millis(50);
-/// A longer lease is a service that nobody leads for a minute.
-const LONGEST_LEASE: Duration = Duration::from_secs(60);
+use super::rules::{PRESETS, Preset, check};
 
 /// How soon another instance leads when the leader is lost.
 ///
@@ -34,44 +31,40 @@ impl Default for Failover {
 }
 
 impl Failover {
-    const fn millis(lease: u64, margin: u64, renew: u64) -> Self {
-        Self {
-            lease: Duration::from_millis(lease),
-            margin: Duration::from_millis(margin),
-            renew: Duration::from_millis(renew),
-        }
-    }
-
     /// A crashed leader is replaced within 0.64 s on a local network; 8 writes a second.
     pub const fn aggressive() -> Self {
-        Self::millis(600, 100, 120)
+        Self::of(&PRESETS[0])
     }
 
     /// A crashed leader is replaced within 0.94 s on a local network; 6 writes a second.
     pub const fn balanced() -> Self {
-        Self::millis(900, 150, 180)
+        Self::of(&PRESETS[1])
     }
 
     /// A crashed leader is replaced within 3.1 s; 2 writes a second. For networks with long ways.
     pub const fn conservative() -> Self {
-        Self::millis(3000, 500, 600)
+        Self::of(&PRESETS[2])
     }
 
     /// A crashed leader is replaced within 12 s, and the leader stays while a node of a NATS
     /// cluster crashes, which takes the others up to 7 s to notice; 1 write a second.
     pub const fn ride_through() -> Self {
-        Self::millis(12_000, 2000, 1000)
+        Self::of(&PRESETS[3])
     }
 
     /// The preset of this name: `aggressive`, `balanced`, `conservative` or `ride-through`.
     pub fn named(name: &str) -> Option<Self> {
-        Some(match name {
-            "aggressive" => Self::aggressive(),
-            "balanced" => Self::balanced(),
-            "conservative" => Self::conservative(),
-            "ride-through" => Self::ride_through(),
-            _ => return None,
-        })
+        let found = PRESETS.iter().find(|preset| preset.name == name);
+        found.map(Self::of)
+    }
+
+    const fn of(preset: &Preset) -> Self {
+        let [lease, margin, renew] = preset.millis;
+        Self {
+            lease: Duration::from_millis(lease),
+            margin: Duration::from_millis(margin),
+            renew: Duration::from_millis(renew),
+        }
     }
 
     /// Numbers of one's own: the lease, its reserve, and how often it is renewed.
@@ -83,26 +76,7 @@ impl Failover {
         margin: Duration,
         renew: Duration,
     ) -> Result<Self, FailoverError> {
-        let refuse = |text: String| Err(FailoverError(text));
-        if lease > LONGEST_LEASE {
-            return refuse(format!(
-                "a lease of {lease:?} is too long: it is at most 60 s"
-            ));
-        }
-        let least = LEAST_MARGIN.max(lease / 6);
-        if margin < least || margin >= lease {
-            return refuse(format!(
-                "a margin of {margin:?} does not fit a lease of {lease:?}: it is at least \
-                 {least:?} (50 ms, and a sixth of the lease) and shorter than the lease"
-            ));
-        }
-        let longest = (lease - margin) / 4;
-        if renew.is_zero() || renew > longest {
-            return refuse(format!(
-                "a renewal every {renew:?} does not fit a lease of {lease:?}: it is more than 0 and \
-                 at most {longest:?}, so that one lost renewal costs nothing"
-            ));
-        }
+        check(lease, margin, renew).map_err(FailoverError)?;
         Ok(Self {
             lease,
             margin,
@@ -113,7 +87,11 @@ impl Failover {
     /// Numbers that may break the rules.
     #[cfg(test)]
     pub(super) const fn unchecked(lease: u64, margin: u64, renew: u64) -> Self {
-        Self::millis(lease, margin, renew)
+        Self {
+            lease: Duration::from_millis(lease),
+            margin: Duration::from_millis(margin),
+            renew: Duration::from_millis(renew),
+        }
     }
 
     /// How long others wait for a leader that says nothing.
@@ -157,7 +135,7 @@ mod tests {
 
     #[test]
     fn presets_keep_their_own_rules() {
-        for name in ["aggressive", "balanced", "conservative", "ride-through"] {
+        for Preset { name, .. } in PRESETS {
             let preset = Failover::named(name).unwrap();
             let custom = Failover::custom(preset.lease, preset.margin, preset.renew);
             assert_eq!(custom, Ok(preset), "{name}");

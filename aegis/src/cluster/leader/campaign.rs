@@ -1,0 +1,372 @@
+//! The election of one instance at work: what it asks for is done, what comes of it is told to it.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::{BoxFuture, FutureExt};
+use futures_util::stream::{BoxStream, FuturesUnordered, StreamExt};
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+use tokio::sync::{mpsc, watch};
+use tokio::time::Instant;
+
+use super::seat::{Found, Seat};
+use crate::error::Result;
+use crate::lease::{Clock, Holder, Lease, Standing};
+use crate::model::{
+    Action, Claim, Election, Event, Failover, InstanceId, LeaderRecord, Moment, Outcome,
+    ServiceName,
+};
+use crate::observe::{self, Seldom};
+use crate::port::ConnectionState;
+
+/// Who takes part, and where.
+#[derive(Debug, Clone)]
+pub(crate) struct Candidate {
+    pub(crate) service: ServiceName,
+    pub(crate) group: String,
+    pub(crate) instance: InstanceId,
+    pub(crate) failover: Failover,
+    pub(crate) clock: Clock,
+    /// The store loses nothing: where there is no record, nobody leads.
+    pub(crate) lossless: bool,
+}
+
+/// The election of one instance.
+pub(crate) struct Campaign {
+    who: Candidate,
+    seat: Seat,
+    election: Election,
+    /// Every connection that a leader needs.
+    connections: Vec<watch::Receiver<ConnectionState>>,
+    standing: watch::Sender<Standing>,
+    orders: mpsc::Receiver<Order>,
+    changes: BoxStream<'static, Found>,
+    asked: FuturesUnordered<BoxFuture<'static, Heard>>,
+    /// Of the term that was won last, until it is over.
+    lease: Option<Arc<Lease>>,
+    elected_at: String,
+    seldom: Seldom,
+    renewals: metrics::Counter,
+    failures: metrics::Counter,
+    terms: metrics::Counter,
+}
+
+/// What the instance says to its election.
+#[derive(Debug)]
+enum Order {
+    Activated { epoch: u64, able: bool },
+    Drained { epoch: u64 },
+    StandAside,
+    Leave,
+}
+
+/// An answer, with the record it was about.
+enum Heard {
+    Read(u64, Result<Found>),
+    Wrote(u64, Result<Outcome>),
+    Fenced(u64, Result<bool>),
+}
+
+/// A part in an election. Dropping it ends that; the lease then runs out.
+#[derive(Debug, Clone)]
+pub(crate) struct Candidacy {
+    standing: watch::Receiver<Standing>,
+    orders: mpsc::Sender<Order>,
+}
+
+impl Candidacy {
+    /// What is known of who leads, to look at or to wait for.
+    pub(crate) fn standing(&self) -> watch::Receiver<Standing> {
+        self.standing.clone()
+    }
+
+    /// The instance has begun to lead, or cannot.
+    pub(crate) async fn activated(&self, epoch: u64, able: bool) {
+        let _ = self.orders.send(Order::Activated { epoch, able }).await;
+    }
+
+    /// What ran while it led has ended.
+    pub(crate) async fn drained(&self, epoch: u64) {
+        let _ = self.orders.send(Order::Drained { epoch }).await;
+    }
+
+    /// Another instance shall lead, if there is one.
+    pub(crate) async fn stand_aside(&self) {
+        let _ = self.orders.send(Order::StandAside).await;
+    }
+
+    /// This instance shall not lead any more; returns when it is known, or when the election has
+    /// ended by itself.
+    pub(crate) async fn leave(&self) {
+        if self.orders.send(Order::Leave).await.is_ok() {
+            self.orders.closed().await;
+        }
+    }
+}
+
+impl Campaign {
+    /// A part in an election, and what plays it: to be run where nothing holds it up.
+    pub(crate) fn new(
+        who: Candidate,
+        seat: Seat,
+        connections: Vec<watch::Receiver<ConnectionState>>,
+    ) -> (Candidacy, impl Future<Output = ()> + Send + 'static) {
+        let (standing, stands) = watch::channel(Standing::default());
+        let (orders, received) = mpsc::channel(8);
+        let labels = [
+            ("service", who.service.to_string()),
+            ("group", who.group.clone()),
+        ];
+        let election = Election::new(observe::random(), who.failover);
+        let campaign = Self {
+            election: if who.lossless {
+                election.on_lossless_store()
+            } else {
+                election
+            },
+            who,
+            changes: seat.changes(),
+            seat,
+            connections,
+            standing,
+            orders: received,
+            asked: FuturesUnordered::new(),
+            lease: None,
+            elected_at: String::new(),
+            seldom: Seldom::default(),
+            renewals: metrics::counter!(observe::LEADER_RENEWALS, &labels),
+            failures: metrics::counter!(observe::LEADER_FAILURES, &labels),
+            terms: metrics::counter!(observe::LEADER_TERMS, &labels),
+        };
+        let candidacy = Candidacy {
+            standing: stands,
+            orders,
+        };
+        (candidacy, campaign.run())
+    }
+
+    async fn run(mut self) {
+        let mut event = self.connection();
+        loop {
+            let now = self.who.clock.now();
+            let actions = self.election.on(event, now, observe::random());
+            for action in actions {
+                if action == Action::End {
+                    return;
+                }
+                self.act(action);
+            }
+            let now = self.who.clock.now();
+            let rest = self.election.wake_at(now).saturating_sub(now);
+            event = tokio::select! {
+                biased;
+                order = self.orders.recv() => match order {
+                    Some(order) => order.event(),
+                    // Nobody is left who could lead.
+                    None => return self.over(),
+                },
+                Some(heard) = self.asked.next(), if !self.asked.is_empty() => self.hear(heard),
+                Some(found) = self.changes.next() => Event::Seen(self.see(found)),
+                () = changed(&mut self.connections) => self.connection(),
+                () = tokio::time::sleep(rest) => Event::Tick,
+            };
+        }
+    }
+
+    fn connection(&self) -> Event {
+        let up = |state: &watch::Receiver<ConnectionState>| {
+            *state.borrow() == ConnectionState::Connected
+        };
+        if self.connections.iter().all(up) {
+            Event::Connected
+        } else {
+            Event::Disconnected
+        }
+    }
+
+    fn act(&mut self, action: Action) {
+        match action {
+            Action::Read { op, within } => self.ask(within, move |seat, deadline| async move {
+                Heard::Read(op, seat.read(deadline).await)
+            }),
+            Action::Write {
+                op,
+                claim,
+                expect,
+                within,
+            } => {
+                let record = self.record(&claim);
+                self.ask(within, move |seat, deadline| async move {
+                    Heard::Wrote(op, seat.write(&record, expect, deadline).await)
+                });
+            }
+            Action::RaiseFence { op, epoch, within } => {
+                self.ask(within, move |seat, deadline| async move {
+                    Heard::Fenced(op, seat.raise(epoch, deadline).await)
+                });
+            }
+            Action::Extend { epoch, until } => self.extend(epoch, until),
+            Action::Activate { epoch } => self.active(epoch),
+            Action::Drain { .. } => self.standing.send_modify(|standing| standing.drains = true),
+            Action::Lost { .. } => self.over(),
+            Action::End => {}
+        }
+    }
+
+    /// Asks the store; no answer in time is an answer as well.
+    fn ask<F>(&mut self, within: Duration, ask: impl FnOnce(Seat, Instant) -> F)
+    where
+        F: Future<Output = Heard> + Send + 'static,
+    {
+        let deadline = Instant::now() + within;
+        self.asked.push(ask(self.seat.clone(), deadline).boxed());
+    }
+
+    fn record(&mut self, claim: &Claim) -> LeaderRecord {
+        let now = OffsetDateTime::now_utc()
+            .format(&Rfc3339)
+            .unwrap_or_default();
+        if claim.epoch.is_none() {
+            self.elected_at.clone_from(&now);
+        }
+        let mut record = LeaderRecord::new(claim);
+        record.instance_id = self.who.instance.to_string();
+        record.elected_at.clone_from(&self.elected_at);
+        record.last_heartbeat = now;
+        record
+    }
+
+    fn hear(&mut self, heard: Heard) -> Event {
+        match heard {
+            Heard::Read(op, read) => {
+                let answer = self.noting(read).map(|found| self.see(found));
+                Event::Read { op, answer }
+            }
+            Heard::Wrote(op, written) => {
+                let outcome = self.noting(written).unwrap_or(Outcome::Unknown);
+                if let Outcome::Done(_) = outcome {
+                    self.renewals.increment(1);
+                }
+                Event::Wrote { op, outcome }
+            }
+            Heard::Fenced(op, raised) => {
+                let answer = self.noting(raised);
+                Event::Fenced { op, answer }
+            }
+        }
+    }
+
+    /// Logs what went wrong, seldom: it is tried again and again.
+    fn noting<T>(&self, outcome: Result<T>) -> Option<T> {
+        let error = match outcome {
+            Ok(value) => return Some(value),
+            Err(error) => error,
+        };
+        self.failures.increment(1);
+        if let Some(unsaid) = self.seldom.again() {
+            let Candidate { service, group, .. } = &self.who;
+            tracing::warn!(%service, group, %error, unsaid, "the record of the leader cannot be reached");
+        }
+        None
+    }
+
+    /// Remembers who leads, for those who ask for it.
+    fn see(&self, found: Found) -> Option<(u64, Claim)> {
+        let (revision, record) = found?;
+        let claim = record.claim();
+        let lease = if claim.released {
+            Duration::ZERO
+        } else {
+            claim.lease
+        };
+        let holder = Holder {
+            epoch: record.epoch(revision),
+            until: self.who.clock.now() + lease,
+            instance: record.instance_id,
+        };
+        self.standing
+            .send_if_modified(|standing| standing.see(holder));
+        Some((revision, claim))
+    }
+
+    fn extend(&mut self, epoch: u64, until: Moment) {
+        match &self.lease {
+            Some(lease) if lease.epoch() == epoch => lease.extend(until),
+            // The first one of a term.
+            _ => self.lease = Some(Arc::new(Lease::new(self.who.clock, epoch, until))),
+        }
+        self.standing.send_if_modified(|standing| {
+            if let (Some(_), Some(holder)) = (&standing.lease, &mut standing.holder) {
+                holder.until = until;
+            }
+            false
+        });
+    }
+
+    fn active(&self, epoch: u64) {
+        let Candidate { service, group, .. } = &self.who;
+        tracing::info!(%service, group, epoch, "leads");
+        self.terms.increment(1);
+        let lease = self.lease.clone();
+        let holder = Holder {
+            instance: self.who.instance.to_string(),
+            epoch,
+            until: self.who.clock.now() + lease.as_ref().map_or(Duration::ZERO, |held| held.left()),
+        };
+        self.standing.send_replace(Standing {
+            lease,
+            drains: false,
+            holder: Some(holder),
+        });
+    }
+
+    /// Nothing may be done any more in the name of the epoch.
+    fn over(&mut self) {
+        let Some(lease) = self.lease.take() else {
+            return;
+        };
+        let was_valid = lease.is_valid();
+        lease.end();
+        let Candidate { service, group, .. } = &self.who;
+        let epoch = lease.epoch();
+        if was_valid {
+            tracing::info!(%service, group, epoch, "leads no more");
+        } else {
+            tracing::warn!(%service, group, epoch, "leads no more: the lease could not be renewed in time");
+        }
+        self.standing.send_modify(|standing| {
+            standing.lease = None;
+            standing.drains = false;
+        });
+    }
+}
+
+/// One of the connections is there again, or is not there any more.
+async fn changed(connections: &mut [watch::Receiver<ConnectionState>]) {
+    let changes = connections.iter_mut().map(|connection| {
+        async {
+            if connection.changed().await.is_err() {
+                // It was closed on purpose; nothing else will be heard of it.
+                std::future::pending::<()>().await;
+            }
+        }
+        .boxed()
+    });
+    let mut changes: FuturesUnordered<_> = changes.collect();
+    if changes.next().await.is_none() {
+        std::future::pending::<()>().await;
+    }
+}
+
+impl Order {
+    fn event(self) -> Event {
+        match self {
+            Self::Activated { epoch, able } => Event::Activated { epoch, able },
+            Self::Drained { epoch } => Event::Drained { epoch },
+            Self::StandAside => Event::StandAside,
+            Self::Leave => Event::Leave,
+        }
+    }
+}
