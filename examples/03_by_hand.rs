@@ -74,6 +74,7 @@ inventory::submit! {
             arguments: NAMES,
             timeout: None,
             idempotent: false,
+            exclusive: false,
             concurrency: None,
             queue: None,
             call: call_add,

@@ -12,10 +12,13 @@ pub use inventory;
 pub use crate::app::main;
 pub use crate::client::{Method, Stub};
 pub use crate::model::{Arguments, Field, Owned};
-pub use crate::serve::{Borrowed, HookFuture, Outcome, Started, StartedOtherwise, arguments};
+pub use crate::serve::{
+    Borrowed, BorrowedByLeader, HookFuture, Outcome, Started, StartedOtherwise, arguments,
+};
 
-use crate::model::Failure;
-use crate::serve::{Request, Service};
+use crate::lease::Leadership;
+use crate::model::{Failover, Failure};
+use crate::serve::{Context, Request, Service};
 
 /// The service behind a row's type-erased pointer.
 ///
@@ -33,6 +36,34 @@ pub fn service<S: Service>(service: &Arc<dyn Any + Send + Sync>) -> &S {
 pub fn borrowed<B: Borrowed + ?Sized>(request: &Request) -> &B {
     B::of(request)
 }
+
+/// What an exclusive handler borrows.
+///
+/// # Panics
+/// Never for rows that macros write: they say that they are exclusive.
+pub fn borrowed_by_leader<B: BorrowedByLeader + ?Sized>(request: &Request) -> &B {
+    match request.leadership() {
+        Some(leader) => B::of_leader(request.context(), leader),
+        #[expect(clippy::panic, reason = "a row written by hand contradicts itself")]
+        None => panic!("this handler's row does not say that it is exclusive"),
+    }
+}
+
+/// What `#[on_leader]` borrows.
+pub fn lent<'a, B: BorrowedByLeader + ?Sized>(
+    context: &'a Context,
+    leader: &'a Leadership,
+) -> &'a B {
+    B::of_leader(context, leader)
+}
+
+/// Numbers that the macro has checked, in milliseconds.
+pub const fn failover(lease: u64, margin: u64, renew: u64) -> Failover {
+    Failover::checked(lease, margin, renew)
+}
+
+/// Says at an argument's type that it can be borrowed by an exclusive handler.
+pub const fn assert_borrowed_by_leader<T: BorrowedByLeader + ?Sized>() {}
 
 /// Says at an argument's type that it can be the only one.
 pub const fn assert_owned<T: Owned>() {}

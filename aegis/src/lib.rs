@@ -55,17 +55,16 @@ pub use app::{App, Config, LogFormat, Running};
 pub use client::{Call, Client, EndpointInfo, ServiceInfo};
 pub use cluster::{Discovery, DiscoveryMode, Found, InstanceEvents, Staleness};
 pub use error::{CallError, Error, ErrorKind, Result};
-pub use lease::Leadership;
 pub use kv::{
     Bucket, Change, Entry, KvPut, KvRemove, KvRequest, OpenBucket, Removal, Removed, Watch,
     WatchRequest,
 };
+pub use lease::Leadership;
 pub use model::{
-    BreakerPolicy, BreakerState, BucketStatus, Code, Codec, CodecError, DomainError, Failover, FailoverError,
-    Failure,
-    HeaderError, Headers, Health, IllegalTransition, Instance, InstanceEvent, InstanceId,
-    InstanceStatus, Layout, Lifecycle, Load, MethodName, NameError, Params, Pattern, RetryPolicy,
-    Select, ServiceName, Storage, Subject, TraceContext,
+    BreakerPolicy, BreakerState, BucketStatus, Code, Codec, CodecError, DomainError, Failover,
+    FailoverError, Failure, HeaderError, Headers, Health, IllegalTransition, Instance,
+    InstanceEvent, InstanceId, InstanceStatus, Layout, Lifecycle, Load, MethodName, NameError,
+    Params, Pattern, RetryPolicy, Select, ServiceName, Storage, Subject, TraceContext,
 };
 pub use port::{ConnectionState, WatchHealth};
 pub use serve::{

@@ -1,6 +1,7 @@
 //! What a service needs, in one line: `use aegis::prelude::*;`.
 
 pub use crate::{
-    App, Call, CallError, Client, Context, ErrorKind, Failure, Health, Params, Result, RetryPolicy,
+    App, Call, CallError, Client, Context, ErrorKind, Failure, Health, Leadership, Params, Result,
+    RetryPolicy,
 };
 pub use aegis_macros::{health, on_start, on_stop, rpc};

@@ -57,7 +57,10 @@ const CRATES: &[(&str, &[&str])] = &[
             "port", "adapter", "lease", "kv", "cluster", "client", "serve", "app", "testing",
         ],
     ),
-    ("tokio_util", &["adapter", "lease", "cluster", "serve", "app"]),
+    (
+        "tokio_util",
+        &["adapter", "lease", "cluster", "serve", "app"],
+    ),
     ("lru", &["cluster"]),
     ("rustix", &["lease", "testing"]),
     (

@@ -167,6 +167,7 @@ fn row(handler: &Handler, service: &str, aegis: &Aegis) -> TokenStream {
             subject: #path::Subject::literal(#subject),
             timeout: #timeout,
             idempotent: #idempotent,
+            exclusive: false,
         }
     }
 }

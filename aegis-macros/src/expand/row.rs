@@ -44,6 +44,7 @@ pub(super) fn row(handler: &Handler, service: &Service, aegis: &Aegis) -> TokenS
                     arguments: #fields,
                     timeout: #timeout,
                     idempotent: #idempotent,
+                    exclusive: false,
                     concurrency: #concurrency,
                     queue: #queue,
                     call: #call,

@@ -21,6 +21,8 @@ pub struct Method {
     pub timeout: Option<Duration>,
     /// Whether running it twice does no harm.
     pub idempotent: bool,
+    /// Whether only a leader runs it.
+    pub exclusive: bool,
 }
 
 /// The body of a generated client.

@@ -9,6 +9,7 @@ use tokio::time::Instant;
 use super::cancel::{Cancels, Watched};
 use super::context::{Context, Home};
 use crate::client::Scope;
+use crate::lease::Leadership;
 use crate::model::{
     Codec, DEFAULT_TIMEOUT, Facts, Subject, TraceContext, deadline_of, header, read_facts,
 };
@@ -19,9 +20,16 @@ use crate::port::Message;
 pub struct Request {
     pub(super) context: Context,
     pub(super) call: Arc<Incoming>,
+    /// As what an exclusive handler runs.
+    pub(super) leader: Option<Leadership>,
 }
 
 impl Request {
+    /// The leadership that an exclusive handler runs under; none in any other one.
+    pub fn leadership(&self) -> Option<&Leadership> {
+        self.leader.as_ref()
+    }
+
     /// What the handler may ask about the call.
     pub fn context(&self) -> &Context {
         &self.context
@@ -81,6 +89,7 @@ impl Request {
         Self {
             context,
             call: Arc::new(call),
+            leader: None,
         }
     }
 

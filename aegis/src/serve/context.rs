@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 use super::call::Request;
 use super::metadata::Metadata;
 use crate::client::{Client, Scope};
+use crate::lease::Leadership;
 use crate::model::{Headers, InstanceId, ServiceName, TraceContext, header};
 
 /// The call being handled: who calls, how long there is, and a client for further calls.
@@ -190,11 +191,36 @@ impl fmt::Debug for Context {
     message = "a handler cannot borrow `{Self}`",
     label = "does not come from the framework",
     note = "what a handler borrows comes from the framework: `&Context`",
+    note = "`&Leadership` is there in `#[exclusive_rpc]` and in `#[on_leader]`",
     note = "what it owns comes from the wire: take it by value (`String` instead of `&str`)"
 )]
 pub trait Borrowed {
     #[doc(hidden)]
     fn of(request: &Request) -> &Self;
+}
+
+/// What an exclusive handler and `#[on_leader]` may borrow.
+#[diagnostic::on_unimplemented(
+    message = "a handler cannot borrow `{Self}`",
+    label = "does not come from the framework",
+    note = "what a handler borrows comes from the framework: `&Context`, and `&Leadership` where one is held",
+    note = "what it owns comes from the wire: take it by value (`String` instead of `&str`)"
+)]
+pub trait BorrowedByLeader {
+    #[doc(hidden)]
+    fn of_leader<'a>(context: &'a Context, leader: &'a Leadership) -> &'a Self;
+}
+
+impl BorrowedByLeader for Context {
+    fn of_leader<'a>(context: &'a Context, _: &'a Leadership) -> &'a Self {
+        context
+    }
+}
+
+impl BorrowedByLeader for Leadership {
+    fn of_leader<'a>(_: &'a Context, leader: &'a Leadership) -> &'a Self {
+        leader
+    }
 }
 
 impl Borrowed for Context {

@@ -10,7 +10,8 @@ use futures_util::future::{BoxFuture, FutureExt};
 use super::call::Request;
 use super::context::Context;
 use super::respond::Reply;
-use crate::model::{Failure, Health, Names, Subject};
+use crate::lease::Leadership;
+use crate::model::{Failover, Failure, Health, Names, Subject};
 
 /// A type with handlers. `#[aegis::service]` writes this; by hand see `examples/03_by_hand.rs`.
 #[diagnostic::on_unimplemented(
@@ -29,6 +30,10 @@ pub trait Service: Send + Sync + 'static {
     const METADATA: &'static [(&'static str, &'static str)] = &[];
     /// How many handlers it has, so that lost rows are noticed.
     const HANDLERS: usize;
+    /// The group whose instances have one leader; none if none of its work is exclusive.
+    const GROUP: Option<&'static str> = None;
+    /// How soon another instance leads when the leader is lost.
+    const FAILOVER: Failover = Failover::balanced();
 
     /// Runs before the service takes its first call; a failure ends the start.
     fn on_start<'a>(&'a self, context: &'a Context) -> HookFuture<'a> {
@@ -38,6 +43,19 @@ pub trait Service: Send + Sync + 'static {
 
     /// Runs after the service has finished its last call.
     fn on_stop<'a>(&'a self, context: &'a Context) -> BoxFuture<'a, ()> {
+        let _ = context;
+        async {}.boxed()
+    }
+
+    /// Runs when the instance has become the leader, before it takes the first exclusive call; a
+    /// failure hands the leadership to another instance.
+    fn on_leader<'a>(&'a self, context: &'a Context, leader: &'a Leadership) -> HookFuture<'a> {
+        let _ = (context, leader);
+        async { Ok(()) }.boxed()
+    }
+
+    /// Runs when the instance does not lead any more.
+    fn on_standby<'a>(&'a self, context: &'a Context) -> BoxFuture<'a, ()> {
         let _ = context;
         async {}.boxed()
     }
@@ -58,6 +76,10 @@ pub(crate) trait Hooks: Send + Sync {
     fn start<'a>(&'a self, context: &'a Context) -> HookFuture<'a>;
     /// [`Service::on_stop`].
     fn stop<'a>(&'a self, context: &'a Context) -> BoxFuture<'a, ()>;
+    /// [`Service::on_leader`].
+    fn lead<'a>(&'a self, context: &'a Context, leader: &'a Leadership) -> HookFuture<'a>;
+    /// [`Service::on_standby`].
+    fn stand_by<'a>(&'a self, context: &'a Context) -> BoxFuture<'a, ()>;
     /// [`Service::health`].
     fn check<'a>(&'a self, context: &'a Context) -> BoxFuture<'a, Health>;
 }
@@ -69,6 +91,14 @@ impl<S: Service> Hooks for S {
 
     fn stop<'a>(&'a self, context: &'a Context) -> BoxFuture<'a, ()> {
         self.on_stop(context)
+    }
+
+    fn lead<'a>(&'a self, context: &'a Context, leader: &'a Leadership) -> HookFuture<'a> {
+        self.on_leader(context, leader)
+    }
+
+    fn stand_by<'a>(&'a self, context: &'a Context) -> BoxFuture<'a, ()> {
+        self.on_standby(context)
     }
 
     fn check<'a>(&'a self, context: &'a Context) -> BoxFuture<'a, Health> {
@@ -142,6 +172,8 @@ pub struct RpcHandler {
     pub timeout: Option<Duration>,
     /// Whether running it twice does no harm.
     pub idempotent: bool,
+    /// Whether only the leader of the service's [`GROUP`](Service::GROUP) runs it.
+    pub exclusive: bool,
     /// How many calls run at once at most; default 256.
     pub concurrency: Option<usize>,
     /// How many calls wait at most when as many run as may; default 1,024.

@@ -27,7 +27,7 @@ mod work;
 
 pub use call::Request;
 pub(crate) use context::Home;
-pub use context::{Borrowed, Context};
+pub use context::{Borrowed, BorrowedByLeader, Context};
 pub(crate) use descriptor::Hooks;
 pub use descriptor::{
     HandlerDescriptor, HandlerKind, HookFuture, RpcCall, RpcHandler, Service, Source,

@@ -105,6 +105,7 @@ mod tests {
                 arguments: &[],
                 timeout: None,
                 idempotent: false,
+                exclusive: false,
                 concurrency: None,
                 queue: None,
                 call: |_, request| async move { reply(&request, Ok::<(), Failure>(())) }.boxed(),

@@ -91,7 +91,9 @@ impl Seat {
     pub(super) async fn read(&self, deadline: Instant) -> Result<Found> {
         let bucket = self.seats.bucket(deadline).await?;
         let read = bucket.latest(&self.leader, deadline).await;
-        self.noting_loss(read).await.map(|found| found.and_then(record))
+        self.noting_loss(read)
+            .await
+            .map(|found| found.and_then(record))
     }
 
     /// Writes the record. What went wrong is logged by the one who asked.

@@ -84,9 +84,8 @@ impl Failover {
         })
     }
 
-    /// Numbers that may break the rules.
-    #[cfg(test)]
-    pub(super) const fn unchecked(lease: u64, margin: u64, renew: u64) -> Self {
+    /// Milliseconds that were checked where they were written.
+    pub(crate) const fn checked(lease: u64, margin: u64, renew: u64) -> Self {
         Self {
             lease: Duration::from_millis(lease),
             margin: Duration::from_millis(margin),

@@ -127,7 +127,14 @@ mod tests {
 
     #[test]
     fn what_cannot_be_read_is_a_leader_that_is_waited_for() {
-        for text in ["", "no json", "[]", "{}", "{\"lease_ms\":\"x\"}", "{\"instance_id\":\"a\"}"] {
+        for text in [
+            "",
+            "no json",
+            "[]",
+            "{}",
+            "{\"lease_ms\":\"x\"}",
+            "{\"instance_id\":\"a\"}",
+        ] {
             let claim = LeaderRecord::read(text.as_bytes()).claim();
             assert!(!claim.released && claim.boot == 0, "{text}");
             assert_eq!(claim.lease, Duration::from_secs(12), "{text}");

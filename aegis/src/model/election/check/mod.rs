@@ -222,7 +222,7 @@ pub(super) fn world() -> World {
     World {
         nodes: 2,
         // Four steps, of which one is the reserve.
-        failover: Failover::unchecked(40, 10, 10),
+        failover: Failover::checked(40, 10, 10),
         mutant: None,
         horizon: 6,
         faults: Faults::default(),
@@ -287,7 +287,7 @@ fn every_mutant_is_caught() {
         world
     };
     let mut no_margin = with(|faults| faults.drifts = 1);
-    no_margin.failover = Failover::unchecked(40, 0, 10);
+    no_margin.failover = Failover::checked(40, 0, 10);
     // As much drift as the reserve cannot bear.
     let thin_margin = with(|faults| faults.drifts = 2);
     for (world, property) in [
@@ -296,7 +296,10 @@ fn every_mutant_is_caught() {
         (mutant(Mutant::FromTheAnswer, world()), "never two leaders"),
         (mutant(Mutant::BlindTakeOver, world()), "never two leaders"),
         (mutant(Mutant::Unfenced, world()), "no stale guarded write"),
-        (mutant(Mutant::TrustsALostStore, wiped()), "never two leaders"),
+        (
+            mutant(Mutant::TrustsALostStore, wiped()),
+            "never two leaders",
+        ),
     ] {
         let what = format!("{:?} {} {:?}", world.mutant, world.failover, world.faults);
         let checker = check(world);
