@@ -193,7 +193,7 @@ impl KvWatch {
         self.health.clone()
     }
 
-    /// When the server was heard last: a change, or a sign of life, which comes every few seconds.
+    /// When the server was heard last: a change, or a sign of life, which comes every half second.
     /// It costs nothing to ask, and never goes back. While a slow reader holds it up, the watch
     /// listens to nothing, and this stands still.
     pub fn heard(&self) -> Instant {

@@ -16,8 +16,8 @@ use crate::model::{KvEntry, KvFilter, Pattern, Subject, header};
 use crate::port::{Bus, ConnectionState, Message, Outgoing, Subscription};
 
 /// The server says so often that it is there.
-const HEARTBEAT: Duration = Duration::from_secs(2);
-/// Two heartbeats that did not come.
+const HEARTBEAT: Duration = Duration::from_millis(500);
+/// So many heartbeats did not come that it is no accident.
 const QUIET: Duration = Duration::from_secs(5);
 /// The server forgets a consumer that nobody listened to for so long.
 const FORGOTTEN: Duration = Duration::from_secs(10);
