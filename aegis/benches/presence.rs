@@ -2,6 +2,12 @@
 //!
 //! `cargo bench -p aegis --features testing --bench presence -- --rounds 20`
 
+#![allow(
+    missing_docs,
+    clippy::print_stdout,
+    reason = "a program for the terminal"
+)]
+
 use std::time::{Duration, Instant};
 
 use aegis::prelude::*;
@@ -66,9 +72,9 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
             );
             leaves.push(heard_at.saturating_duration_since(stopped?));
         } else {
-            let crashed = Instant::now();
+            let dropped = Instant::now();
             drop(running);
-            crashes.push(heard(&mut events, gone).await - crashed);
+            crashes.push(heard(&mut events, gone).await - dropped);
         }
     }
     println!("{:>32} {:>12} {:>12}", "", "median", "longest");
