@@ -11,8 +11,11 @@ use crate::model::{Code, Failure, KeyError, NameError, SpecError};
 pub enum ErrorKind {
     /// Nobody serves the subject, or there is no such bucket any more; nothing ran.
     NoService,
-    /// The instance does not lead; nothing ran.
+    /// The instance does not lead, or nobody does; nothing ran.
     NotActive,
+    /// The leadership under which the work ran was over before it ended: it may have had its
+    /// effect. Repeating it is safe only if it is idempotent.
+    OutcomeUnknown,
     /// As many calls run and wait as the service allows, or a bucket is full; nothing ran.
     Overloaded,
     /// The circuit breaker of this method is open; nothing was sent.
@@ -52,6 +55,7 @@ impl ErrorKind {
         match self {
             Self::NoService => "no_service",
             Self::NotActive => "not_active",
+            Self::OutcomeUnknown => "outcome_unknown",
             Self::Overloaded => "overloaded",
             Self::CircuitOpen => "circuit_open",
             Self::Timeout => "timeout",
@@ -131,6 +135,7 @@ impl Error {
             Some(Code::Cancelled) => ErrorKind::Cancelled,
             Some(Code::Internal) => ErrorKind::Internal,
             Some(Code::NotActive) => ErrorKind::NotActive,
+            Some(Code::OutcomeUnknown) => ErrorKind::OutcomeUnknown,
             None => ErrorKind::Rejected,
         };
         let mut error = Self::new(kind, failure.to_string()).after_sending();
@@ -172,7 +177,10 @@ impl Error {
     pub fn is_retryable(&self, repeatable: bool) -> bool {
         let unknown = matches!(
             self.0.kind,
-            ErrorKind::Timeout | ErrorKind::Disconnected | ErrorKind::Cancelled
+            ErrorKind::Timeout
+                | ErrorKind::Disconnected
+                | ErrorKind::Cancelled
+                | ErrorKind::OutcomeUnknown
         );
         self.nothing_ran() || repeatable && unknown
     }

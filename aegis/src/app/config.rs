@@ -9,7 +9,7 @@ use url::Url;
 use super::settings::{self, LogFormat};
 use crate::adapter::nats::{Authentication, Tls};
 use crate::error::Result;
-use crate::model::{BreakerPolicy, Codec, InstanceId, Layout, RetryPolicy, Subject};
+use crate::model::{BreakerPolicy, Codec, Failover, InstanceId, Layout, RetryPolicy, Subject};
 
 /// The configuration of a program: defaults, then `aegis.toml`, then the environment, then code.
 ///
@@ -49,6 +49,8 @@ pub struct Config {
     pub(super) registry: bool,
     pub(super) heartbeat: Duration,
     pub(super) instance_ttl: Option<Duration>,
+    pub(super) failover: Option<Failover>,
+    pub(super) leader_replicas: Option<u8>,
     pub(super) retry: RetryPolicy,
     pub(super) breaker: BreakerPolicy,
     /// Mistakes in what code has set, told when the configuration is used.
@@ -94,6 +96,8 @@ impl Default for Config {
             registry: true,
             heartbeat: Duration::from_secs(2),
             instance_ttl: None,
+            failover: None,
+            leader_replicas: None,
             retry: RetryPolicy::never(),
             breaker: BreakerPolicy::default(),
             mistakes: Vec::new(),
@@ -277,6 +281,20 @@ impl Config {
     pub fn instance_ttl(mut self, ttl: Duration) -> Self {
         self.instance_ttl = Some(ttl);
         self
+    }
+
+    /// How soon another instance leads when a leader is lost; default: what each service says.
+    #[must_use]
+    pub fn failover(mut self, failover: Failover) -> Self {
+        self.failover = Some(failover);
+        self
+    }
+
+    /// On how many servers of a NATS cluster the records of leaders are kept, 1 to 5; default 1.
+    /// Only the first program that needs them can say it.
+    #[must_use]
+    pub fn leader_replicas(self, servers: u8) -> Self {
+        self.set("leader.replicas", &servers.to_string())
     }
 
     /// The retry policy of calls that name none; default: never.

@@ -3,6 +3,7 @@
 use std::any::{Any, TypeId};
 use std::sync::Arc;
 
+use super::leading::Led;
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::grammar;
 use crate::serve::{About, HandlerTable, Hooks, Service};
@@ -15,6 +16,8 @@ pub(super) struct Mount {
     pub(super) about: About,
     pub(super) service: Arc<dyn Any + Send + Sync>,
     pub(super) hooks: Arc<dyn Hooks>,
+    /// Some of its work is exclusive.
+    pub(super) led: Option<Led>,
     version: &'static str,
     table: fn() -> Result<HandlerTable>,
 }
@@ -28,6 +31,10 @@ impl Mount {
             about: About::of::<S>(),
             service: service.clone(),
             hooks: service,
+            led: S::GROUP.map(|group| Led {
+                group,
+                failover: S::FAILOVER,
+            }),
             version: S::VERSION,
             table: HandlerTable::of::<S>,
         }
@@ -47,6 +54,26 @@ impl Mount {
                 ),
             ));
         }
-        (self.table)()
+        let table = (self.table)()?;
+        let exclusive = table.exclusive();
+        match (self.led, exclusive) {
+            (None, Some(row)) => Err(Error::new(
+                ErrorKind::Lifecycle,
+                format!(
+                    "{} is exclusive, and the service {} has no group: set `Service::GROUP`",
+                    row.source, self.name
+                ),
+            )),
+            (Some(led), _) if grammar::service(led.group).is_err() => Err(Error::new(
+                ErrorKind::Lifecycle,
+                format!(
+                    "the group {:?} of {} is not allowed: it is {}",
+                    led.group,
+                    self.name,
+                    grammar::SERVICE_RULE
+                ),
+            )),
+            _ => Ok(table),
+        }
     }
 }

@@ -1,7 +1,7 @@
 //! The program's place in the registry: one record per service, from the start to the stop.
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::time::Duration;
 
 use futures_util::future::join_all;
@@ -10,7 +10,6 @@ use tokio::time::Instant;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::config::Config;
-use super::connect::{self, Connection};
 use super::control::Control;
 use super::pulse::Pulse;
 use super::running::Started;
@@ -23,20 +22,15 @@ use crate::observe;
 use crate::port::{ConnectionState, Outgoing};
 use crate::serve::Home;
 
-/// The second connection is made by then, or not at all.
-const CONNECT: Duration = Duration::from_secs(2);
 /// An instance that runs answers within this time.
 const ANSWER: Duration = Duration::from_millis(500);
 
 /// The records of a program.
 pub(super) struct Presence {
     records: Vec<Announced>,
-    /// The second connection, if there is one.
-    own: Option<Connection>,
     /// Of the connection that records are written over.
     state: watch::Receiver<ConnectionState>,
     tasks: Vec<AbortOnDropHandle<()>>,
-    control: Control,
 }
 
 impl Presence {
@@ -44,25 +38,17 @@ impl Presence {
     pub(super) async fn prepare(
         config: &Config,
         client: &Client,
+        control: &Control,
         started: &[Started],
         state: &watch::Sender<Lifecycle>,
-    ) -> Result<Option<Self>> {
-        if !config.registry || started.is_empty() {
-            return Ok(None);
-        }
-        let (control, own) = control(config, started).await?;
-        let (bus, store) = match &own {
-            Some(own) => (own.bus.clone(), own.store.clone()),
-            None => (client.bus().clone(), client.store().clone()),
-        };
+    ) -> Result<Self> {
+        let (bus, store) = control.ports(client);
         let registry = Registry::new(store, bus.state(), client.layout());
         let boot = format!("{:016x}", observe::random());
         let mut presence = Self {
             records: Vec::new(),
-            own,
             state: bus.state(),
             tasks: Vec::new(),
-            control,
         };
         for part in started {
             let Some(server) = &part.server else { continue };
@@ -80,15 +66,18 @@ impl Presence {
                 state: state.subscribe(),
                 connection: client.bus().state(),
                 connected: AtomicBool::new(true),
+                led: part.led,
+                standing: part.standing.subscribe(),
+                epoch: AtomicU64::new(0),
             };
             let names = (&home.service, &home.instance);
             let record = Announcer::new(registry.clone(), names, Arc::new(record), times)?;
             let (announced, task) = record.split();
             presence.records.push(announced);
-            let task = presence.control.spawn(task);
+            let task = control.spawn(task);
             presence.tasks.push(task);
         }
-        Ok(Some(presence))
+        Ok(presence)
     }
 
     /// Writes every record as it is now. What goes wrong is logged there, and tried again: a
@@ -115,39 +104,12 @@ impl Presence {
                 tracing::warn!(%error, "a record stays in the registry until it runs out");
             }
         }
-        if let Some(own) = &self.own {
-            let _ = own.bus.close().await;
-        }
     }
 
     /// Without a connection nobody hears it, and a stop should not wait for nothing.
     fn is_connected(&self) -> bool {
         *self.state.borrow() == ConnectionState::Connected
     }
-}
-
-/// A thread and a connection of its own, as far as there can be.
-async fn control(config: &Config, started: &[Started]) -> Result<(Control, Option<Connection>)> {
-    if config.is_memory() {
-        return Ok((Control::here(), None));
-    }
-    let control = Control::thread()?;
-    let name = started
-        .first()
-        .map_or("aegis", |part| part.home.service.as_str());
-    let (config, name) = (config.clone(), format!("{name}-control"));
-    let connecting = control.spawn(async move { connect::open(&config, &name).await });
-    let failed = match tokio::time::timeout(CONNECT, connecting).await {
-        Ok(Ok(Ok(connection))) => return Ok((control, Some(connection))),
-        Ok(Ok(Err(error))) => error.to_string(),
-        Ok(Err(error)) => error.to_string(),
-        Err(_) => format!("it took longer than {CONNECT:?}"),
-    };
-    tracing::warn!(
-        error = failed,
-        "no second connection for heartbeats: they share the one of calls"
-    );
-    Ok((control, None))
 }
 
 /// Refuses an id that another process serves under.

@@ -10,10 +10,13 @@ use serde_json::Value;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
+use super::control::Control;
+use super::leading::{Leading, Led};
 use super::presence::Presence;
 use super::start::enter;
 use crate::client::Client;
 use crate::error::{Error, ErrorKind, Result};
+use crate::lease::Standing;
 use crate::model::Lifecycle;
 use crate::serve::{About, Context, Home, Hooks, Server};
 
@@ -25,6 +28,10 @@ pub(super) struct Started {
     /// Its handlers, for its record.
     pub(super) handlers: Value,
     pub(super) server: Option<Server>,
+    /// Some of its work is exclusive.
+    pub(super) led: Option<Led>,
+    /// Who leads, as far as is known.
+    pub(super) standing: watch::Sender<Standing>,
 }
 
 /// A program that serves. [`stop`](Self::stop) ends it in order; dropping it ends it at once, and
@@ -59,7 +66,10 @@ pub struct Running {
 #[derive(Default)]
 pub(super) struct Parts {
     pub(super) started: Vec<Started>,
+    /// Where the next two are kept.
+    pub(super) control: Option<Control>,
     pub(super) presence: Option<Presence>,
+    pub(super) leading: Option<Leading>,
 }
 
 impl fmt::Debug for Running {
@@ -142,9 +152,16 @@ impl Running {
 impl Parts {
     /// Ends what was started, and what is known of it elsewhere.
     pub(super) async fn undo(self, deadline: Instant) {
+        // What is exclusive ends first, so that another instance leads while the rest ends here.
+        if let Some(leading) = self.leading {
+            leading.leave(deadline).await;
+        }
         undo(self.started, deadline).await;
         if let Some(presence) = self.presence {
             presence.leave().await;
+        }
+        if let Some(control) = self.control {
+            control.close().await;
         }
     }
 }

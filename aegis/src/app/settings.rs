@@ -3,11 +3,10 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use url::Url;
-
-use super::config::{Config, Target};
+use super::address::{inbox_prefix, url};
+use super::config::Config;
 use crate::error::{Error, ErrorKind, Result};
-use crate::model::{Codec, InstanceId, Subject};
+use crate::model::{Codec, Failover, InstanceId, Subject};
 
 /// How log lines look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -133,6 +132,24 @@ const SETTINGS: &[Setting] = &[
     open("registry.ttl", &["AEGIS_REGISTRY_TTL"], |config, text| {
         time(text).map(|time| config.instance_ttl = Some(time))
     }),
+    open(
+        "leader.failover",
+        &["AEGIS_LEADER_FAILOVER"],
+        |config, text| {
+            let failover = text.parse::<Failover>();
+            config.failover = Some(failover.map_err(|error| error.to_string())?);
+            Ok(())
+        },
+    ),
+    open(
+        "leader.replicas",
+        &["AEGIS_LEADER_REPLICAS"],
+        |config, text| {
+            let servers = text.parse().ok().filter(|servers| (1..=5).contains(servers));
+            config.leader_replicas = Some(servers.ok_or("it is 1 to 5 servers")?);
+            Ok(())
+        },
+    ),
     open("log", &["AEGIS_LOG", "RUST_LOG"], |config, text| {
         super::log::check(text)?;
         text.clone_into(&mut config.log);
@@ -187,73 +204,6 @@ fn switch(text: &str) -> Result<bool, String> {
 
 fn time(text: &str) -> Result<Duration, String> {
     humantime::parse_duration(text).map_err(|_| "it is a time such as `500ms`, `2s` or `5m`".into())
-}
-
-fn inbox_prefix(config: &mut Config, text: &str) -> Result<(), String> {
-    // `_INBOX` itself is reserved for users, but is what this setting is about.
-    let plain = text
-        .strip_prefix("_INBOX")
-        .map_or(text, |rest| rest.strip_prefix('.').unwrap_or(rest));
-    if text != "_INBOX" {
-        Subject::parse(plain).map_err(|error| error.to_string())?;
-    }
-    text.clone_into(&mut config.inbox_prefix);
-    Ok(())
-}
-
-fn url(config: &mut Config, text: &str) -> Result<(), String> {
-    if let Some(name) = text.strip_prefix("memory://") {
-        config.target = Target::Memory(name.trim_end_matches('/').to_owned());
-        return Ok(());
-    }
-    let mut servers = Vec::new();
-    for part in text.split(',').map(str::trim) {
-        let whole = if part.contains("://") {
-            part.to_owned()
-        } else {
-            format!("nats://{part}")
-        };
-        let mut server = Url::parse(&whole)
-            .map_err(|error| format!("{error}; it is a URL such as nats://host:4222"))?;
-        if !matches!(server.scheme(), "nats" | "tls") || server.host_str().is_none_or(str::is_empty)
-        {
-            return Err("it is nats://host:port, tls://host:port or memory://".to_owned());
-        }
-        // Also what follows an unencoded `/`, `?` or `#` in a password, which must not be shown.
-        if !matches!(server.path(), "" | "/") || server.query().or(server.fragment()).is_some() {
-            return Err(
-                "it ends with the port; in a login `/`, `?`, `#` are written %2F, %3F, %23".into(),
-            );
-        }
-        take_login(config, &mut server)?;
-        servers.push(server);
-    }
-    config.target = Target::Nats(servers);
-    Ok(())
-}
-
-/// `async-nats` ignores a login in the URL, and a URL is shown in logs: take it out.
-fn take_login(config: &mut Config, server: &mut Url) -> Result<(), String> {
-    let decoded = |text: &str| {
-        let pair = format!("x={}", text.replace('+', "%2B").replace('&', "%26"));
-        url::form_urlencoded::parse(pair.as_bytes())
-            .next()
-            .map_or_else(String::new, |(_, value)| value.into_owned())
-    };
-    let (user, password) = (decoded(server.username()), server.password().map(decoded));
-    match (user.is_empty(), password) {
-        (false, Some(password)) => {
-            config.user = Some(user);
-            config.password = Some(password);
-        }
-        (false, None) => config.token = Some(user),
-        (true, Some(_)) => return Err("a login is `user:password@` or `token@`".to_owned()),
-        (true, None) => {}
-    }
-    // These fail only for URLs that cannot have a login.
-    let _ = server.set_username("");
-    let _ = server.set_password(None);
-    Ok(())
 }
 
 /// Sets one setting; the mistake says where its value came from.

@@ -13,6 +13,8 @@ use tokio::time::Instant;
 use super::builder::App;
 use super::config::Config;
 use super::connect;
+use super::control::Control;
+use super::leading::Leading;
 use super::mount::Mount;
 use super::presence::Presence;
 use super::running::{Parts, Running, Started};
@@ -170,6 +172,8 @@ async fn all(
             about: mount.about.clone(),
             handlers: manifest(&table.rows, client.layout()),
             server: None,
+            led: mount.led,
+            standing: watch::Sender::default(),
         });
     }
     let settings = ServeSettings {
@@ -183,11 +187,30 @@ async fn all(
         part.server.insert(server).subscribe().await?;
     }
     client.bus().flush().await?;
-    let presence = Presence::prepare(config, client, &parts.started, state).await?;
-    // It has its place before anybody can find it: undoing removes its records.
-    parts.presence = presence;
-    if let Some(presence) = &parts.presence {
-        presence.announce().await;
+    presence(config, client, state, parts).await
+}
+
+/// Lets itself be found, and takes part in elections.
+async fn presence(
+    config: &Config,
+    client: &Client,
+    state: &watch::Sender<Lifecycle>,
+    parts: &mut Parts,
+) -> Result<()> {
+    let started = &parts.started;
+    let leads = started.iter().any(|part| part.led.is_some());
+    let Some(first) = started.first().filter(|_| config.registry || leads) else {
+        return Ok(());
+    };
+    let control = Control::open(config, first.home.service.as_str()).await?;
+    let control = parts.control.insert(control);
+    // Each has its place before anybody can find it: undoing removes records, and gives up leases.
+    if config.registry {
+        let presence = Presence::prepare(config, client, control, started, state).await?;
+        parts.presence.insert(presence).announce().await;
+    }
+    if leads {
+        parts.leading = Some(Leading::start(config, client, control, started)?);
     }
     Ok(())
 }

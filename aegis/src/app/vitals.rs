@@ -1,7 +1,7 @@
 //! The record of one instance, from everything that is known of it.
 
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use futures_util::future::{BoxFuture, FutureExt};
@@ -10,8 +10,10 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use tokio::sync::watch;
 
+use super::leading::Led;
 use super::pulse::Pulse;
 use crate::cluster::Vitals;
+use crate::lease::Standing;
 use crate::model::{Instance, Lifecycle, Signs, judge};
 use crate::port::ConnectionState;
 use crate::serve::{About, Home, LoadMeter};
@@ -33,6 +35,12 @@ pub(super) struct Record {
     pub(super) connection: watch::Receiver<ConnectionState>,
     /// What the last record said of that connection.
     pub(super) connected: AtomicBool,
+    /// Some of its work is exclusive.
+    pub(super) led: Option<Led>,
+    /// Who leads, as far as is known.
+    pub(super) standing: watch::Receiver<Standing>,
+    /// As which epoch it leads, in the words of the last record; 0 if it does not.
+    pub(super) epoch: AtomicU64,
 }
 
 /// The present, as it stands in records.
@@ -43,10 +51,16 @@ pub(super) fn now() -> String {
         .unwrap_or_default()
 }
 
+fn epoch(standing: &Standing) -> u64 {
+    standing.lease.as_ref().map_or(0, |lease| lease.epoch())
+}
+
 impl Vitals for Record {
     fn record(&self) -> Instance {
         let mut measured = self.load.measure();
         let lag = self.pulse.lag();
+        let epoch = self.epoch_now();
+        self.epoch.store(epoch, Ordering::Relaxed);
         measured.load.lag_ms = lag.as_secs_f64() * 1000.0;
         let (status, reason) = judge(&Signs {
             draining: *self.state.borrow() == Lifecycle::Stopping,
@@ -56,7 +70,7 @@ impl Vitals for Record {
             calls: measured.calls,
             faults: measured.faults,
             hook: self.pulse.health(),
-            standby: false,
+            standby: self.led.is_some() && epoch == 0,
         });
         let mut metadata = self.home.metadata.all();
         for (key, value) in self.about.metadata {
@@ -65,6 +79,10 @@ impl Vitals for Record {
         }
         self.own(&mut metadata);
         metadata.insert("load".to_owned(), measured.load.write());
+        if epoch > 0 {
+            metadata.insert("leader".to_owned(), true.into());
+            metadata.insert("epoch".to_owned(), epoch.into());
+        }
         if let Some(reason) = reason {
             metadata.insert("reason".to_owned(), reason.into());
         }
@@ -74,7 +92,7 @@ impl Vitals for Record {
             version: self.about.version.to_owned(),
             status,
             last_heartbeat: now(),
-            sticky_active_group: None,
+            sticky_active_group: self.led.map(|led| led.group.to_owned()),
             metadata,
         }
     }
@@ -84,6 +102,7 @@ impl Vitals for Record {
         async move {
             tokio::select! {
                 () = self.home.metadata.changed() => {}
+                () = self.other_role() => {}
                 Ok(_) = connection.wait_for(|state| self.is_news(*state)) => {}
             }
         }
@@ -101,6 +120,20 @@ impl Record {
 
     fn is_news(&self, state: ConnectionState) -> bool {
         self.connected.load(Ordering::Relaxed) != (state == ConnectionState::Connected)
+    }
+
+    /// As which epoch it leads; 0 if it does not.
+    fn epoch_now(&self) -> u64 {
+        epoch(&self.standing.borrow())
+    }
+
+    /// It leads, or does not, in another way than the last record says.
+    async fn other_role(&self) {
+        let told = self.epoch.load(Ordering::Relaxed);
+        let mut standing = self.standing.clone();
+        if standing.wait_for(|now| epoch(now) != told).await.is_err() {
+            std::future::pending::<()>().await;
+        }
     }
 
     fn own(&self, metadata: &mut Map<String, Value>) {

@@ -68,6 +68,7 @@ impl Prepared {
     async fn attempts(&mut self, start: Instant) -> Result<Answer> {
         let deadline = self.deadline(start)?;
         let mut attempt = 1;
+        let mut leaderless = Leaderless::default();
         let mut now = start;
         loop {
             let outcome = self.attempt(attempt, now, deadline).await;
@@ -75,19 +76,30 @@ impl Prepared {
                 Ok(answer) => return Ok(answer),
                 Err(error) => error,
             };
-            let told = |error: Error, way| error.adding(&history(attempt, start.elapsed(), way));
+            let made = attempt;
+            let told = |error: Error, way| error.adding(&history(made, start.elapsed(), way));
             if !error.is_retryable(self.way.repeatable) {
                 return Err(told(error, ""));
             }
-            let Some(delay) = self.retry.delay(attempt, observe::chance()) else {
+            // Nobody leads, for a moment: that is no attempt.
+            let waits = self.way.exclusive
+                && matches!(error.kind(), ErrorKind::NoService | ErrorKind::NotActive);
+            let delay = if waits {
+                leaderless.pause()
+            } else if let Some(delay) = self.retry.delay(attempt, observe::chance()) {
+                attempt += 1;
+                delay
+            } else {
                 return Err(told(error, "; `RetryPolicy` allows more"));
             };
             if delay >= deadline.saturating_duration_since(Instant::now()) {
+                if waits {
+                    return Err(error.adding(&leaderless.history(start.elapsed())));
+                }
                 return Err(told(error, "; a longer `within` leaves time for more"));
             }
             tracing::debug!(subject = %self.way.route.subject, attempt, %error, "trying again in {delay:?}");
             Box::pin(tokio::time::sleep(delay)).await;
-            attempt += 1;
             now = Instant::now();
         }
     }
@@ -111,7 +123,7 @@ impl Prepared {
     async fn attempt(&mut self, attempt: u32, now: Instant, deadline: Instant) -> Result<Answer> {
         let permit = self.way.route.permit()?;
         let share = self.share(attempt, deadline.saturating_duration_since(now));
-        let last = self.retry.delay(attempt, 0.5).is_none();
+        let last = self.retry.delay(attempt, 0.5).is_none() && !self.way.exclusive;
         // What is not needed again need not be shared: sharing costs an allocation.
         let body = if last {
             std::mem::take(&mut self.body)
@@ -224,6 +236,29 @@ impl Prepared {
             headers.own(header::VERSION, "1".to_owned());
         }
         headers
+    }
+}
+
+/// The tries of a call while nobody leads: soon at first, then five times a second.
+#[derive(Debug, Default)]
+struct Leaderless {
+    tries: u32,
+}
+
+impl Leaderless {
+    const FIRST: Duration = Duration::from_millis(25);
+    const LONGEST: Duration = Duration::from_millis(200);
+
+    fn pause(&mut self) -> Duration {
+        let pause = Self::FIRST * 2_u32.pow(self.tries.min(3));
+        self.tries = self.tries.saturating_add(1);
+        pause.min(Self::LONGEST).mul_f64(0.8 + 0.4 * observe::chance())
+    }
+
+    /// What the error says that ends them.
+    fn history(&self, time: Duration) -> String {
+        let time = observe::shown(time);
+        format!(", for {time}: no instance leads (`aegis leader` shows why)")
     }
 }
 

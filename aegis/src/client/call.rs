@@ -127,6 +127,16 @@ impl<T, E> Call<T, E> {
         })
     }
 
+    /// Says that only a leader runs the method, for a call by name: as long as nobody leads, which
+    /// a failover takes a moment to change, the call waits inside its time instead of failing at
+    /// once. Nothing runs meanwhile. Generated clients know it.
+    pub fn exclusive(self) -> Self {
+        self.with(|call| {
+            call.way.exclusive = true;
+            Ok(())
+        })
+    }
+
     /// Adds a header; the handler reads it with `ctx.header(..)`.
     ///
     /// The framework's own (`Aegis-..`, `Nats-..`, `Content-Type`, `traceparent`) have words of
@@ -196,6 +206,8 @@ pub(super) struct Way {
     pub(super) assumed: Duration,
     /// Running it twice does no harm.
     pub(super) repeatable: bool,
+    /// Only a leader runs it: while nobody leads, a call waits.
+    pub(super) exclusive: bool,
 }
 
 impl Way {
@@ -206,6 +218,7 @@ impl Way {
             timeout: None,
             assumed: DEFAULT_TIMEOUT,
             repeatable: false,
+            exclusive: false,
         }
     }
 }

@@ -98,6 +98,7 @@ impl Stub {
             timeout: known.timeout,
             assumed: assumed.unwrap_or(DEFAULT_TIMEOUT),
             repeatable: known.idempotent,
+            exclusive: known.exclusive,
         })
     }
 }

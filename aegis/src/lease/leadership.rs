@@ -72,10 +72,6 @@ impl Leadership {
         }
     }
 
-    pub(crate) fn lease(&self) -> &Arc<Lease> {
-        &self.inner.lease
-    }
-
     /// The fencing token: greater than that of every leadership of this group before, on whatever
     /// instance, also if the bucket with the leases was lost in between. Whoever keeps the greatest
     /// one that it has seen, and refuses smaller ones, cannot be harmed by a leader of the past.

@@ -252,6 +252,7 @@ pub(crate) const RESERVED_CODES: &[&str] = &[
     "CANCELLED",
     INTERNAL,
     "NOT_ACTIVE",
+    "OUTCOME_UNKNOWN",
     "DRAINING",
 ];
 

@@ -11,6 +11,8 @@ pub(crate) const DEADLINE: &str = "Aegis-Deadline-Ms";
 pub(crate) const CANCEL: &str = "Aegis-Cancel";
 /// The caller's key for "this work once".
 pub(crate) const IDEMPOTENCY_KEY: &str = "Aegis-Idempotency-Key";
+/// The fencing token of the leadership that an exclusive handler ran under.
+pub(crate) const EPOCH: &str = "Aegis-Epoch";
 /// W3C trace context.
 pub(crate) const TRACEPARENT: &str = "traceparent";
 /// W3C trace context, vendor part: passed on untouched.

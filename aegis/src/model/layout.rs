@@ -3,6 +3,9 @@
 use super::name::{InstanceId, MethodName, NameError, ServiceName};
 use super::subject::{Pattern, Subject};
 
+/// No method has such a name.
+pub(crate) const STEP_DOWN: &str = "-step-down";
+
 /// Makes every subject of the framework, under one optional prefix.
 ///
 /// ```
@@ -101,6 +104,11 @@ impl Layout {
     /// whoever is there answers that it has none.
     pub fn is_there(&self, service: &ServiceName, instance: &InstanceId) -> Subject {
         Subject::trusted(format!("{}rpc.{service}.-.{instance}", self.prefix))
+    }
+
+    /// `rpc.{service}.-step-down.{instance}`: asks an instance that leads to let another one lead.
+    pub fn step_down(&self, service: &ServiceName, instance: &InstanceId) -> Subject {
+        Subject::trusted(format!("{}rpc.{service}.{STEP_DOWN}.{instance}", self.prefix))
     }
 
     /// `cancel.{service}.{reply}`: where the caller that waits on a reply subject says that it gave

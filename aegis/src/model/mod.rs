@@ -52,6 +52,7 @@ pub use kv::{
 };
 pub(crate) use kv::{DEFAULT_MAX_BYTES, Differences, MARKER_TTL, check_ttl};
 pub use layout::Layout;
+pub(crate) use layout::STEP_DOWN;
 pub use lifecycle::{IllegalTransition, Lifecycle};
 pub use name::{InstanceId, MethodName, NameError, ServiceName};
 pub use retry::RetryPolicy;

@@ -20,12 +20,14 @@ pub enum Code {
     Cancelled,
     /// The handler panicked, or returned an error without a code of its own.
     Internal,
-    /// Another instance leads; nothing ran.
+    /// Another instance leads, or nobody; nothing ran.
     NotActive,
+    /// The leadership under which it ran was over before it ended; it may have had its effect.
+    OutcomeUnknown,
 }
 
 impl Code {
-    const ALL: [(Self, &'static str, u16); 8] = [
+    const ALL: [(Self, &'static str, u16); 9] = [
         (Self::InvalidParams, "INVALID_PARAMS", 400),
         (Self::UnknownMethod, "UNKNOWN_METHOD", 404),
         (Self::Timeout, "TIMEOUT", 408),
@@ -34,6 +36,7 @@ impl Code {
         (Self::Cancelled, "CANCELLED", 499),
         (Self::Internal, "INTERNAL", 500),
         (Self::NotActive, "NOT_ACTIVE", 503),
+        (Self::OutcomeUnknown, "OUTCOME_UNKNOWN", 503),
     ];
 
     /// The text on the wire.

@@ -8,6 +8,7 @@ use tokio::time::Instant;
 
 use super::cancel::{Cancels, Watched};
 use super::context::{Context, Home};
+use super::gate::Pass;
 use crate::client::Scope;
 use crate::lease::Leadership;
 use crate::model::{
@@ -104,6 +105,8 @@ pub(super) struct Job {
     pub(super) request: Request,
     pub(super) reply_to: Subject,
     pub(super) arrived: Instant,
+    /// What let it in, if its handler is exclusive.
+    pub(super) pass: Option<Pass>,
     /// From before it waits for anything, so that no cancellation is missed.
     pub(super) watched: Option<Watched>,
 }

@@ -16,13 +16,13 @@ use super::cancel::Cancels;
 use super::context::Home;
 use super::descriptor::{HandlerDescriptor, RpcHandler};
 use super::figures::Figures;
+use super::gate::{Gate, Origin};
+use super::answering::Unwanted;
 use super::inboxes::Inboxes;
 use super::reader::Takes;
-use super::respond::{self, Reply};
 use super::work::Work;
-use crate::error::ErrorKind;
-use crate::model::{Code, DEFAULT_TIMEOUT, Failure};
-use crate::port::{Bus, Message, Outgoing};
+use crate::model::DEFAULT_TIMEOUT;
+use crate::port::{Bus, Message};
 
 /// Calls of one method that run at once, if the method says nothing.
 const DEFAULT_CONCURRENCY: usize = 256;
@@ -42,6 +42,8 @@ pub(super) struct Shared {
     pub(super) tasks: TaskTracker,
     /// The instance stops and waits no longer.
     pub(super) abort: CancellationToken,
+    /// Of the exclusive handlers.
+    pub(super) gate: Arc<Gate>,
     pub(super) inboxes: Inboxes,
 }
 
@@ -51,20 +53,13 @@ pub(super) struct Endpoint {
     pub(super) handler: RpcHandler,
     pub(super) figures: Figures,
     service: Arc<dyn Any + Send + Sync>,
-    shared: Arc<Shared>,
+    pub(super) shared: Arc<Shared>,
     running: Arc<Semaphore>,
-    concurrency: usize,
+    pub(super) concurrency: usize,
     waiting: AtomicUsize,
-    queue: usize,
+    pub(super) queue: usize,
     /// Its last first step was long: the next call gets a task at once.
     long_steps: AtomicBool,
-}
-
-/// Why the work ended without a reply of its own.
-enum Unwanted {
-    Expired,
-    GivenUp,
-    Stopped,
 }
 
 impl Endpoint {
@@ -111,8 +106,27 @@ impl Endpoint {
             request,
             reply_to,
             arrived,
+            pass: None,
             watched: None,
         })
+    }
+
+    /// Lets an exclusive call in, if this instance leads. Where any instance may be asked, another
+    /// leader may be about to answer: then nothing is said.
+    async fn admit(&self, mut job: Job, origin: Origin) -> Option<Job> {
+        if !self.handler.exclusive {
+            return Some(job);
+        }
+        if let Some(pass) = self.shared.gate.enter() {
+            job.request.leader = Some(pass.leader.clone());
+            job.pass = Some(pass);
+            return Some(job);
+        }
+        if origin == Origin::Own {
+            let failure = self.shared.gate.not_active(self.row.name);
+            self.answer_failure(&job, &failure).await;
+        }
+        None
     }
 
     /// Runs a handler to its first wait in place; only one that waits costs a task.
@@ -150,6 +164,11 @@ impl Endpoint {
         }
         if job.request.context.is_cancelled() {
             self.answer_unwanted(&job, &Unwanted::GivenUp, false).await;
+            return None;
+        }
+        if let Some(pass) = job.pass.as_ref().filter(|pass| !pass.is_valid()) {
+            let failure = pass.too_late(self.row.name);
+            self.answer_failure(&job, &failure).await;
             return None;
         }
         let mut work = self.begin(&job);
@@ -238,106 +257,20 @@ impl Endpoint {
             }
         });
     }
-
-    async fn answer_overloaded(&self, job: &Job) {
-        self.figures.overloads.increment(1);
-        let text = format!(
-            "{} calls of {} run and {} wait, which is all that may: try again later",
-            self.concurrency, self.row.name, self.queue
-        );
-        let failure = Failure::framework(Code::Overloaded, text);
-        self.answer_failure(job, &failure).await;
-    }
-
-    async fn answer_outcome(&self, job: &Job, outcome: Result<Reply, String>) {
-        match outcome {
-            Ok(reply) => self.answer(job, reply).await,
-            Err(panic) => {
-                self.note_panic(&panic);
-                let home = &self.shared.home;
-                let text = format!(
-                    "the handler of {} panicked; the log of instance {} says where",
-                    self.row.name, home.instance
-                );
-                self.answer_failure(job, &Failure::internal(text)).await;
-            }
-        }
-    }
-
-    fn note_panic(&self, panic: &str) {
-        self.figures.panics.increment(1);
-        tracing::error!(handler = %self.row.source, panic, "a handler panicked");
-    }
-
-    async fn answer_unwanted(&self, job: &Job, unwanted: &Unwanted, is_fault: bool) {
-        let (code, text) = match unwanted {
-            Unwanted::Expired => (
-                Code::Timeout,
-                "the deadline passed before there was a result",
-            ),
-            Unwanted::GivenUp => (Code::Cancelled, "the caller gave up"),
-            Unwanted::Stopped => (
-                Code::Cancelled,
-                "the instance stopped before there was a result",
-            ),
-        };
-        let mut reply = respond::failure(&job.request.call, &Failure::framework(code, text));
-        if let Some(failed) = &mut reply.failure {
-            failed.is_fault = is_fault;
-        }
-        self.answer(job, reply).await;
-    }
-
-    async fn answer_failure(&self, job: &Job, failure: &Failure) {
-        self.answer(job, respond::failure(&job.request.call, failure))
-            .await;
-    }
-
-    async fn answer(&self, job: &Job, reply: Reply) {
-        let mut failure = reply.failure;
-        let sent = self.send(job, reply.headers, reply.payload).await;
-        if let Err(error) = sent {
-            if error.kind() == ErrorKind::TooLarge {
-                let text = format!("the result of {} is too large: {error}", self.row.name);
-                let instead = Failure::framework(Code::TooLarge, text);
-                let reply = respond::failure(&job.request.call, &instead);
-                failure = reply.failure;
-                let _ = self.send(job, reply.headers, reply.payload).await;
-            } else {
-                tracing::warn!(method = self.row.name, %error, "a reply was not sent");
-            }
-        }
-        let took = job.arrived.elapsed();
-        tracing::debug!(
-            service = %self.shared.home.service, method = self.row.name, ?took, ?failure, "answered"
-        );
-        self.figures.count(took, failure);
-    }
-
-    async fn send(
-        &self,
-        job: &Job,
-        headers: crate::model::Headers,
-        payload: bytes::Bytes,
-    ) -> crate::error::Result<()> {
-        let message = Outgoing {
-            subject: job.reply_to.clone(),
-            reply: None,
-            headers,
-            payload,
-        };
-        self.shared.bus.publish(message).await
-    }
 }
 
-impl Takes for Arc<Endpoint> {
-    fn limit(&self) -> usize {
-        self.concurrency.saturating_add(self.queue)
-    }
-
+impl Endpoint {
     /// Takes a request: runs it, lets it wait, or refuses it.
-    async fn take(&self, message: Message, arrived: Instant) {
+    pub(super) async fn take_from(
+        self: &Arc<Self>,
+        origin: Origin,
+        message: Message,
+        arrived: Instant,
+    ) {
         let Some(job) = self.job(message, arrived) else {
+            return;
+        };
+        let Some(job) = self.admit(job, origin).await else {
             return;
         };
         match self.running.clone().try_acquire_owned() {
@@ -346,10 +279,28 @@ impl Takes for Arc<Endpoint> {
         }
     }
 
-    async fn refuse(&self, message: Message, arrived: Instant) {
-        if let Some(job) = self.job(message, arrived) {
+    pub(super) async fn refuse_from(&self, origin: Origin, message: Message, arrived: Instant) {
+        let Some(job) = self.job(message, arrived) else {
+            return;
+        };
+        if let Some(job) = self.admit(job, origin).await {
             self.answer_overloaded(&job).await;
         }
+    }
+}
+
+/// The calls of the method's own subject.
+impl Takes for Arc<Endpoint> {
+    fn limit(&self) -> usize {
+        self.concurrency.saturating_add(self.queue)
+    }
+
+    async fn take(&self, message: Message, arrived: Instant) {
+        self.take_from(Origin::Shared, message, arrived).await;
+    }
+
+    async fn refuse(&self, message: Message, arrived: Instant) {
+        self.refuse_from(Origin::Shared, message, arrived).await;
     }
 }
 

@@ -1,17 +1,20 @@
 //! Layer 4: how do I serve. `descriptor` is one handler as data, `table` those of one service,
 //! `context` what a handler may ask, `call` one request and its state, `respond` its answer, `hook`
 //! the end of a start hook, `reader` what waits, `endpoint` admission and the way of a request,
-//! `work` the running of a handler, `cancel` calls whose callers gave up, `inboxes` where answers
+//! `exclusive` what only a leader serves, `gate` who may run that, `work` the running of a handler, `cancel` calls whose callers gave up, `inboxes` where answers
 //! may go, `figures` what is counted, `latency` how long it took, `load` how busy that is,
 //! `manifest` the handlers and `metadata` what the service adds for the registry, `server` one
 //! service on a bus, `micro` its self-description.
 
+mod answering;
 mod call;
 mod cancel;
 mod context;
 mod descriptor;
 mod endpoint;
+mod exclusive;
 mod figures;
+mod gate;
 mod hook;
 mod inboxes;
 mod latency;
@@ -29,6 +32,7 @@ pub use call::Request;
 pub(crate) use context::Home;
 pub use context::{Borrowed, BorrowedByLeader, Context};
 pub(crate) use descriptor::Hooks;
+pub(crate) use exclusive::Exclusive;
 pub use descriptor::{
     HandlerDescriptor, HandlerKind, HookFuture, RpcCall, RpcHandler, Service, Source,
 };

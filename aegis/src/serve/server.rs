@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::join_all;
+use serde_json::{Value, json};
 use tokio::sync::watch;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -17,6 +18,8 @@ use super::cancel::Cancels;
 use super::context::Home;
 use super::descriptor::HandlerKind;
 use super::endpoint::{Endpoint, GRACE, Shared};
+use super::exclusive::Exclusive;
+use super::gate::{Gate, Origin};
 use super::inboxes::Inboxes;
 use super::load::LoadMeter;
 use super::micro::{About, Micro};
@@ -24,7 +27,7 @@ use super::reader::{self, Takes};
 use super::respond;
 use super::table::HandlerTable;
 use crate::error::Result;
-use crate::model::{Code, Failure, Layout, Lifecycle};
+use crate::model::{Code, Failure, Layout, Lifecycle, STEP_DOWN};
 use crate::port::{Message, Outgoing, Stop, Subscription};
 
 /// What all services of one program have in common.
@@ -68,6 +71,7 @@ impl Server {
             tasks: TaskTracker::new(),
             abort: CancellationToken::new(),
             inboxes: Inboxes::new(settings.reply_prefixes),
+            gate: Gate::closed(),
         });
         let endpoints: Vec<Arc<Endpoint>> = table
             .rows
@@ -108,7 +112,7 @@ impl Server {
         self.last_stops.push(cancels.stop_handle());
         self.last_readers
             .push(spawn(read_cancels(cancels, shared.cancels.clone())));
-        for endpoint in &endpoints {
+        for endpoint in endpoints.iter().filter(|one| !one.handler.exclusive) {
             let subject = layout.place(&endpoint.handler.subject);
             let queue = Layout::rpc_queue(&home.service);
             let calls = shared.bus.subscribe(subject.into(), Some(queue)).await?;
@@ -135,6 +139,11 @@ impl Server {
                 .push(spawn(micro.clone().answer(subscription)));
         }
         Ok(())
+    }
+
+    /// What it serves while it leads.
+    pub(crate) fn exclusive(&self) -> Exclusive {
+        Exclusive::new(self.shared.clone(), &self.endpoints)
     }
 
     /// Measures what its handlers do.
@@ -177,11 +186,11 @@ impl Server {
     }
 }
 
-fn spawn(task: impl Future<Output = ()> + Send + 'static) -> AbortOnDropHandle<()> {
+pub(super) fn spawn(task: impl Future<Output = ()> + Send + 'static) -> AbortOnDropHandle<()> {
     AbortOnDropHandle::new(tokio::spawn(task))
 }
 
-async fn end(stops: Vec<Stop>) {
+pub(super) async fn end(stops: Vec<Stop>) {
     for ended in join_all(stops.iter().map(|stop| stop())).await {
         if let Err(error) = ended {
             tracing::warn!(%error, "a subscription did not end cleanly");
@@ -220,14 +229,15 @@ impl Takes for OwnCalls {
 
     async fn take(&self, message: Message, arrived: Instant) {
         match self.endpoint(&message) {
-            Some(endpoint) => endpoint.take(message, arrived).await,
+            Some(endpoint) => endpoint.take_from(Origin::Own, message, arrived).await,
+            None if method_of(&message) == STEP_DOWN => stand_aside(message, &self.shared).await,
             None => refuse_unknown(message, &self.shared).await,
         }
     }
 
     async fn refuse(&self, message: Message, arrived: Instant) {
         match self.endpoint(&message) {
-            Some(endpoint) => endpoint.refuse(message, arrived).await,
+            Some(endpoint) => endpoint.refuse_from(Origin::Own, message, arrived).await,
             None => refuse_unknown(message, &self.shared).await,
         }
     }
@@ -239,12 +249,28 @@ async fn refuse_unknown(message: Message, shared: &Shared) {
         "{} {} has no method {method:?}",
         home.service, home.instance
     );
+    let failure = Failure::framework(Code::UnknownMethod, text);
+    answer_here(message, shared, Err(failure)).await;
+}
+
+/// Hands over, if this instance leads; the answer says which leadership ends.
+async fn stand_aside(message: Message, shared: &Shared) {
+    let outcome = match shared.gate.ask_to_stand_aside() {
+        Some(epoch) => Ok(json!({"epoch": epoch})),
+        None => Err(shared.gate.not_active("stepping down")),
+    };
+    answer_here(message, shared, outcome).await;
+}
+
+async fn answer_here(message: Message, shared: &Shared, outcome: Result<Value, Failure>) {
     let Some(reply) = shared.inboxes.reply_of(&message) else {
         return;
     };
-    let request = Request::read(message, home, "unknown", None, Instant::now());
-    let failure = Failure::framework(Code::UnknownMethod, text);
-    let answer = respond::failure(&request.call, &failure);
+    let request = Request::read(message, &shared.home, "unknown", None, Instant::now());
+    let answer = match outcome {
+        Ok(value) => respond::reply(&request, Ok::<_, Failure>(value)),
+        Err(failure) => respond::failure(&request.call, &failure),
+    };
     let message = Outgoing::new(reply, answer.payload).with_headers(answer.headers);
     if let Err(error) = shared.bus.publish(message).await {
         tracing::warn!(%error, "a reply was not sent");

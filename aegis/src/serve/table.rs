@@ -68,6 +68,15 @@ impl HandlerTable {
         Ok(Self { rows })
     }
 
+    /// A handler that only a leader runs, if there is one.
+    pub(crate) fn exclusive(&self) -> Option<&'static HandlerDescriptor> {
+        let exclusive = |row: &&&'static HandlerDescriptor| {
+            let HandlerKind::Rpc(handler) = &row.kind;
+            handler.exclusive
+        };
+        self.rows.iter().find(exclusive).copied()
+    }
+
     /// Services that are linked in but not mounted, for a warning.
     pub(crate) fn unmounted(mounted: &[TypeId]) -> Vec<&'static HandlerDescriptor> {
         let rows = inventory::iter::<HandlerDescriptor>.into_iter();

@@ -97,6 +97,11 @@ impl Candidacy {
         let _ = self.orders.send(Order::StandAside).await;
     }
 
+    /// Waits until the election has ended.
+    pub(crate) async fn ended(&self) {
+        self.orders.closed().await;
+    }
+
     /// This instance shall not lead any more; returns when it is known, or when the election has
     /// ended by itself.
     pub(crate) async fn leave(&self) {
@@ -112,14 +117,18 @@ impl Campaign {
         who: Candidate,
         seat: Seat,
         connections: Vec<watch::Receiver<ConnectionState>>,
+        standing: watch::Sender<Standing>,
     ) -> (Candidacy, impl Future<Output = ()> + Send + 'static) {
-        let (standing, stands) = watch::channel(Standing::default());
-        let (orders, received) = mpsc::channel(8);
         let labels = [
             ("service", who.service.to_string()),
             ("group", who.group.clone()),
         ];
         let election = Election::new(observe::random(), who.failover);
+        let (candidacy, received) = {
+            let (orders, received) = mpsc::channel(8);
+            let standing = standing.subscribe();
+            (Candidacy { standing, orders }, received)
+        };
         let campaign = Self {
             election: if who.lossless {
                 election.on_lossless_store()
@@ -139,10 +148,6 @@ impl Campaign {
             renewals: metrics::counter!(observe::LEADER_RENEWALS, &labels),
             failures: metrics::counter!(observe::LEADER_FAILURES, &labels),
             terms: metrics::counter!(observe::LEADER_TERMS, &labels),
-        };
-        let candidacy = Candidacy {
-            standing: stands,
-            orders,
         };
         (candidacy, campaign.run())
     }

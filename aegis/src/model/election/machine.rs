@@ -68,7 +68,8 @@ impl Election {
     }
 
     /// Until when this instance may lead, and as which epoch; none if it does not lead.
-    pub(crate) fn leads(&self) -> Option<(u64, Moment)> {
+    #[cfg(test)]
+    pub(super) fn leads(&self) -> Option<(u64, Moment)> {
         match &self.role {
             Role::Leader(leader) => Some((leader.epoch, leader.until)),
             _ => None,

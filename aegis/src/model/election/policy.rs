@@ -1,6 +1,7 @@
 //! How long a lease is, and how much of it is kept as a reserve.
 
 use std::fmt;
+use std::str::FromStr;
 use std::time::Duration;
 
 use super::rules::{PRESETS, Preset, check};
@@ -114,6 +115,32 @@ impl Failover {
     }
 }
 
+/// The name of a preset, or numbers: `lease=600ms margin=100ms renew=120ms`.
+impl FromStr for Failover {
+    type Err = FailoverError;
+
+    fn from_str(text: &str) -> Result<Self, FailoverError> {
+        if let Some(preset) = Self::named(text.trim()) {
+            return Ok(preset);
+        }
+        let number = |name: &str| {
+            let mut pairs = text.split_whitespace().filter_map(|pair| pair.split_once('='));
+            let (_, value) = pairs.find(|(key, _)| *key == name)?;
+            humantime::parse_duration(value).ok()
+        };
+        let numbers = (number("lease"), number("margin"), number("renew"));
+        if let ((Some(lease), Some(margin), Some(renew)), 3) =
+            (numbers, text.split_whitespace().count())
+        {
+            return Self::custom(lease, margin, renew);
+        }
+        let names = PRESETS.map(|preset| preset.name).join(", ");
+        Err(FailoverError(format!(
+            "it is one of {names}, or numbers such as `lease=600ms margin=100ms renew=120ms`"
+        )))
+    }
+}
+
 impl fmt::Display for Failover {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self {
@@ -142,6 +169,25 @@ mod tests {
         }
         assert_eq!(Failover::named("quick"), None);
         assert_eq!(Failover::default(), Failover::balanced());
+    }
+
+    #[test]
+    fn texts() {
+        let read = |text: &str| text.parse::<Failover>();
+        assert_eq!(read(" aggressive "), Ok(Failover::aggressive()));
+        let own = read("lease=600ms  margin=100ms renew=120ms");
+        assert_eq!(own, Ok(Failover::aggressive()));
+        for (text, word) in [
+            ("", "balanced"),
+            ("quick", "ride-through"),
+            ("lease=600ms margin=100ms", "numbers such as"),
+            ("lease=600ms margin=100ms renew=120ms more=1", "numbers such as"),
+            ("lease=600 margin=100ms renew=120ms", "numbers such as"),
+            ("lease=600ms margin=9ms renew=120ms", "at least 100ms"),
+        ] {
+            let error = read(text).unwrap_err().to_string();
+            assert!(error.contains(word), "{text}: {error}");
+        }
     }
 
     #[test]

@@ -1,0 +1,226 @@
+//! The part a program takes in the elections of its services: one per service with exclusive work.
+//!
+//! The election itself runs on the thread of the framework's own; what it decides is done here,
+//! where user code runs.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::{FutureExt, join_all};
+use tokio::time::Instant;
+use tokio_util::task::AbortOnDropHandle;
+
+use super::config::Config;
+use super::control::Control;
+use super::running::Started;
+use crate::client::Client;
+use crate::cluster::{Campaign, Candidacy, Candidate, Seat, Seats};
+use crate::error::Result;
+use crate::lease::{Leadership, Lease};
+use crate::model::{Failover, Failure};
+use crate::serve::{Context, Exclusive, Home, Hooks};
+
+/// The bucket of leaders, as in `AegisSDK` 1.0.
+const BUCKET: &str = "sticky_active";
+/// `#[on_leader]` and `#[on_standby]` have ended by then, or are given up.
+const HOOK: Duration = Duration::from_secs(30);
+/// The giving up of a lease, beyond the ending of what runs.
+const RELEASE: Duration = Duration::from_secs(2);
+
+/// What a service says about its leadership.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Led {
+    pub(super) group: &'static str,
+    pub(super) failover: Failover,
+}
+
+/// All elections of a program. Dropping it ends its part in them; leases then run out.
+pub(super) struct Leading {
+    parts: Vec<Part>,
+}
+
+struct Part {
+    candidacy: Candidacy,
+    _tasks: [AbortOnDropHandle<()>; 2],
+}
+
+impl Leading {
+    /// Takes part from now on.
+    pub(super) fn start(
+        config: &Config,
+        client: &Client,
+        control: &Control,
+        started: &[Started],
+    ) -> Result<Self> {
+        let (bus, store) = control.ports(client);
+        let name = client.layout().bucket(BUCKET);
+        let seats = Seats::new(store, name, config.leader_replicas);
+        let mut parts = Vec::new();
+        for part in started {
+            let (Some(led), Some(server)) = (&part.led, &part.server) else {
+                continue;
+            };
+            let home = part.home.clone();
+            let who = Candidate {
+                service: home.service.clone(),
+                group: led.group.to_owned(),
+                instance: home.instance.clone(),
+                failover: config.failover.unwrap_or(led.failover),
+                clock: control.clock(),
+                lossless: config.is_memory(),
+            };
+            tracing::debug!(service = %who.service, group = who.group, failover = %who.failover, "takes part in the election");
+            let seat = Seat::new(seats.clone(), &who.service, led.group)?;
+            let connections = vec![bus.state(), client.bus().state()];
+            let clock = who.clock;
+            let standing = part.standing.clone();
+            let (candidacy, campaign) = Campaign::new(who, seat, connections, standing);
+            let exclusive = server.exclusive();
+            exclusive.gate().follow(candidacy.standing(), clock);
+            let stage = Stage {
+                home,
+                group: led.group,
+                hooks: part.hooks.clone(),
+                exclusive,
+                candidacy: candidacy.clone(),
+                drain: config.drain_timeout,
+                current: None,
+                done: None,
+            };
+            let tasks = [
+                control.spawn(campaign),
+                AbortOnDropHandle::new(tokio::spawn(stage.play())),
+            ];
+            parts.push(Part {
+                candidacy,
+                _tasks: tasks,
+            });
+        }
+        Ok(Self { parts })
+    }
+
+    /// Gives up what is led, once what runs has ended, so that others lead at once.
+    pub(super) async fn leave(self, deadline: Instant) {
+        let leaving = self.parts.iter().map(|part| part.candidacy.leave());
+        let left = tokio::time::timeout_at(deadline + RELEASE, join_all(leaving)).await;
+        if left.is_err() {
+            tracing::warn!("a leadership could not be given up in time: it runs out by itself");
+        }
+    }
+}
+
+/// One service, which leads or stands by.
+struct Stage {
+    home: Arc<Home>,
+    group: &'static str,
+    hooks: Arc<dyn Hooks>,
+    exclusive: Exclusive,
+    candidacy: Candidacy,
+    drain: Duration,
+    /// What is served now.
+    current: Option<u64>,
+    /// The last one that was served, or that could not be.
+    done: Option<u64>,
+}
+
+impl Stage {
+    /// Does what the election decides, for as long as it goes on.
+    async fn play(mut self) {
+        let mut standing = self.candidacy.standing();
+        let gate = self.exclusive.gate().clone();
+        loop {
+            let (lease, drains) = {
+                let now = standing.borrow_and_update();
+                (now.lease.clone(), now.drains)
+            };
+            self.step(lease, drains).await;
+            tokio::select! {
+                _ = standing.changed() => {}
+                () = self.candidacy.ended() => return self.lose().await,
+                () = gate.asked_to_stand_aside() => self.candidacy.stand_aside().await,
+            }
+        }
+    }
+
+    async fn step(&mut self, lease: Option<Arc<Lease>>, drains: bool) {
+        let epoch = lease.as_ref().map(|lease| lease.epoch());
+        if self.current.is_some() && self.current != epoch {
+            self.lose().await;
+        }
+        let Some(lease) = lease else { return };
+        let epoch = lease.epoch();
+        if drains {
+            if self.current.is_some() {
+                self.exclusive.drain(Instant::now() + self.drain).await;
+                self.stand_by(epoch).await;
+            }
+            self.done = Some(epoch);
+            self.candidacy.drained(epoch).await;
+        } else if self.current.is_none() && self.done != Some(epoch) {
+            let able = self.lead(lease).await;
+            self.candidacy.activated(epoch, able).await;
+        }
+    }
+
+    /// Leads from now on; tells whether it can.
+    async fn lead(&mut self, lease: Arc<Lease>) -> bool {
+        let epoch = lease.epoch();
+        self.done = Some(epoch);
+        let Home {
+            service, instance, ..
+        } = &*self.home;
+        let leader = Leadership::new(
+            lease.clone(),
+            service.clone(),
+            self.group.to_owned(),
+            instance.clone(),
+        );
+        let promoted = tokio::select! {
+            promoted = self.promote(&leader) => promoted,
+            () = lease.ended() => return false,
+        };
+        if let Err(failure) = promoted {
+            tracing::error!(%service, group = self.group, epoch, %failure, "`#[on_leader]` failed: another instance may lead");
+            return false;
+        }
+        if let Err(error) = self.exclusive.open(leader).await {
+            tracing::error!(service = %self.home.service, %error, "exclusive methods cannot be served: another instance may lead");
+            self.exclusive.shut();
+            self.stand_by(epoch).await;
+            return false;
+        }
+        self.current = Some(epoch);
+        true
+    }
+
+    async fn promote(&self, leader: &Leadership) -> Result<(), Failure> {
+        let context = Context::of_hook(self.home.clone(), "on_leader");
+        let hook = AssertUnwindSafe(self.hooks.lead(&context, leader)).catch_unwind();
+        match tokio::time::timeout(HOOK, hook).await {
+            Ok(Ok(outcome)) => outcome,
+            Ok(Err(_)) => Err(Failure::internal("it panicked; the log says where")),
+            Err(_) => Err(Failure::internal(format!("it did not end within {HOOK:?}"))),
+        }
+    }
+
+    /// The leadership is over, whatever runs.
+    async fn lose(&mut self) {
+        if let Some(epoch) = self.current {
+            self.exclusive.shut();
+            self.stand_by(epoch).await;
+        }
+    }
+
+    async fn stand_by(&mut self, epoch: u64) {
+        self.current = None;
+        let service = &self.home.service;
+        let context = Context::of_hook(self.home.clone(), "on_standby");
+        let hook = AssertUnwindSafe(self.hooks.stand_by(&context)).catch_unwind();
+        match tokio::time::timeout(HOOK, hook).await {
+            Ok(Ok(())) => {}
+            Ok(Err(_)) => tracing::error!(%service, epoch, "`#[on_standby]` panicked"),
+            Err(_) => tracing::error!(%service, epoch, "`#[on_standby]` did not end within {HOOK:?}"),
+        }
+    }
+}

@@ -1,0 +1,78 @@
+//! The exclusive handlers of one service: subscribed only while it leads, and then plainly. In a
+//! queue group a leader that is frozen would go on getting calls that another one could answer.
+
+use std::sync::Arc;
+
+use tokio::time::Instant;
+use tokio_util::task::AbortOnDropHandle;
+
+use super::endpoint::{Endpoint, GRACE, Shared};
+use super::gate::Gate;
+use super::reader;
+use super::server::{end, spawn};
+use crate::error::Result;
+use crate::lease::Leadership;
+use crate::port::Stop;
+
+/// What the leader serves.
+pub(crate) struct Exclusive {
+    shared: Arc<Shared>,
+    endpoints: Vec<Arc<Endpoint>>,
+    stops: Vec<Stop>,
+    readers: Vec<AbortOnDropHandle<()>>,
+}
+
+impl Exclusive {
+    pub(super) fn new(shared: Arc<Shared>, endpoints: &[Arc<Endpoint>]) -> Self {
+        let exclusive = endpoints.iter().filter(|one| one.handler.exclusive);
+        Self {
+            shared,
+            endpoints: exclusive.cloned().collect(),
+            stops: Vec::new(),
+            readers: Vec::new(),
+        }
+    }
+
+    /// Where calls are let in.
+    pub(crate) fn gate(&self) -> &Arc<Gate> {
+        &self.shared.gate
+    }
+
+    /// Serves under a leadership. Returns when the server has every subscription.
+    pub(crate) async fn open(&mut self, leader: Leadership) -> Result<()> {
+        self.shared.gate.open(leader);
+        let layout = self.shared.home.client.layout().clone();
+        for endpoint in self.endpoints.clone() {
+            let subject = layout.place(&endpoint.handler.subject);
+            let calls = self.shared.bus.subscribe(subject.into(), None).await?;
+            self.stops.push(calls.stop_handle());
+            self.readers.push(spawn(reader::read(calls, endpoint)));
+        }
+        self.shared.bus.flush().await
+    }
+
+    /// Takes nothing new, and finishes what was delivered until the deadline; the leadership holds
+    /// meanwhile.
+    pub(crate) async fn drain(&mut self, deadline: Instant) {
+        end(std::mem::take(&mut self.stops)).await;
+        for reader in std::mem::take(&mut self.readers) {
+            // It ends by itself once the subscription's last message is handled.
+            let _ = tokio::time::timeout_at(deadline + GRACE, reader).await;
+        }
+        let Some(running) = self.shared.gate.close() else {
+            return;
+        };
+        let ended = tokio::time::timeout_at(deadline, running.wait()).await;
+        if ended.is_err() {
+            let calls = running.len();
+            tracing::warn!(calls, "exclusive calls did not end before the leadership was given up");
+        }
+    }
+
+    /// Takes nothing new at once: the leadership is over.
+    pub(crate) fn shut(&mut self) {
+        self.shared.gate.close();
+        self.stops.clear();
+        self.readers.clear();
+    }
+}
