@@ -154,6 +154,7 @@ fn row(handler: &Handler, service: &str, aegis: &Aegis) -> TokenStream {
         name,
         cfgs,
         idempotent,
+        exclusive,
         ..
     } = handler;
     let path = aegis.path(at(handler.method.span()));
@@ -167,7 +168,7 @@ fn row(handler: &Handler, service: &str, aegis: &Aegis) -> TokenStream {
             subject: #path::Subject::literal(#subject),
             timeout: #timeout,
             idempotent: #idempotent,
-            exclusive: false,
+            exclusive: #exclusive,
         }
     }
 }

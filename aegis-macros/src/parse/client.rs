@@ -98,17 +98,20 @@ fn method(member: &mut TraitItem, diag: &mut Diag) -> Option<Handler> {
     if let Some(body) = default {
         diag.at(body, "the service has the body: write `;` here");
     }
-    let options = match handler::take_marker(attrs, diag) {
-        Some((Marker::Rpc, attribute)) => args::inside(&attribute, diag),
+    let (marker, options) = match handler::take_marker(attrs, diag) {
+        Some((marker @ (Marker::Rpc | Marker::ExclusiveRpc), attribute)) => {
+            (marker, args::inside(&attribute, diag))
+        }
         Some((marker @ Marker::Hook(_), attribute)) => {
             let text = format!(
                 "`#[{}]` belongs to a service, not to a client",
                 marker.name()
             );
             diag.at(attribute, text);
-            TokenStream::new()
+            (Marker::Rpc, TokenStream::new())
         }
-        None => TokenStream::new(),
+        None => (Marker::Rpc, TokenStream::new()),
     };
-    Some(handler::handler(attrs, sig, options, &Side::Client, diag))
+    let side = Side::Client;
+    Some(handler::handler(marker, options, attrs, sig, &side, diag))
 }
