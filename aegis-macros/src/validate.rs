@@ -77,7 +77,10 @@ fn leadership(service: &Service, diag: &mut Diag) {
         && let Err(fault) = grammar::service(value)
     {
         let (fault, rule) = (fault.text(), grammar::SERVICE_RULE);
-        diag.at_span(*span, format_args!("the group `{value}` {fault}: use {rule}"));
+        diag.at_span(
+            *span,
+            format_args!("the group `{value}` {fault}: use {rule}"),
+        );
     }
     if let Some(failover) = &service.failover
         && service.group.is_none()

@@ -29,7 +29,10 @@ pub(super) fn method(hook: &Hook, aegis: &Aegis) -> TokenStream {
         Stage::Leader => outcome("Promoted", &call, at(*output), aegis),
         Stage::Stop | Stage::Standby => call,
         // A `Result` is a health as well.
-        Stage::Health => quote_spanned!(at(method.span())=> #path::Health::from(#call)),
+        Stage::Health => {
+            let from = quote!(<#path::Health as ::core::convert::From<_>>::from);
+            quote_spanned!(at(method.span())=> #from(#call))
+        }
     };
     let body = quote_spanned! {at(method.span())=>
         ::std::boxed::Box::pin(async move { #call })

@@ -27,7 +27,10 @@ pub(crate) fn empty_service(service: &Service, aegis: &Aegis) -> TokenStream {
 pub(crate) fn borrows(service: &Service, aegis: &Aegis) -> Option<TokenStream> {
     let sound = service.handlers.iter().filter(|handler| !handler.generic);
     let handlers = sound.flat_map(|handler| borrowed(handler, aegis));
-    let hooks = service.hooks.iter().flat_map(|hook| hook::lent(hook, aegis));
+    let hooks = service
+        .hooks
+        .iter()
+        .flat_map(|hook| hook::lent(hook, aegis));
     let checks: TokenStream = handlers.chain(hooks).collect();
     let cfgs = &service.cfgs;
     (!checks.is_empty()).then(|| quote!(#(#cfgs)* const _: () = { #checks };))

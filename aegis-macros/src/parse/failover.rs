@@ -39,16 +39,16 @@ fn preset(Text { value, span }: &Text, diag: &mut Diag) -> Option<[u64; 3]> {
     let found = PRESETS.iter().find(|preset| preset.name == value);
     if found.is_none() {
         let near = match value::nearest(value, known()) {
-            Some(near) => format!("did you mean `{near}`? "),
-            None => String::new(),
+            Some(near) => format!("did you mean `{near}`? Write"),
+            None => "write".to_owned(),
         };
         let names: Vec<String> = known().map(|name| format!("`{name}`")).collect();
         let names = names.join(", ");
         diag.at_span(
             *span,
             format_args!(
-                "there is no failover `{value}`: {near}Write {names}, or numbers of your own as \
-                 in `{EXAMPLE}`"
+                "there is no failover `{value}`: {near} {names}, or numbers of your own as in \
+                 `{EXAMPLE}`"
             ),
         );
     }
@@ -63,10 +63,10 @@ fn numbers(place: Span, list: TokenStream, diag: &mut Diag) -> Option<[u64; 3]> 
         .map(|rule| format!("`{}`", rule.key))
         .collect();
     if !missing.is_empty() {
-        let missing = missing.join(" and ");
+        let missing = missing.join(", ");
         diag.at_span(
             place,
-            format_args!("`failover` needs {missing} too, as in `{EXAMPLE}`"),
+            format_args!("`failover` takes three numbers: add {missing}, as in `{EXAMPLE}`"),
         );
     }
     let [lease, margin, renew] = NUMBERS.map(|rule| whole(&options, rule.key, diag));

@@ -66,12 +66,7 @@ fn is_unit(ty: &Type) -> bool {
 }
 
 /// What a hook borrows, each once; the compiler checks that the framework has it.
-fn lent(
-    stage: Stage,
-    signature: &Signature,
-    side: &Side<'_>,
-    diag: &mut Diag,
-) -> Vec<TokenStream> {
+fn lent(stage: Stage, signature: &Signature, side: &Side<'_>, diag: &mut Diag) -> Vec<TokenStream> {
     let marker = stage.marker();
     let mut known: Vec<String> = Vec::new();
     let mut lent = Vec::new();

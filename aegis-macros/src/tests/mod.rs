@@ -2,6 +2,7 @@
 
 mod golden;
 mod messages;
+mod messages_of_leaders;
 mod messages_of_others;
 
 use proc_macro2::TokenStream;

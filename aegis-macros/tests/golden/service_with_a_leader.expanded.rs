@@ -216,7 +216,9 @@ const _: () = {
             _context: &'a ::aegis::Context,
         ) -> ::aegis::__private::BoxFuture<'a, ::aegis::Health> {
             ::std::boxed::Box::pin(async move {
-                ::aegis::Health::from(Self::health(self).await)
+                <::aegis::Health as ::core::convert::From<
+                    _,
+                >>::from(Self::health(self).await)
             })
         }
     }

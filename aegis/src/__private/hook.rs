@@ -126,10 +126,7 @@ mod tests {
             Some("GONE")
         );
         let other = "x".parse::<u8>().map(drop);
-        assert_eq!(
-            code(Promoted(other).outcome()).as_deref(),
-            Some("INTERNAL")
-        );
+        assert_eq!(code(Promoted(other).outcome()).as_deref(), Some("INTERNAL"));
         let own = Err::<(), _>(Failure::new("OWN", "own"));
         assert_eq!(code(Promoted(own).outcome()).as_deref(), Some("OWN"));
         assert_eq!(code(Promoted(Ok::<(), Failure>(())).outcome()), None);
