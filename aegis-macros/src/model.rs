@@ -47,7 +47,8 @@ pub(crate) struct Service {
 impl Service {
     /// The `#[cfg]`s of each member that is there for a leader's sake.
     pub(crate) fn exclusive(&self) -> impl Iterator<Item = &[Attribute]> {
-        let handlers = self.handlers.iter().filter(|handler| handler.exclusive);
+        let handlers = self.handlers.iter();
+        let handlers = handlers.filter(|handler| handler.is_exclusive());
         let hooks = self.hooks.iter();
         let hooks = hooks.filter(|hook| matches!(hook.stage, Stage::Leader | Stage::Standby));
         handlers
@@ -84,6 +85,28 @@ pub(crate) struct Client {
     pub(crate) handlers: Vec<Handler>,
 }
 
+/// Which instances run a handler.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Runs {
+    /// All of them.
+    Everywhere,
+    /// The one that leads.
+    OnLeader,
+}
+
+impl Runs {
+    /// Both.
+    pub(crate) const ALL: [Self; 2] = [Self::Everywhere, Self::OnLeader];
+
+    /// The marker that says so.
+    pub(crate) const fn marker(self) -> &'static str {
+        match self {
+            Self::Everywhere => "rpc",
+            Self::OnLeader => "exclusive_rpc",
+        }
+    }
+}
+
 /// A method that is called over the wire.
 pub(crate) struct Handler {
     /// The method.
@@ -104,8 +127,8 @@ pub(crate) struct Handler {
     pub(crate) timeout: Option<Duration>,
     /// Whether a call may be repeated.
     pub(crate) idempotent: bool,
-    /// Whether only the leader runs it.
-    pub(crate) exclusive: bool,
+    /// Which instances run it.
+    pub(crate) runs: Runs,
     /// How many calls run at once.
     pub(crate) concurrency: Option<usize>,
     /// How many calls may wait beyond those that run.
@@ -120,13 +143,9 @@ impl Handler {
     /// More arguments than this have no `Arguments` tuple.
     pub(crate) const MOST_ARGUMENTS: usize = 12;
 
-    /// The marker it has.
-    pub(crate) const fn marker(&self) -> &'static str {
-        if self.exclusive {
-            "exclusive_rpc"
-        } else {
-            "rpc"
-        }
+    /// Whether only the leader runs it.
+    pub(crate) fn is_exclusive(&self) -> bool {
+        self.runs == Runs::OnLeader
     }
 
     /// Whether a client can have such a method.

@@ -99,7 +99,7 @@ fn handlers(handlers: &[Handler], diag: &mut Diag) {
     for (at, handler) in handlers.iter().enumerate() {
         wire_name(handler, diag);
         if handler.method == "new" {
-            let marker = handler.marker();
+            let marker = handler.runs.marker();
             let way = format!("keep it on the wire with `#[{marker}(name = \"new\")]`");
             diag.at(
                 &handler.method,
@@ -122,7 +122,7 @@ fn handlers(handlers: &[Handler], diag: &mut Diag) {
             .find(|earlier| clash(earlier, handler));
         if let Some(first) = first {
             let name = &handler.name.value;
-            let marker = handler.marker();
+            let marker = handler.runs.marker();
             let way = format!("give one of them another with `#[{marker}(name = \"..\")]`");
             diag.at_span(
                 handler.name.span,

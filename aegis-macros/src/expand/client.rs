@@ -154,13 +154,12 @@ fn row(handler: &Handler, service: &str, aegis: &Aegis) -> TokenStream {
         name,
         cfgs,
         idempotent,
-        exclusive,
         ..
     } = handler;
     let path = aegis.path(at(handler.method.span()));
     let name = &name.value;
     let subject = subject(service, handler);
-    let timeout = timeout(handler.timeout);
+    let (timeout, exclusive) = (timeout(handler.timeout), handler.is_exclusive());
     quote! {
         #(#cfgs)*
         #path::__private::Method {

@@ -78,11 +78,10 @@ fn arguments(stage: Stage, unused: bool, path: &TokenStream) -> TokenStream {
 fn passed(stage: Stage, ty: &TokenStream, aegis: &Aegis) -> TokenStream {
     let span = at(ty.span());
     let path = aegis.path(span);
-    match stage {
-        Stage::Leader => {
-            quote_spanned!(span=> #path::__private::lent::<#ty>(context, leader))
-        }
-        _ => quote_spanned!(span=> #path::__private::lent_to_hook::<#ty>(context)),
+    if stage == Stage::Leader {
+        quote_spanned!(span=> #path::__private::lent::<#ty>(context, leader))
+    } else {
+        quote_spanned!(span=> #path::__private::lent_to_hook::<#ty>(context))
     }
 }
 

@@ -16,7 +16,6 @@ pub(super) fn row(handler: &Handler, service: &Service, aegis: &Aegis) -> TokenS
         docs,
         cfgs,
         idempotent,
-        exclusive,
         ..
     } = handler;
     let ty = &service.ty;
@@ -27,6 +26,7 @@ pub(super) fn row(handler: &Handler, service: &Service, aegis: &Aegis) -> TokenS
     let (fields, timeout) = (fields(handler), timeout(handler.timeout));
     let concurrency = limit(handler.concurrency);
     let queue = limit(handler.queue);
+    let exclusive = handler.is_exclusive();
     // With the place of the macro it would be the line of the attribute.
     let line = quote_spanned!(method.span()=> ::core::line!());
     let call = call(handler, service, aegis);
@@ -106,7 +106,7 @@ fn call(handler: &Handler, service: &Service, aegis: &Aegis) -> TokenStream {
     let reply =
         quote_spanned!(at(output.span())=> <#output as #replied::__private::Outcome>::reply);
     let decoded = decoded(handler, aegis);
-    let borrowed = if handler.exclusive {
+    let borrowed = if handler.is_exclusive() {
         "borrowed_by_leader"
     } else {
         "borrowed"

@@ -38,7 +38,7 @@ pub(crate) fn borrows(service: &Service, aegis: &Aegis) -> Option<TokenStream> {
 
 fn borrowed(handler: &Handler, aegis: &Aegis) -> impl Iterator<Item = TokenStream> {
     let cfgs = &handler.cfgs;
-    let check = if handler.exclusive {
+    let check = if handler.is_exclusive() {
         "assert_borrowed_by_leader"
     } else {
         "assert_borrowed"

@@ -8,7 +8,7 @@ use super::args::{self, Args, Kind, Rule};
 use super::signature::{self, Side};
 use super::value;
 use crate::diag::Diag;
-use crate::model::{Handler, Stage, Text};
+use crate::model::{Handler, Runs, Stage, Text};
 
 const RPC: [Rule; 5] = [
     Rule::new("name", Kind::Text, "name = \"sum\""),
@@ -37,10 +37,8 @@ const RPC_OF_CLIENT: [Rule; 5] = [
 /// What a marker makes of a method.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Marker {
-    /// `#[rpc]`
-    Rpc,
-    /// `#[exclusive_rpc]`
-    ExclusiveRpc,
+    /// `#[rpc]` and `#[exclusive_rpc]`
+    Rpc(Runs),
     /// `#[on_start]`, `#[health]` and the like
     Hook(Stage),
 }
@@ -49,17 +47,16 @@ impl Marker {
     /// As it is written.
     pub(super) const fn name(self) -> &'static str {
         match self {
-            Self::Rpc => "rpc",
-            Self::ExclusiveRpc => "exclusive_rpc",
+            Self::Rpc(runs) => runs.marker(),
             Self::Hook(stage) => stage.marker(),
         }
     }
 
     fn of(path: &Path) -> Option<Self> {
         let last = &path.segments.last()?.ident;
+        let handlers = Runs::ALL.into_iter().map(Self::Rpc);
         let hooks = Stage::ALL.into_iter().map(Self::Hook);
-        let mut all = [Self::Rpc, Self::ExclusiveRpc].into_iter().chain(hooks);
-        all.find(|marker| last == marker.name())
+        handlers.chain(hooks).find(|marker| last == marker.name())
     }
 }
 
@@ -119,7 +116,7 @@ fn conditional(attribute: &Attribute, diag: &mut Diag) {
 
 /// A method that is called over the wire.
 pub(super) fn handler(
-    marker: Marker,
+    runs: Runs,
     options: TokenStream,
     attributes: &[Attribute],
     signature: &Signature,
@@ -130,7 +127,7 @@ pub(super) fn handler(
         Side::Service(_) => &RPC,
         Side::Client => &RPC_OF_CLIENT,
     };
-    let owner = format!("#[{}]", marker.name());
+    let owner = format!("#[{}]", runs.marker());
     let options = args::read(&owner, options, rules, diag);
     let before = diag.count();
     let (arguments, output) = signature::read(signature, side, diag);
@@ -145,7 +142,7 @@ pub(super) fn handler(
         output,
         timeout: value::duration(&options, "timeout", diag),
         idempotent: options.has("idempotent"),
-        exclusive: marker == Marker::ExclusiveRpc,
+        runs,
         concurrency: limit(&options, "concurrency", 1, diag),
         queue: limit(&options, "queue", 0, diag),
         usable,

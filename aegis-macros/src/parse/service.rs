@@ -206,8 +206,8 @@ impl Members {
         let options = args::inside(&attribute, diag);
         let side = Side::Service(ty);
         match marker {
-            Marker::Rpc | Marker::ExclusiveRpc => {
-                let handler = handler::handler(marker, options, attrs, sig, &side, diag);
+            Marker::Rpc(runs) => {
+                let handler = handler::handler(runs, options, attrs, sig, &side, diag);
                 self.handlers.push(handler);
             }
             Marker::Hook(stage) => {

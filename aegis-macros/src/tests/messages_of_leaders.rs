@@ -44,7 +44,7 @@ fn groups_and_failovers() {
             ],
         ),
         (
-            r#"group(main), failover"#,
+            "group(main), failover",
             &[
                 "`group` takes a text, as in `group = \"main\"`",
                 "`failover` takes a name or a list, as in `failover = \"aggressive\"`",
