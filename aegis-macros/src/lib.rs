@@ -7,6 +7,7 @@
 
 mod diag;
 mod expand;
+mod failover;
 mod fallback;
 #[expect(
     dead_code,
@@ -25,10 +26,17 @@ use proc_macro::TokenStream;
 /// Turns an inherent `impl` block into a service.
 ///
 /// Required: `name = "calculator"` and `version = "1.0.0"` (semver). Optional: `description = ".."`
-/// (default: the doc comment of the block) and `metadata(team = "core")`.
+/// (default: the doc comment of the block), `metadata(team = "core")`, and two for work that only a
+/// leader may do:
 ///
-/// Inside the block, `#[rpc]` marks handlers, `#[on_start]`, `#[on_stop]` and `#[health]` mark hooks; everything
-/// else stays untouched. What a handler borrows comes from the framework, what it owns comes from
+/// * `group = "main"` (the default): the instances with one name and one group have one leader.
+/// * `failover`: how soon another instance leads when the leader is lost. `"aggressive"`,
+///   `"balanced"` (the default), `"conservative"` or `"ride-through"`, see `aegis::Failover`; or
+///   numbers of your own, `failover(lease = "600ms", margin = "100ms", renew = "120ms")`. What no
+///   leader could keep does not compile.
+///
+/// Inside the block, `#[rpc]` and `#[exclusive_rpc]` mark handlers, `#[on_start]`, `#[on_stop]`,
+/// `#[on_leader]`, `#[on_standby]` and `#[health]` mark hooks; everything else stays untouched. What a handler borrows comes from the framework, what it owns comes from
 /// the wire. A client named like the type (`CalculatorClient`) is generated beside the block.
 ///
 /// ```text
@@ -49,7 +57,8 @@ pub fn service(args: TokenStream, item: TokenStream) -> TokenStream {
 /// Turns a trait into a typed client of a service written elsewhere.
 ///
 /// Required: `service = "pricing"`. Optional: the flag `envelope`, for a peer that expects the
-/// request envelope. A method may carry `#[rpc(name = "..", timeout = "2s", idempotent)]`.
+/// request envelope. A method may carry `#[rpc(name = "..", timeout = "2s", idempotent)]`, or
+/// `#[exclusive_rpc(..)]` with the same options if only the service's leader runs it.
 ///
 /// ```text
 /// #[aegis::client(service = "pricing")]
@@ -91,6 +100,50 @@ pub fn main(args: TokenStream, item: TokenStream) -> TokenStream {
 #[proc_macro_attribute]
 pub fn rpc(_args: TokenStream, item: TokenStream) -> TokenStream {
     run::outside("rpc", &item.into()).into()
+}
+
+/// Marks a handler that only the leader runs: of all instances of the service, one at a time.
+///
+/// Options: those of `#[rpc]`. It may borrow `&Leadership` besides `&Context`: its `epoch()` is the
+/// fencing token to hand to whatever is written. The group and the failover are options of
+/// `#[aegis::service(..)]`.
+///
+/// ```text
+/// #[exclusive_rpc(timeout = "2s")]
+/// async fn post(&self, leader: &Leadership, entry: Entry) -> Result<u64, Failure> { .. }
+/// ```
+#[proc_macro_attribute]
+pub fn exclusive_rpc(_args: TokenStream, item: TokenStream) -> TokenStream {
+    run::outside("exclusive_rpc", &item.into()).into()
+}
+
+/// Marks the hook that runs when the instance has become the leader, before it takes the first
+/// exclusive call; an error hands the leadership to another instance.
+///
+/// It may borrow `&Context` and `&Leadership`, and returns what `#[on_start]` returns: a
+/// `Result<(), E>`, where `E` is `Failure`, an error with `#[derive(aegis::Failure)]`, or any
+/// `std::error::Error`.
+///
+/// ```text
+/// #[on_leader]
+/// async fn promoted(&self, leader: &Leadership) -> Result<(), Failure> { .. }
+/// ```
+#[proc_macro_attribute]
+pub fn on_leader(_args: TokenStream, item: TokenStream) -> TokenStream {
+    run::outside("on_leader", &item.into()).into()
+}
+
+/// Marks the hook that runs when the instance does not lead any more; it returns nothing.
+///
+/// Another instance may lead by then: what only a leader may do has no place in it.
+///
+/// ```text
+/// #[on_standby]
+/// async fn demoted(&self) { .. }
+/// ```
+#[proc_macro_attribute]
+pub fn on_standby(_args: TokenStream, item: TokenStream) -> TokenStream {
+    run::outside("on_standby", &item.into()).into()
 }
 
 /// Marks the hook that runs before a service accepts calls; an error stops the start.

@@ -34,10 +34,35 @@ pub(crate) struct Service {
     pub(crate) metadata: Vec<(String, String)>,
     /// The block's own `#[cfg]`s.
     pub(crate) cfgs: Vec<Attribute>,
-    /// The methods with `#[rpc]`.
+    /// The methods with `#[rpc]` or `#[exclusive_rpc]`.
     pub(crate) handlers: Vec<Handler>,
-    /// The methods with `#[on_start]`, `#[on_stop]` or `#[health]`.
+    /// The methods with `#[on_start]`, `#[health]` and the like.
     pub(crate) hooks: Vec<Hook>,
+    /// The group that has one leader, if it was named.
+    pub(crate) group: Option<Text>,
+    /// How soon another instance leads, if it was said.
+    pub(crate) failover: Option<Failover>,
+}
+
+impl Service {
+    /// The `#[cfg]`s of each member that is there for a leader's sake.
+    pub(crate) fn exclusive(&self) -> impl Iterator<Item = &[Attribute]> {
+        let handlers = self.handlers.iter();
+        let handlers = handlers.filter(|handler| handler.is_exclusive());
+        let hooks = self.hooks.iter();
+        let hooks = hooks.filter(|hook| matches!(hook.stage, Stage::Leader | Stage::Standby));
+        handlers
+            .map(|handler| handler.cfgs.as_slice())
+            .chain(hooks.map(|hook| hook.cfgs.as_slice()))
+    }
+}
+
+/// How soon another instance leads.
+pub(crate) struct Failover {
+    /// Where it was said.
+    pub(crate) place: Span,
+    /// Lease, margin and renewal, in milliseconds.
+    pub(crate) millis: [u64; 3],
 }
 
 /// A trait with `#[aegis::client(..)]`.
@@ -60,6 +85,28 @@ pub(crate) struct Client {
     pub(crate) handlers: Vec<Handler>,
 }
 
+/// Which instances run a handler.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Runs {
+    /// All of them.
+    Everywhere,
+    /// The one that leads.
+    OnLeader,
+}
+
+impl Runs {
+    /// Both.
+    pub(crate) const ALL: [Self; 2] = [Self::Everywhere, Self::OnLeader];
+
+    /// The marker that says so.
+    pub(crate) const fn marker(self) -> &'static str {
+        match self {
+            Self::Everywhere => "rpc",
+            Self::OnLeader => "exclusive_rpc",
+        }
+    }
+}
+
 /// A method that is called over the wire.
 pub(crate) struct Handler {
     /// The method.
@@ -80,6 +127,8 @@ pub(crate) struct Handler {
     pub(crate) timeout: Option<Duration>,
     /// Whether a call may be repeated.
     pub(crate) idempotent: bool,
+    /// Which instances run it.
+    pub(crate) runs: Runs,
     /// How many calls run at once.
     pub(crate) concurrency: Option<usize>,
     /// How many calls may wait beyond those that run.
@@ -93,6 +142,11 @@ pub(crate) struct Handler {
 impl Handler {
     /// More arguments than this have no `Arguments` tuple.
     pub(crate) const MOST_ARGUMENTS: usize = 12;
+
+    /// Whether only the leader runs it.
+    pub(crate) fn is_exclusive(&self) -> bool {
+        self.runs == Runs::OnLeader
+    }
 
     /// Whether a client can have such a method.
     pub(crate) fn fits_a_client(&self) -> bool {
@@ -131,19 +185,31 @@ pub(crate) enum Stage {
     Start,
     /// After the last call.
     Stop,
+    /// Before the first exclusive call.
+    Leader,
+    /// After a leadership.
+    Standby,
     /// With every heartbeat.
     Health,
 }
 
 impl Stage {
     /// All of them.
-    pub(crate) const ALL: [Self; 3] = [Self::Start, Self::Stop, Self::Health];
+    pub(crate) const ALL: [Self; 5] = [
+        Self::Start,
+        Self::Stop,
+        Self::Leader,
+        Self::Standby,
+        Self::Health,
+    ];
 
-    /// The marker of this stage.
+    /// The marker of this stage, which is also the name of the service's method for it.
     pub(crate) const fn marker(self) -> &'static str {
         match self {
             Self::Start => "on_start",
             Self::Stop => "on_stop",
+            Self::Leader => "on_leader",
+            Self::Standby => "on_standby",
             Self::Health => "health",
         }
     }
@@ -155,8 +221,8 @@ pub(crate) struct Hook {
     pub(crate) stage: Stage,
     /// The method.
     pub(crate) method: Ident,
-    /// Where it asks for the context, if it does.
-    pub(crate) context: Option<Span>,
+    /// The types behind the references that it asks for.
+    pub(crate) lent: Vec<TokenStream>,
     /// Where its return type stands, or its name.
     pub(crate) output: Span,
     /// Its `#[cfg]`s.

@@ -21,6 +21,7 @@ pub(crate) fn service(service: &Service, diag: &mut Diag) {
     for stage in Stage::ALL {
         one_hook(service, stage, diag);
     }
+    leadership(service, diag);
 }
 
 /// Judges a client.
@@ -71,14 +72,38 @@ fn service_name(name: &Text, diag: &mut Diag) {
     }
 }
 
+fn leadership(service: &Service, diag: &mut Diag) {
+    if let Some(Text { value, span }) = &service.group
+        && let Err(fault) = grammar::service(value)
+    {
+        let (fault, rule) = (fault.text(), grammar::SERVICE_RULE);
+        diag.at_span(
+            *span,
+            format_args!("the group `{value}` {fault}: use {rule}"),
+        );
+    }
+    if let Some(failover) = &service.failover
+        && service.group.is_none()
+        && service.exclusive().next().is_none()
+    {
+        let way = "mark a handler with `#[exclusive_rpc]` or a hook with `#[on_leader]`, or add \
+                   `group = \"main\"`";
+        diag.at_span(
+            failover.place,
+            format_args!("nothing here needs a leader, so none is replaced: {way}"),
+        );
+    }
+}
+
 fn handlers(handlers: &[Handler], diag: &mut Diag) {
     for (at, handler) in handlers.iter().enumerate() {
         wire_name(handler, diag);
         if handler.method == "new" {
-            let way = "choose another, and keep it on the wire with `#[rpc(name = \"new\")]`";
+            let marker = handler.runs.marker();
+            let way = format!("keep it on the wire with `#[{marker}(name = \"new\")]`");
             diag.at(
                 &handler.method,
-                format_args!("`new` makes the generated client: {way}"),
+                format_args!("`new` makes the generated client: choose another, and {way}"),
             );
         }
         if let Some((thirteenth, _)) = handler.owned().nth(Handler::MOST_ARGUMENTS) {
@@ -97,7 +122,8 @@ fn handlers(handlers: &[Handler], diag: &mut Diag) {
             .find(|earlier| clash(earlier, handler));
         if let Some(first) = first {
             let name = &handler.name.value;
-            let way = "give one of them another with `#[rpc(name = \"..\")]`";
+            let marker = handler.runs.marker();
+            let way = format!("give one of them another with `#[{marker}(name = \"..\")]`");
             diag.at_span(
                 handler.name.span,
                 format_args!(

@@ -1,5 +1,7 @@
 //! What generated code calls. Not for users: it changes without notice.
 
+mod hook;
+
 use std::any::Any;
 use std::sync::Arc;
 
@@ -15,6 +17,8 @@ pub use crate::model::{Arguments, Field, Owned};
 pub use crate::serve::{
     Borrowed, BorrowedByLeader, HookFuture, Outcome, Started, StartedOtherwise, arguments,
 };
+
+pub use hook::{Lent, LentToHook, Promoted, PromotedOtherwise};
 
 use crate::lease::Leadership;
 use crate::model::{Failover, Failure};
@@ -50,12 +54,20 @@ pub fn borrowed_by_leader<B: BorrowedByLeader + ?Sized>(request: &Request) -> &B
 }
 
 /// What `#[on_leader]` borrows.
-pub fn lent<'a, B: BorrowedByLeader + ?Sized>(
-    context: &'a Context,
-    leader: &'a Leadership,
-) -> &'a B {
+pub fn lent<'a, B: Lent + ?Sized>(context: &'a Context, leader: &'a Leadership) -> &'a B {
     B::of_leader(context, leader)
 }
+
+/// What any other hook borrows.
+pub fn lent_to_hook<B: LentToHook + ?Sized>(context: &Context) -> &B {
+    B::of_hook(context)
+}
+
+/// Says at an argument's type that `#[on_leader]` can borrow it.
+pub const fn assert_lent<T: Lent + ?Sized>() {}
+
+/// Says at an argument's type that any other hook can borrow it.
+pub const fn assert_lent_to_hook<T: LentToHook + ?Sized>() {}
 
 /// Numbers that the macro has checked, in milliseconds.
 pub const fn failover(lease: u64, margin: u64, renew: u64) -> Failover {

@@ -49,7 +49,10 @@ pub mod observe;
 pub mod port;
 mod serve;
 
-pub use aegis_macros::{Failure, client, health, main, on_start, on_stop, rpc, service};
+pub use aegis_macros::{
+    Failure, client, exclusive_rpc, health, main, on_leader, on_standby, on_start, on_stop, rpc,
+    service,
+};
 
 pub use app::{App, Config, LogFormat, Running};
 pub use client::{Call, Client, EndpointInfo, ServiceInfo};

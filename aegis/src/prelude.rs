@@ -4,4 +4,4 @@ pub use crate::{
     App, Call, CallError, Client, Context, ErrorKind, Failure, Health, Leadership, Params, Result,
     RetryPolicy,
 };
-pub use aegis_macros::{health, on_start, on_stop, rpc};
+pub use aegis_macros::{exclusive_rpc, health, on_leader, on_standby, on_start, on_stop, rpc};

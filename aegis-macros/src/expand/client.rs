@@ -159,7 +159,7 @@ fn row(handler: &Handler, service: &str, aegis: &Aegis) -> TokenStream {
     let path = aegis.path(at(handler.method.span()));
     let name = &name.value;
     let subject = subject(service, handler);
-    let timeout = timeout(handler.timeout);
+    let (timeout, exclusive) = (timeout(handler.timeout), handler.is_exclusive());
     quote! {
         #(#cfgs)*
         #path::__private::Method {
@@ -167,7 +167,7 @@ fn row(handler: &Handler, service: &str, aegis: &Aegis) -> TokenStream {
             subject: #path::Subject::literal(#subject),
             timeout: #timeout,
             idempotent: #idempotent,
-            exclusive: false,
+            exclusive: #exclusive,
         }
     }
 }

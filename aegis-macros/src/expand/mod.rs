@@ -1,9 +1,11 @@
 //! `model` to tokens. Cannot fail; what it writes is data and one call, with absolute paths.
 //!
-//! `service` writes the trait, `row` one line of the handler table, `client` the calling side,
-//! `message` a failure, `main` the entry of a program.
+//! `service` writes the trait, `hook` and `leadership` what is in it, `row` one line of the handler
+//! table, `client` the calling side, `message` a failure, `main` the entry of a program.
 
 mod client;
+mod hook;
+mod leadership;
 mod main;
 mod message;
 mod row;

@@ -1,6 +1,6 @@
 //! One row of the handler table: a static that the linker collects.
 
-use proc_macro2::{Literal, TokenStream};
+use proc_macro2::{Ident, Literal, TokenStream};
 use quote::{ToTokens, quote_spanned};
 use syn::ext::IdentExt;
 use syn::spanned::Spanned as _;
@@ -26,6 +26,7 @@ pub(super) fn row(handler: &Handler, service: &Service, aegis: &Aegis) -> TokenS
     let (fields, timeout) = (fields(handler), timeout(handler.timeout));
     let concurrency = limit(handler.concurrency);
     let queue = limit(handler.queue);
+    let exclusive = handler.is_exclusive();
     // With the place of the macro it would be the line of the attribute.
     let line = quote_spanned!(method.span()=> ::core::line!());
     let call = call(handler, service, aegis);
@@ -44,7 +45,7 @@ pub(super) fn row(handler: &Handler, service: &Service, aegis: &Aegis) -> TokenS
                     arguments: #fields,
                     timeout: #timeout,
                     idempotent: #idempotent,
-                    exclusive: false,
+                    exclusive: #exclusive,
                     concurrency: #concurrency,
                     queue: #queue,
                     call: #call,
@@ -105,6 +106,11 @@ fn call(handler: &Handler, service: &Service, aegis: &Aegis) -> TokenStream {
     let reply =
         quote_spanned!(at(output.span())=> <#output as #replied::__private::Outcome>::reply);
     let decoded = decoded(handler, aegis);
+    let borrowed = if handler.is_exclusive() {
+        "borrowed_by_leader"
+    } else {
+        "borrowed"
+    };
     let mut index = 0..;
     let passed = arguments.iter().map(|argument| match argument {
         Argument::Owned { ident, .. } => {
@@ -114,7 +120,8 @@ fn call(handler: &Handler, service: &Service, aegis: &Aegis) -> TokenStream {
         Argument::Borrowed { ty } => {
             let span = at(ty.span());
             let path = aegis.path(span);
-            quote_spanned!(span=> #path::__private::borrowed::<#ty>(&request))
+            let borrowed = Ident::new(borrowed, span);
+            quote_spanned!(span=> #path::__private::#borrowed::<#ty>(&request))
         }
     });
     quote_spanned! {span=>

@@ -1,12 +1,13 @@
 //! The user's block, `impl Service`, the rows, and the client.
 
-use proc_macro2::{Span, TokenStream};
+use proc_macro2::{Ident, TokenStream};
 use quote::{quote, quote_spanned};
 use syn::spanned::Spanned as _;
 
 use super::client::{Face, face};
-use super::{Aegis, at, row};
-use crate::model::{Argument, Handler, Hook, Service, Stage};
+use super::leadership::leadership;
+use super::{Aegis, at, hook, row};
+use crate::model::{Argument, Handler, Hook, Service};
 
 /// Everything for a service without mistakes.
 pub(crate) fn service(service: &Service, aegis: &Aegis) -> TokenStream {
@@ -25,13 +26,23 @@ pub(crate) fn empty_service(service: &Service, aegis: &Aegis) -> TokenStream {
 /// Says at the type what cannot be borrowed, beside other mistakes.
 pub(crate) fn borrows(service: &Service, aegis: &Aegis) -> Option<TokenStream> {
     let sound = service.handlers.iter().filter(|handler| !handler.generic);
-    let checks: TokenStream = sound.flat_map(|handler| borrowed(handler, aegis)).collect();
+    let handlers = sound.flat_map(|handler| borrowed(handler, aegis));
+    let hooks = service
+        .hooks
+        .iter()
+        .flat_map(|hook| hook::lent(hook, aegis));
+    let checks: TokenStream = handlers.chain(hooks).collect();
     let cfgs = &service.cfgs;
     (!checks.is_empty()).then(|| quote!(#(#cfgs)* const _: () = { #checks };))
 }
 
 fn borrowed(handler: &Handler, aegis: &Aegis) -> impl Iterator<Item = TokenStream> {
     let cfgs = &handler.cfgs;
+    let check = if handler.is_exclusive() {
+        "assert_borrowed_by_leader"
+    } else {
+        "assert_borrowed"
+    };
     let types = handler
         .arguments
         .iter()
@@ -42,9 +53,10 @@ fn borrowed(handler: &Handler, aegis: &Aegis) -> impl Iterator<Item = TokenStrea
     types.map(move |ty| {
         let span = at(ty.span());
         let path = aegis.path(span);
+        let check = Ident::new(check, span);
         quote_spanned! {span=>
             #(#cfgs)*
-            const _: () = #path::__private::assert_borrowed::<#ty>();
+            const _: () = #path::__private::#check::<#ty>();
         }
     })
 }
@@ -60,14 +72,16 @@ fn registered(
     let rows = handlers
         .iter()
         .map(|handler| row::row(handler, service, aegis));
-    let hooks = hooks.iter().map(|hook| method(hook, aegis));
+    let hooks = hooks.iter().map(|hook| hook::method(hook, aegis));
     let constants = constants(service, handlers);
+    let leadership = leadership(service, aegis);
     quote! {
         #(#cfgs)*
         #[allow(deprecated, unused_qualifications, reason = "said once, at the handler")]
         const _: () = {
             impl #path::Service for #ty {
                 #constants
+                #leadership
                 #(#hooks)*
             }
             #(#rows)*
@@ -98,55 +112,5 @@ fn constants(service: &Service, handlers: &[Handler]) -> TokenStream {
             const ROWS: &[()] = &[#(#rows),*];
             ROWS.len()
         };
-    }
-}
-
-/// Whatever error it is, to a `Failure`; what cannot become one is shown at the return type.
-fn started(call: &TokenStream, span: Span, aegis: &Aegis) -> TokenStream {
-    let path = aegis.path(span);
-    quote_spanned! {span=> {
-        use #path::__private::StartedOtherwise as _;
-        #path::__private::Started(#call).outcome()
-    }}
-}
-
-fn method(hook: &Hook, aegis: &Aegis) -> TokenStream {
-    let Hook {
-        stage,
-        method,
-        context,
-        output,
-        cfgs,
-    } = hook;
-    let path = aegis.path(Span::call_site());
-    let (name, future) = match stage {
-        Stage::Start => (quote!(on_start), quote!(#path::__private::HookFuture<'a>)),
-        Stage::Stop => (quote!(on_stop), quote!(#path::__private::BoxFuture<'a, ()>)),
-        Stage::Health => {
-            let health = quote!(#path::__private::BoxFuture<'a, #path::Health>);
-            (quote!(health), health)
-        }
-    };
-    let argument = if context.is_some() {
-        quote!(context)
-    } else {
-        quote!(_context)
-    };
-    let passed = context.map(|span| quote_spanned!(at(span)=> , context));
-    let call = quote_spanned!(at(method.span())=> Self::#method(self #passed).await);
-    let call = match stage {
-        Stage::Start => started(&call, at(*output), aegis),
-        Stage::Stop => call,
-        // A `Result` is a health as well.
-        Stage::Health => quote_spanned!(at(method.span())=> #path::Health::from(#call)),
-    };
-    let body = quote_spanned! {at(method.span())=>
-        ::std::boxed::Box::pin(async move { #call })
-    };
-    quote! {
-        #(#cfgs)*
-        fn #name<'a>(&'a self, #argument: &'a #path::Context) -> #future {
-            #body
-        }
     }
 }

@@ -21,6 +21,8 @@ pub(super) enum Kind {
     Flag,
     /// `key(..)`
     List,
+    /// `key = ".."` or `key(..)`
+    TextOrList,
     /// Known, but it belongs elsewhere: the example is the reason.
     Refused,
 }
@@ -61,6 +63,14 @@ impl Args {
     /// Whether the option was given, even wrongly.
     pub(super) fn has(&self, key: &str) -> bool {
         self.find(key).is_some()
+    }
+
+    /// Where the option was named.
+    pub(super) fn place(&self, key: &str) -> Option<Span> {
+        let mut entries = self.entries.iter();
+        entries
+            .find(|entry| entry.key == key)
+            .map(|entry| entry.key.span())
     }
 
     /// The text of an option.
@@ -131,10 +141,10 @@ pub(super) fn read(owner: &str, tokens: TokenStream, rules: &[Rule], diag: &mut 
         }
         let fits = matches!(
             (rule.kind, &entry.value),
-            (Kind::Text, Value::Text(_))
+            (Kind::Text | Kind::TextOrList, Value::Text(_))
                 | (Kind::Number, Value::Number { .. })
                 | (Kind::Flag, Value::None)
-                | (Kind::List, Value::List(_))
+                | (Kind::List | Kind::TextOrList, Value::List(_))
         );
         if !fits {
             diag.at(chunk, misfit(rule));
@@ -259,6 +269,7 @@ fn misfit(rule: &Rule) -> String {
         Kind::Number => format!("`{key}` takes a whole number, as in `{example}`"),
         Kind::Flag => format!("`{key}` takes no value: write `{key}` alone, or leave it out"),
         Kind::List => format!("`{key}` takes a list, as in `{example}`"),
+        Kind::TextOrList => format!("`{key}` takes a name or a list, as in `{example}`"),
         Kind::Refused => format!("`{key}` {example}"),
     }
 }

@@ -9,7 +9,7 @@ use super::handler::{self, Marker};
 use super::signature::Side;
 use super::value;
 use crate::diag::Diag;
-use crate::model::{Client, Handler, Text};
+use crate::model::{Client, Handler, Runs, Text};
 
 const OWNER: &str = "#[aegis::client]";
 
@@ -98,17 +98,18 @@ fn method(member: &mut TraitItem, diag: &mut Diag) -> Option<Handler> {
     if let Some(body) = default {
         diag.at(body, "the service has the body: write `;` here");
     }
-    let options = match handler::take_marker(attrs, diag) {
-        Some((Marker::Rpc, attribute)) => args::inside(&attribute, diag),
+    let (runs, options) = match handler::take_marker(attrs, diag) {
+        Some((Marker::Rpc(runs), attribute)) => (runs, args::inside(&attribute, diag)),
         Some((marker @ Marker::Hook(_), attribute)) => {
             let text = format!(
                 "`#[{}]` belongs to a service, not to a client",
                 marker.name()
             );
             diag.at(attribute, text);
-            TokenStream::new()
+            (Runs::Everywhere, TokenStream::new())
         }
-        None => TokenStream::new(),
+        None => (Runs::Everywhere, TokenStream::new()),
     };
-    Some(handler::handler(attrs, sig, options, &Side::Client, diag))
+    let side = Side::Client;
+    Some(handler::handler(runs, options, attrs, sig, &side, diag))
 }

@@ -1,16 +1,14 @@
-//! Methods with a marker: handlers and hooks.
+//! Methods with a marker, and those of them that are called over the wire.
 
-use proc_macro2::{Span, TokenStream};
-use quote::ToTokens;
+use proc_macro2::TokenStream;
 use syn::punctuated::Punctuated;
-use syn::spanned::Spanned as _;
-use syn::{Attribute, FnArg, Ident, Meta, Path, ReturnType, Signature, Token, Type};
+use syn::{Attribute, Ident, Meta, Path, Signature, Token};
 
 use super::args::{self, Args, Kind, Rule};
 use super::signature::{self, Side};
 use super::value;
 use crate::diag::Diag;
-use crate::model::{Handler, Hook, Stage, Text};
+use crate::model::{Handler, Runs, Stage, Text};
 
 const RPC: [Rule; 5] = [
     Rule::new("name", Kind::Text, "name = \"sum\""),
@@ -39,31 +37,26 @@ const RPC_OF_CLIENT: [Rule; 5] = [
 /// What a marker makes of a method.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Marker {
-    /// `#[rpc]`
-    Rpc,
-    /// `#[on_start]`, `#[on_stop]` and `#[health]`
+    /// `#[rpc]` and `#[exclusive_rpc]`
+    Rpc(Runs),
+    /// `#[on_start]`, `#[health]` and the like
     Hook(Stage),
 }
 
 impl Marker {
-    const ALL: [Self; 4] = [
-        Self::Rpc,
-        Self::Hook(Stage::Start),
-        Self::Hook(Stage::Stop),
-        Self::Hook(Stage::Health),
-    ];
-
     /// As it is written.
     pub(super) const fn name(self) -> &'static str {
         match self {
-            Self::Rpc => "rpc",
+            Self::Rpc(runs) => runs.marker(),
             Self::Hook(stage) => stage.marker(),
         }
     }
 
     fn of(path: &Path) -> Option<Self> {
         let last = &path.segments.last()?.ident;
-        Self::ALL.into_iter().find(|marker| last == marker.name())
+        let handlers = Runs::ALL.into_iter().map(Self::Rpc);
+        let hooks = Stage::ALL.into_iter().map(Self::Hook);
+        handlers.chain(hooks).find(|marker| last == marker.name())
     }
 }
 
@@ -123,9 +116,10 @@ fn conditional(attribute: &Attribute, diag: &mut Diag) {
 
 /// A method that is called over the wire.
 pub(super) fn handler(
+    runs: Runs,
+    options: TokenStream,
     attributes: &[Attribute],
     signature: &Signature,
-    options: TokenStream,
     side: &Side<'_>,
     diag: &mut Diag,
 ) -> Handler {
@@ -133,7 +127,8 @@ pub(super) fn handler(
         Side::Service(_) => &RPC,
         Side::Client => &RPC_OF_CLIENT,
     };
-    let options = args::read("#[rpc]", options, rules, diag);
+    let owner = format!("#[{}]", runs.marker());
+    let options = args::read(&owner, options, rules, diag);
     let before = diag.count();
     let (arguments, output) = signature::read(signature, side, diag);
     let usable = diag.count() == before;
@@ -147,6 +142,7 @@ pub(super) fn handler(
         output,
         timeout: value::duration(&options, "timeout", diag),
         idempotent: options.has("idempotent"),
+        runs,
         concurrency: limit(&options, "concurrency", 1, diag),
         queue: limit(&options, "queue", 0, diag),
         usable,
@@ -170,81 +166,4 @@ fn limit(options: &Args, key: &str, least: usize, diag: &mut Diag) -> Option<usi
         format_args!("{least} or more"),
         diag,
     )
-}
-
-/// A method that runs at a stage of the service's life.
-pub(super) fn hook(
-    stage: Stage,
-    attribute: &Attribute,
-    attributes: &[Attribute],
-    signature: &Signature,
-    diag: &mut Diag,
-) -> Hook {
-    let marker = format!("#[{}]", stage.marker());
-    let options = args::inside(attribute, diag);
-    args::refuse(&marker, &options, diag);
-    signature::head(signature, diag);
-    signature::receiver(signature, diag);
-    ending(stage, signature, diag);
-    Hook {
-        stage,
-        method: signature.ident.clone(),
-        context: context(&marker, signature, diag),
-        output: match &signature.output {
-            ReturnType::Type(_, ty) => ty.span(),
-            ReturnType::Default => signature.ident.span(),
-        },
-        cfgs: value::select(attributes, &["cfg"]),
-    }
-}
-
-fn ending(stage: Stage, signature: &Signature, diag: &mut Diag) {
-    let name = &signature.ident;
-    match (stage, &signature.output) {
-        (Stage::Start, ReturnType::Default) => {
-            let way = "add the return type `-> Result<(), Failure>`";
-            diag.at(
-                name,
-                format_args!("`{name}` must say whether the service may start: {way}"),
-            );
-        }
-        (Stage::Health, ReturnType::Default) => {
-            let way = "add the return type `-> Health`";
-            diag.at(
-                name,
-                format_args!("`{name}` must say how the service is: {way}"),
-            );
-        }
-        (Stage::Stop, ReturnType::Type(_, ty)) if !is_unit(ty) => {
-            let way = "log what went wrong and remove the return type";
-            diag.at(
-                ty,
-                format_args!("nobody is left to hear the result of `{name}`: {way}"),
-            );
-        }
-        _ => {}
-    }
-}
-
-fn is_unit(ty: &Type) -> bool {
-    matches!(signature::bare(ty), Type::Tuple(tuple) if tuple.elems.is_empty())
-}
-
-/// The one argument a hook may have; the compiler checks that it is the context.
-fn context(marker: &str, signature: &Signature, diag: &mut Diag) -> Option<Span> {
-    let mut found = None;
-    for input in &signature.inputs {
-        let FnArg::Typed(input) = input else { continue };
-        let shared = matches!(
-            signature::bare(&input.ty),
-            Type::Reference(reference) if reference.mutability.is_none()
-        );
-        if !shared || found.is_some() {
-            let text = format!("`{marker}` hands over `&Context` and nothing else: remove this");
-            diag.at(input.to_token_stream(), text);
-        } else {
-            found = Some(input.ty.span());
-        }
-    }
-    found
 }

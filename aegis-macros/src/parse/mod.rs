@@ -1,11 +1,13 @@
 //! Tokens to `model`. A mistake becomes an error and a placeholder, and reading goes on.
 //!
-//! `service`, `client`, `main` and `message` read items; `handler` and `signature` read methods;
-//! `args` reads options, `value` reads what is inside them.
+//! `service`, `client`, `main` and `message` read items; `handler`, `hook` and `signature` read
+//! methods; `args` reads options, `value` and `failover` read what is inside them.
 
 mod args;
 mod client;
+mod failover;
 mod handler;
+mod hook;
 mod main;
 mod message;
 mod service;

@@ -8,7 +8,9 @@ use syn::{
 };
 
 use super::args::{self, Args, Kind, Rule};
+use super::failover::failover;
 use super::handler::{self, Marker};
+use super::hook;
 use super::signature::{Side, bare};
 use super::value;
 use crate::diag::Diag;
@@ -16,11 +18,13 @@ use crate::model::{Handler, Hook, Service, Text};
 
 const OWNER: &str = "#[aegis::service]";
 
-const SERVICE: [Rule; 4] = [
+const SERVICE: [Rule; 6] = [
     Rule::new("name", Kind::Text, "name = \"calculator\""),
     Rule::new("version", Kind::Text, "version = \"1.0.0\""),
     Rule::new("description", Kind::Text, "description = \"Adds numbers.\""),
     Rule::new("metadata", Kind::List, "metadata(team = \"core\")"),
+    Rule::new("group", Kind::Text, "group = \"main\""),
+    Rule::new("failover", Kind::TextOrList, "failover = \"aggressive\""),
 ];
 
 /// Reads the block; `None` when the item is no `impl` block at all.
@@ -50,6 +54,8 @@ pub(crate) fn service(args: TokenStream, item: TokenStream, diag: &mut Diag) -> 
         nameable: place.nameable,
         handlers: members.handlers,
         hooks: members.hooks,
+        group: options.text("group"),
+        failover: failover(&options, diag),
         item: block.into_token_stream(),
     })
 }
@@ -197,16 +203,16 @@ impl Members {
             return;
         };
         let ImplItemFn { attrs, sig, .. } = method;
+        let options = args::inside(&attribute, diag);
+        let side = Side::Service(ty);
         match marker {
-            Marker::Rpc => {
-                let options = args::inside(&attribute, diag);
-                let side = Side::Service(ty);
-                self.handlers
-                    .push(handler::handler(attrs, sig, options, &side, diag));
+            Marker::Rpc(runs) => {
+                let handler = handler::handler(runs, options, attrs, sig, &side, diag);
+                self.handlers.push(handler);
             }
             Marker::Hook(stage) => {
-                self.hooks
-                    .push(handler::hook(stage, &attribute, attrs, sig, diag));
+                let hook = hook::hook(stage, &options, attrs, sig, &side, diag);
+                self.hooks.push(hook);
             }
         }
         // `#[expect]` would complain where a lint does not fire.

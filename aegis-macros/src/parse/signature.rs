@@ -214,7 +214,8 @@ fn output(signature: &Signature, side: &Side<'_>, diag: &mut Diag) -> TokenStrea
     named(ty, side)
 }
 
-fn named(ty: &Type, side: &Side<'_>) -> TokenStream {
+/// The type, with a name that means the same outside of the block.
+pub(super) fn named(ty: &Type, side: &Side<'_>) -> TokenStream {
     match side {
         Side::Service(service) => value::without_self(ty.to_token_stream(), service),
         Side::Client => ty.to_token_stream(),

@@ -12,7 +12,7 @@ pub(super) fn check(rows: &[Row], wrap: impl Fn(&str) -> String) {
     }
 }
 
-const ALLOWED: &str = "`name`, `version`, `description`, `metadata`";
+const ALLOWED: &str = "`name`, `version`, `description`, `metadata`, `group`, `failover`";
 
 #[test]
 fn options_of_a_service() {
@@ -50,7 +50,7 @@ fn options_of_a_service() {
             &[
                 "there is no option before this comma: remove it",
                 "`#[aegis::service]` takes options by name: `name`, `version`, `description`, \
-                 `metadata`",
+                 `metadata`, `group`, `failover`",
                 "`metadata` takes pairs, as in `metadata(team = \"core\")`",
                 "`d` is given twice: keep one",
             ],
@@ -123,7 +123,7 @@ fn place_of_a_service() {
     });
 }
 
-fn in_service(methods: &str) -> String {
+pub(super) fn in_service(methods: &str) -> String {
     format!(r#"#[service(name = "orders", version = "1.0.0")] impl Orders {{ {methods} }}"#)
 }
 

@@ -2,6 +2,7 @@
 
 mod golden;
 mod messages;
+mod messages_of_leaders;
 mod messages_of_others;
 
 use proc_macro2::TokenStream;
@@ -55,7 +56,17 @@ fn attributes(item: &mut Item) -> Option<&mut Vec<Attribute>> {
 /// Takes away the first attribute that is ours; of `derive` we are the only one in tests.
 fn take(attributes: &mut Vec<Attribute>) -> Option<Attribute> {
     let ours = [
-        "service", "client", "main", "derive", "rpc", "on_start", "on_stop",
+        "service",
+        "client",
+        "main",
+        "derive",
+        "rpc",
+        "exclusive_rpc",
+        "on_start",
+        "on_stop",
+        "on_leader",
+        "on_standby",
+        "health",
     ];
     let at = attributes
         .iter()

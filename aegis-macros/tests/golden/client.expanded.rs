@@ -49,6 +49,7 @@ impl PricingClient {
                 subject: ::aegis::Subject::literal("rpc.pricing.quote"),
                 timeout: ::core::option::Option::None,
                 idempotent: false,
+                exclusive: false,
             },
             ::aegis::__private::Method {
                 name: "quoteAll",
@@ -57,6 +58,7 @@ impl PricingClient {
                     ::core::time::Duration::from_nanos(90000000000u64),
                 ),
                 idempotent: true,
+                exclusive: false,
             },
         ];
         Self {

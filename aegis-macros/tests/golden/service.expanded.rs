@@ -98,24 +98,28 @@ impl CalculatorClient {
                     ::core::time::Duration::from_nanos(2000000000u64),
                 ),
                 idempotent: true,
+                exclusive: false,
             },
             ::aegis::__private::Method {
                 name: "create",
                 subject: ::aegis::Subject::literal("rpc.calculator.create"),
                 timeout: ::core::option::Option::None,
                 idempotent: false,
+                exclusive: false,
             },
             ::aegis::__private::Method {
                 name: "type",
                 subject: ::aegis::Subject::literal("rpc.calculator.type"),
                 timeout: ::core::option::Option::None,
                 idempotent: false,
+                exclusive: false,
             },
             ::aegis::__private::Method {
                 name: "ping",
                 subject: ::aegis::Subject::literal("rpc.calculator.ping"),
                 timeout: ::core::option::Option::None,
                 idempotent: false,
+                exclusive: false,
             },
         ];
         Self {
@@ -190,7 +194,13 @@ const _: () = {
             ::std::boxed::Box::pin(async move {
                 {
                     use ::aegis::__private::StartedOtherwise as _;
-                    ::aegis::__private::Started(Self::warm_up(self, context).await)
+                    ::aegis::__private::Started(
+                            Self::warm_up(
+                                    self,
+                                    ::aegis::__private::lent_to_hook::<Context>(context),
+                                )
+                                .await,
+                        )
                         .outcome()
                 }
             })
@@ -219,6 +229,7 @@ const _: () = {
                 ::core::time::Duration::from_nanos(2000000000u64),
             ),
             idempotent: true,
+            exclusive: false,
             concurrency: ::core::option::Option::Some(8),
             queue: ::core::option::Option::Some(16),
             call: |service, request| ::std::boxed::Box::pin(async move {
@@ -260,6 +271,7 @@ const _: () = {
             arguments: &["order"],
             timeout: ::core::option::Option::None,
             idempotent: false,
+            exclusive: false,
             concurrency: ::core::option::Option::None,
             queue: ::core::option::Option::None,
             call: |service, request| ::std::boxed::Box::pin(async move {
@@ -295,6 +307,7 @@ const _: () = {
             arguments: &["fn"],
             timeout: ::core::option::Option::None,
             idempotent: false,
+            exclusive: false,
             concurrency: ::core::option::Option::None,
             queue: ::core::option::Option::None,
             call: |service, request| ::std::boxed::Box::pin(async move {
@@ -330,6 +343,7 @@ const _: () = {
             arguments: &[],
             timeout: ::core::option::Option::None,
             idempotent: false,
+            exclusive: false,
             concurrency: ::core::option::Option::None,
             queue: ::core::option::Option::None,
             call: |service, request| ::std::boxed::Box::pin(async move {

@@ -71,6 +71,7 @@ impl SystemClient {
                 subject: ::aegis::Subject::literal("rpc.system.load"),
                 timeout: ::core::option::Option::None,
                 idempotent: false,
+                exclusive: false,
             },
             #[cfg(windows)]
             ::aegis::__private::Method {
@@ -78,6 +79,7 @@ impl SystemClient {
                 subject: ::aegis::Subject::literal("rpc.system.load"),
                 timeout: ::core::option::Option::None,
                 idempotent: false,
+                exclusive: false,
             },
         ];
         Self {
@@ -128,7 +130,10 @@ const _: () = {
             &'a self,
             context: &'a ::aegis::Context,
         ) -> ::aegis::__private::BoxFuture<'a, ()> {
-            ::std::boxed::Box::pin(async move { Self::flush(self, context).await })
+            ::std::boxed::Box::pin(async move {
+                Self::flush(self, ::aegis::__private::lent_to_hook::<Context>(context))
+                    .await
+            })
         }
     }
     #[cfg(unix)]
@@ -147,6 +152,7 @@ const _: () = {
             arguments: &[],
             timeout: ::core::option::Option::None,
             idempotent: false,
+            exclusive: false,
             concurrency: ::core::option::Option::None,
             queue: ::core::option::Option::None,
             call: |service, request| ::std::boxed::Box::pin(async move {
@@ -181,6 +187,7 @@ const _: () = {
             arguments: &[],
             timeout: ::core::option::Option::None,
             idempotent: false,
+            exclusive: false,
             concurrency: ::core::option::Option::None,
             queue: ::core::option::Option::None,
             call: |service, request| ::std::boxed::Box::pin(async move {

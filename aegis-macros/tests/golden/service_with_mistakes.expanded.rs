@@ -18,7 +18,7 @@ impl Calculator {
     }
 }
 ::core::compile_error! {
-    "`#[aegis::service]` has no option `colour`: it takes `name`, `version`, `description`, `metadata`"
+    "`#[aegis::service]` has no option `colour`: it takes `name`, `version`, `description`, `metadata`, `group`, `failover`"
 }
 ::core::compile_error! {
     "`soon` is not a duration: write a number and a unit, as in `500ms`, `2s` or `1m 30s`"

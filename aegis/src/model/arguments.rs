@@ -36,7 +36,8 @@ impl<T> std::ops::Deref for Params<T> {
     message = "`{Self}` cannot be one of several arguments",
     label = "not a value for the wire",
     note = "an owned argument needs `serde::Serialize` and `serde::Deserialize`",
-    note = "`Params<T>` takes the whole of the params and must be the only owned argument"
+    note = "`Params<T>` takes the whole of the params and must be the only owned argument",
+    note = "what the framework lends is a reference: `&Context`, and in `#[exclusive_rpc]` `&Leadership`"
 )]
 pub trait Field: Serialize + DeserializeOwned + Send + 'static {}
 
@@ -47,7 +48,8 @@ impl<T: Serialize + DeserializeOwned + Send + 'static> Field for T {}
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be an argument",
     label = "not a value for the wire",
-    note = "an owned argument comes from the wire: it needs `serde::Serialize` and `serde::Deserialize`"
+    note = "an owned argument comes from the wire: it needs `serde::Serialize` and `serde::Deserialize`",
+    note = "what the framework lends is a reference: `&Context`, and in `#[exclusive_rpc]` `&Leadership`"
 )]
 pub trait Owned: Sized + Send + 'static {
     #[doc(hidden)]

@@ -13,6 +13,7 @@
 )]
 
 pub mod extra;
+pub mod ledger;
 
 /// Everything is in a module that a user would write.
 pub mod shop {

@@ -1,0 +1,1 @@
+../../aegis/src/model/election/rules.rs

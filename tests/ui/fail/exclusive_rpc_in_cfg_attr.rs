@@ -1,0 +1,13 @@
+use aegis::prelude::*;
+
+struct Ledger;
+
+#[aegis::service(name = "ledger", version = "1.0.0")]
+impl Ledger {
+    #[cfg_attr(unix, exclusive_rpc)]
+    async fn post(&self) -> Result<(), Failure> {
+        Ok(())
+    }
+}
+
+fn main() {}

@@ -1,0 +1,13 @@
+use aegis::prelude::*;
+
+struct Ledger;
+
+#[aegis::service(name = "ledger", version = "1.0.0")]
+impl Ledger {
+    #[on_leader]
+    async fn promoted(&self) -> Result<u8, Failure> {
+        Ok(1)
+    }
+}
+
+fn main() {}

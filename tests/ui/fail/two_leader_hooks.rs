@@ -1,0 +1,18 @@
+use aegis::prelude::*;
+
+struct Ledger;
+
+#[aegis::service(name = "ledger", version = "1.0.0")]
+impl Ledger {
+    #[on_leader]
+    async fn promoted(&self) -> Result<(), Failure> {
+        Ok(())
+    }
+
+    #[on_leader]
+    async fn load(&self) -> Result<(), Failure> {
+        Ok(())
+    }
+}
+
+fn main() {}
