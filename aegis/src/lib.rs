@@ -66,7 +66,7 @@ pub use lease::Leadership;
 pub use model::{
     BreakerPolicy, BreakerState, BucketStatus, Code, Codec, CodecError, DomainError, Failover,
     FailoverError, Failure, HeaderError, Headers, Health, IllegalTransition, Instance,
-    InstanceEvent, InstanceId, InstanceStatus, Layout, Lifecycle, Load, MethodName, NameError,
+    InstanceEvent, InstanceId, InstanceStatus, Layout, Leader, Lifecycle, Load, MethodName, NameError,
     Params, Pattern, RetryPolicy, Select, ServiceName, Storage, Subject, TraceContext,
 };
 pub use port::{ConnectionState, WatchHealth};

@@ -14,6 +14,7 @@ mod extremes;
 mod hooks;
 mod interop;
 mod kv;
+mod leader;
 mod lifecycle;
 mod limits;
 mod log;

@@ -15,14 +15,12 @@ use super::config::Config;
 use super::control::Control;
 use super::running::Started;
 use crate::client::Client;
-use crate::cluster::{Campaign, Candidacy, Candidate, Seat, Seats};
+use crate::cluster::{Campaign, Candidacy, Candidate, LEADERS, Seat, Seats};
 use crate::error::Result;
 use crate::lease::{Leadership, Lease};
 use crate::model::{Failover, Failure};
 use crate::serve::{Context, Exclusive, Home, Hooks};
 
-/// The bucket of leaders, as in `AegisSDK` 1.0.
-const BUCKET: &str = "sticky_active";
 /// `#[on_leader]` and `#[on_standby]` have ended by then, or are given up.
 const HOOK: Duration = Duration::from_secs(30);
 /// The giving up of a lease, beyond the ending of what runs.
@@ -54,7 +52,7 @@ impl Leading {
         started: &[Started],
     ) -> Result<Self> {
         let (bus, store) = control.ports(client);
-        let name = client.layout().bucket(BUCKET);
+        let name = client.layout().bucket(LEADERS);
         let seats = Seats::new(store, name, config.leader_replicas);
         let mut parts = Vec::new();
         for part in started {

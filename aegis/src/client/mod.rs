@@ -2,7 +2,7 @@
 //! `attempt` the sending with deadline, retry and breaker, `route` what is remembered of a method,
 //! `answer` what came back, `target` which instance it goes to, `scope` what calls inside a handler
 //! inherit, `stub` what generated clients use, `ask` the questions of NATS micro, `buckets` the way
-//! to key-value buckets.
+//! to key-value buckets, `leaders` who leads.
 
 mod answer;
 mod ask;
@@ -10,6 +10,7 @@ mod attempt;
 mod buckets;
 mod call;
 mod core;
+mod leaders;
 mod route;
 mod scope;
 mod stub;

@@ -9,5 +9,5 @@ mod registry;
 pub(crate) use announcer::{Announced, Announcer, Vitals};
 pub(crate) use discovery::{Directory, Shared as SharedDiscovery, candidate};
 pub use discovery::{Discovery, DiscoveryMode, Found, InstanceEvents, Staleness};
-pub(crate) use leader::{Campaign, Candidacy, Candidate, Seat, Seats};
+pub(crate) use leader::{Campaign, Candidacy, Candidate, LEADERS, Seat, Seats};
 pub(crate) use registry::Registry;

@@ -5,4 +5,4 @@ mod campaign;
 mod seat;
 
 pub(crate) use campaign::{Campaign, Candidacy, Candidate};
-pub(crate) use seat::{Seat, Seats};
+pub(crate) use seat::{LEADERS, Seat, Seats};

@@ -15,6 +15,8 @@ use crate::model::{
 use crate::observe;
 use crate::port::{KvBucket, KvEvent, KvStore, KvWatch, WatchFrom};
 
+/// The bucket's name, as in `AegisSDK` 1.0.
+pub(crate) const LEADERS: &str = "sticky_active";
 /// A record is below 1 kB and has no history.
 const MAX_BYTES: u64 = 16 * 1024 * 1024;
 /// Between two tries to watch.

@@ -18,4 +18,5 @@ mod state;
 pub(crate) use event::{Action, Claim, Event, Moment, Outcome};
 pub(crate) use machine::Election;
 pub use policy::{Failover, FailoverError};
+pub use record::Leader;
 pub(crate) use record::LeaderRecord;

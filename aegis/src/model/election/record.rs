@@ -5,9 +5,11 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+use time::OffsetDateTime;
 
 use super::event::Claim;
 use super::rules::PRESETS;
+use crate::model::KvEntry;
 
 /// The record of a leader.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -23,6 +25,48 @@ pub(crate) struct LeaderRecord {
     pub(crate) elected_at: String,
     pub(crate) last_heartbeat: String,
     pub(crate) metadata: Map<String, Value>,
+}
+
+/// Who leads a group of a service, as its record says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Leader {
+    /// The service.
+    pub service: String,
+    /// The group.
+    pub group: String,
+    /// The instance.
+    pub instance: String,
+    /// The fencing token of its leadership.
+    pub epoch: u64,
+    /// How long others wait for it when it says nothing.
+    pub lease: Duration,
+    /// It has given its leadership up, and nobody has taken it yet.
+    pub released: bool,
+    /// When it began, by its own clock (RFC 3339).
+    pub elected_at: String,
+    /// When the server took the last renewal, by the server's clock.
+    pub renewed_at: OffsetDateTime,
+}
+
+impl Leader {
+    /// Reads an entry of the bucket of leaders; none if it is another kind of entry.
+    pub(crate) fn read(entry: &KvEntry) -> Option<Self> {
+        let key = entry.key.text().strip_suffix(".leader")?;
+        let (service, group) = key.split_once('.')?;
+        let record = LeaderRecord::read(&entry.value);
+        let claim = record.claim();
+        Some(Self {
+            service: service.to_owned(),
+            group: group.to_owned(),
+            epoch: record.epoch(entry.revision),
+            lease: claim.lease,
+            released: claim.released,
+            elected_at: record.elected_at,
+            renewed_at: entry.created,
+            instance: record.instance_id,
+        })
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
