@@ -30,8 +30,9 @@ pub(super) fn method(hook: &Hook, aegis: &Aegis) -> TokenStream {
         Stage::Stop | Stage::Standby => call,
         // A `Result` is a health as well.
         Stage::Health => {
-            let from = quote!(<#path::Health as ::core::convert::From<_>>::from);
-            quote_spanned!(at(method.span())=> #from(#call))
+            let span = at(*output);
+            let path = aegis.path(span);
+            quote_spanned!(span=> <#path::Health as ::core::convert::From<_>>::from(#call))
         }
     };
     let body = quote_spanned! {at(method.span())=>

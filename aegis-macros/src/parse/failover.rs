@@ -105,3 +105,32 @@ fn blamed(lease: Duration, margin: Duration) -> &'static str {
         "renew"
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Duration, blamed, check};
+
+    #[test]
+    fn the_number_that_is_wrong_is_the_one_that_is_shown() {
+        for (lease, margin, renew, wrong) in [
+            (60_001, 11_000, 1000, "lease"),
+            // No margin fits such a lease.
+            (50, 50, 1, "lease"),
+            (600, 99, 120, "margin"),
+            (600, 600, 1, "margin"),
+            // No renewal fits such a margin.
+            (600, 597, 1, "margin"),
+            (600, 99, 126, "margin"),
+            (600, 100, 126, "renew"),
+            (600, 596, 2, "renew"),
+        ] {
+            let [lease, margin, renew] = [lease, margin, renew].map(Duration::from_millis);
+            assert!(check(lease, margin, renew).is_err());
+            assert_eq!(
+                blamed(lease, margin),
+                wrong,
+                "{lease:?} {margin:?} {renew:?}"
+            );
+        }
+    }
+}
