@@ -4,13 +4,8 @@ use super::*;
 use aegis::Bucket;
 use serde_json::Value;
 
-async fn records(client: &Client, prefix: &str) -> Bucket<Value> {
-    let name = if prefix.is_empty() {
-        "sticky_active".to_owned()
-    } else {
-        format!("{prefix}_sticky_active")
-    };
-    client.bucket(&name).find().await.unwrap().unwrap()
+async fn records(client: &Client) -> Bucket<Value> {
+    client.bucket("sticky_active").find().await.unwrap().unwrap()
 }
 
 /// Somebody else's record stands there from now on, as if this one had been away for long.
@@ -23,7 +18,7 @@ async fn depose(records: &Bucket<Value>) {
 
 #[tokio::test]
 async fn late_results_are_refused() {
-    for (config, prefix) in prefixed().await {
+    for config in configs().await {
         let ledger = Ledger::default();
         let running = serve(&config, "ledger-1", &ledger).await;
         let client = client(&config).await;
@@ -33,7 +28,7 @@ async fn late_results_are_refused() {
         let again = tokio::spawn(calls.post_again().into_future());
         let told = tokio::spawn(calls.watch().into_future());
         let _ = soon("all have begun", ledger.begun.acquire_many(3)).await.unwrap();
-        depose(&records(&client, &prefix).await).await;
+        depose(&records(&client).await).await;
         let error = soon("the one that was told", told).await.unwrap().unwrap_err();
         assert_eq!(error.kind(), Some(ErrorKind::OutcomeUnknown), "{error}");
         eventually("it stands by", async || {
@@ -54,25 +49,14 @@ async fn late_results_are_refused() {
 
 #[tokio::test]
 async fn a_lost_bucket_is_made_anew_and_epochs_grow() {
-    for (config, prefix) in prefixed().await {
+    for config in configs().await {
         let first = serve(&config, "ledger-1", &Ledger::default()).await;
         let second = serve(&config, "ledger-2", &Ledger::default()).await;
         let client = client(&config).await;
         let before = post(&client).await.epoch;
-        let name = records(&client, &prefix).await.name().to_owned();
-        assert!(client.bucket(&name).remove().await.unwrap());
+        assert!(client.bucket("sticky_active").remove().await.unwrap());
         eventually("a new leader", async || post(&client).await.epoch > before).await;
         first.stop().await.unwrap();
         second.stop().await.unwrap();
     }
-}
-
-async fn prefixed() -> [(Config, String); 2] {
-    let prefix = unique_prefix();
-    let memory = format!("memory://{prefix}");
-    let nats = Config::default().url(&shared_server().await);
-    [
-        (nats.subject_prefix(&prefix), prefix),
-        (Config::default().url(&memory), String::new()),
-    ]
 }
