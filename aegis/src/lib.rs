@@ -66,8 +66,8 @@ pub use lease::Leadership;
 pub use model::{
     BreakerPolicy, BreakerState, BucketStatus, Code, Codec, CodecError, DomainError, Failover,
     FailoverError, Failure, HeaderError, Headers, Health, IllegalTransition, Instance,
-    InstanceEvent, InstanceId, InstanceStatus, Layout, Leader, Lifecycle, Load, MethodName, NameError,
-    Params, Pattern, RetryPolicy, Select, ServiceName, Storage, Subject, TraceContext,
+    InstanceEvent, InstanceId, InstanceStatus, Layout, Leader, Lifecycle, Load, MethodName,
+    NameError, Params, Pattern, RetryPolicy, Select, ServiceName, Storage, Subject, TraceContext,
 };
 pub use port::{ConnectionState, WatchHealth};
 pub use serve::{

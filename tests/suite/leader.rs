@@ -60,7 +60,12 @@ impl Ledger {
     }
 }
 
-#[aegis::service(name = "ledger", version = "1.0.0", group = "main", failover = "aggressive")]
+#[aegis::service(
+    name = "ledger",
+    version = "1.0.0",
+    group = "main",
+    failover = "aggressive"
+)]
 impl Ledger {
     #[exclusive_rpc]
     async fn post(&self, leader: &Leadership) -> Result<Posted, Failure> {

@@ -73,7 +73,7 @@ impl Leading {
             let connections = vec![bus.state(), client.bus().state()];
             let clock = who.clock;
             let standing = part.standing.clone();
-            let (candidacy, campaign) = Campaign::new(who, seat, connections, standing);
+            let (candidacy, campaign) = Campaign::start(who, seat, connections, standing);
             let exclusive = server.exclusive();
             exclusive.gate().follow(candidacy.standing(), clock);
             let stage = Stage {
@@ -218,7 +218,9 @@ impl Stage {
         match tokio::time::timeout(HOOK, hook).await {
             Ok(Ok(())) => {}
             Ok(Err(_)) => tracing::error!(%service, epoch, "`#[on_standby]` panicked"),
-            Err(_) => tracing::error!(%service, epoch, "`#[on_standby]` did not end within {HOOK:?}"),
+            Err(_) => {
+                tracing::error!(%service, epoch, "`#[on_standby]` did not end within {HOOK:?}");
+            }
         }
     }
 }

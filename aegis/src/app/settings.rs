@@ -145,7 +145,10 @@ const SETTINGS: &[Setting] = &[
         "leader.replicas",
         &["AEGIS_LEADER_REPLICAS"],
         |config, text| {
-            let servers = text.parse().ok().filter(|servers| (1..=5).contains(servers));
+            let servers = text
+                .parse()
+                .ok()
+                .filter(|servers| (1..=5).contains(servers));
             config.leader_replicas = Some(servers.ok_or("it is 1 to 5 servers")?);
             Ok(())
         },

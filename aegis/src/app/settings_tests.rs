@@ -1,6 +1,8 @@
 use std::collections::HashMap;
 
 use super::*;
+use crate::app::config::Target;
+use url::Url;
 
 fn from_env(pairs: &[(&str, &str)]) -> Result<Config> {
     let map: HashMap<String, String> = pairs

@@ -94,7 +94,7 @@ impl Prepared {
             };
             if delay >= deadline.saturating_duration_since(Instant::now()) {
                 if waits {
-                    return Err(error.adding(&leaderless.history(start.elapsed())));
+                    return Err(error.adding(&Leaderless::history(start.elapsed())));
                 }
                 return Err(told(error, "; a longer `within` leaves time for more"));
             }
@@ -252,11 +252,13 @@ impl Leaderless {
     fn pause(&mut self) -> Duration {
         let pause = Self::FIRST * 2_u32.pow(self.tries.min(3));
         self.tries = self.tries.saturating_add(1);
-        pause.min(Self::LONGEST).mul_f64(0.8 + 0.4 * observe::chance())
+        pause
+            .min(Self::LONGEST)
+            .mul_f64(0.8 + 0.4 * observe::chance())
     }
 
     /// What the error says that ends them.
-    fn history(&self, time: Duration) -> String {
+    fn history(time: Duration) -> String {
         let time = observe::shown(time);
         format!(", for {time}: no instance leads (`aegis leader` shows why)")
     }

@@ -58,7 +58,9 @@ impl Client {
         let subject = self.layout().step_down(&service, &instance);
         let question = Outgoing::new(subject, "");
         let bus = self.bus();
-        let answer = bus.request(question, &bus.new_call(), self.ask_until()).await?;
+        let answer = bus
+            .request(question, &bus.new_call(), self.ask_until())
+            .await?;
         let codec = self.shared.settings.codec;
         let read = Answer::read(answer, Wire::Plain, codec)?;
         match read.decode::<Ended, Failure>() {

@@ -108,7 +108,10 @@ impl Layout {
 
     /// `rpc.{service}.-step-down.{instance}`: asks an instance that leads to let another one lead.
     pub fn step_down(&self, service: &ServiceName, instance: &InstanceId) -> Subject {
-        Subject::trusted(format!("{}rpc.{service}.{STEP_DOWN}.{instance}", self.prefix))
+        Subject::trusted(format!(
+            "{}rpc.{service}.{STEP_DOWN}.{instance}",
+            self.prefix
+        ))
     }
 
     /// `cancel.{service}.{reply}`: where the caller that waits on a reply subject says that it gave

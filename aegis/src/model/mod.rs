@@ -35,7 +35,9 @@ pub(crate) use breaker::Breaker;
 pub use breaker::{BreakerPolicy, BreakerState};
 pub use codec::{Codec, CodecError};
 pub(crate) use deadline::{DEFAULT_TIMEOUT, deadline_header, deadline_of};
-pub(crate) use election::{Action, Claim, Election, Event, LeaderRecord, Moment, Outcome};
+pub(crate) use election::{
+    Action, Claim, Election, Event, LeaderRecord, Moment, NoAnswer, Outcome,
+};
 pub use election::{Failover, FailoverError, Leader};
 pub(crate) use envelope::{
     Facts, InEnvelope, RequestEnvelope, ResponseEnvelope, read_facts, with_timeout,

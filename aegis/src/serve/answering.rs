@@ -98,12 +98,7 @@ impl Endpoint {
         self.figures.count(took, failure);
     }
 
-    async fn send(
-        &self,
-        job: &Job,
-        headers: Headers,
-        payload: Bytes,
-    ) -> Result<()> {
+    async fn send(&self, job: &Job, headers: Headers, payload: Bytes) -> Result<()> {
         let mut headers = headers;
         if let Some(pass) = &job.pass {
             let (name, epoch) = pass.epoch();

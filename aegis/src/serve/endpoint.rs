@@ -11,13 +11,13 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::answering::Unwanted;
 use super::call::{Job, Request};
 use super::cancel::Cancels;
 use super::context::Home;
 use super::descriptor::{HandlerDescriptor, RpcHandler};
 use super::figures::Figures;
 use super::gate::{Gate, Origin};
-use super::answering::Unwanted;
 use super::inboxes::Inboxes;
 use super::reader::Takes;
 use super::work::Work;

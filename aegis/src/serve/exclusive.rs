@@ -65,7 +65,10 @@ impl Exclusive {
         let ended = tokio::time::timeout_at(deadline, running.wait()).await;
         if ended.is_err() {
             let calls = running.len();
-            tracing::warn!(calls, "exclusive calls did not end before the leadership was given up");
+            tracing::warn!(
+                calls,
+                "exclusive calls did not end before the leadership was given up"
+            );
         }
     }
 

@@ -53,7 +53,10 @@ impl Gate {
 
     /// From now on it is known who leads.
     pub(crate) fn follow(&self, standing: watch::Receiver<Standing>, clock: Clock) {
-        *self.standing.write().unwrap_or_else(PoisonError::into_inner) = Some((standing, clock));
+        *self
+            .standing
+            .write()
+            .unwrap_or_else(PoisonError::into_inner) = Some((standing, clock));
     }
 
     /// Lets calls in, under this leadership.
@@ -67,7 +70,11 @@ impl Gate {
 
     /// Lets nobody in any more; waits for those who are in, if it is told to.
     pub(crate) fn close(&self) -> Option<TaskTracker> {
-        let open = self.open.write().unwrap_or_else(PoisonError::into_inner).take();
+        let open = self
+            .open
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
         open.map(|open| {
             open.running.close();
             open.running
@@ -185,7 +192,10 @@ mod tests {
         assert!(gate.enter().is_none() && !pass.is_valid());
         assert_eq!(pass.refused("post", true).code(), "NOT_ACTIVE");
         let refused = pass.refused("post", false);
-        assert_eq!((refused.code(), refused.is_retryable()), ("OUTCOME_UNKNOWN", false));
+        assert_eq!(
+            (refused.code(), refused.is_retryable()),
+            ("OUTCOME_UNKNOWN", false)
+        );
     }
 
     #[tokio::test]
@@ -208,7 +218,10 @@ mod tests {
         assert_eq!(nobody.details()["no_leader"], true);
         let (sender, standing) = watch::channel(Standing::default());
         gate.follow(standing, Clock::Boot);
-        for (until, key) in [(Clock::Boot.now() + HOUR, "leader"), (Duration::ZERO, "no_leader")] {
+        for (until, key) in [
+            (Clock::Boot.now() + HOUR, "leader"),
+            (Duration::ZERO, "no_leader"),
+        ] {
             sender.send_modify(|standing| {
                 standing.holder = Some(Holder {
                     instance: "ledger-2".to_owned(),
@@ -218,7 +231,10 @@ mod tests {
             });
             let told = gate.not_active("post");
             assert_eq!(told.code(), "NOT_ACTIVE");
-            assert!(told.is_retryable() && told.details().get(key).is_some(), "{told:?}");
+            assert!(
+                told.is_retryable() && told.details().get(key).is_some(),
+                "{told:?}"
+            );
         }
     }
 }

@@ -32,10 +32,10 @@ pub use call::Request;
 pub(crate) use context::Home;
 pub use context::{Borrowed, BorrowedByLeader, Context};
 pub(crate) use descriptor::Hooks;
-pub(crate) use exclusive::Exclusive;
 pub use descriptor::{
     HandlerDescriptor, HandlerKind, HookFuture, RpcCall, RpcHandler, Service, Source,
 };
+pub(crate) use exclusive::Exclusive;
 pub use hook::{Started, StartedOtherwise};
 pub(crate) use load::LoadMeter;
 pub(crate) use manifest::manifest;

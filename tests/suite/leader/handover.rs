@@ -44,8 +44,14 @@ async fn a_stop_hands_over_and_no_call_fails() {
         .await;
         let answers = caller.answers().await;
         let last = answers.last().unwrap();
-        assert_eq!((before.by.as_str(), last.by.as_str()), ("ledger-1", "ledger-2"));
-        assert!(answers.is_sorted_by_key(|answer| answer.epoch), "{answers:?}");
+        assert_eq!(
+            (before.by.as_str(), last.by.as_str()),
+            ("ledger-1", "ledger-2")
+        );
+        assert!(
+            answers.is_sorted_by_key(|answer| answer.epoch),
+            "{answers:?}"
+        );
         assert!(last.epoch > before.epoch);
         second.stop().await.unwrap();
     }

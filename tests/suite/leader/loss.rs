@@ -5,7 +5,12 @@ use aegis::Bucket;
 use serde_json::Value;
 
 async fn records(client: &Client) -> Bucket<Value> {
-    client.bucket("sticky_active").find().await.unwrap().unwrap()
+    client
+        .bucket("sticky_active")
+        .find()
+        .await
+        .unwrap()
+        .unwrap()
 }
 
 /// Somebody else's record stands there from now on, as if this one had been away for long.
@@ -27,12 +32,20 @@ async fn late_results_are_refused() {
         let slow = tokio::spawn(calls.post_slowly().into_future());
         let again = tokio::spawn(calls.post_again().into_future());
         let told = tokio::spawn(calls.watch().into_future());
-        let _ = soon("all have begun", ledger.begun.acquire_many(3)).await.unwrap();
+        let _ = soon("all have begun", ledger.begun.acquire_many(3))
+            .await
+            .unwrap();
         depose(&records(&client).await).await;
-        let error = soon("the one that was told", told).await.unwrap().unwrap_err();
+        let error = soon("the one that was told", told)
+            .await
+            .unwrap()
+            .unwrap_err();
         assert_eq!(error.kind(), Some(ErrorKind::OutcomeUnknown), "{error}");
         eventually("it stands by", async || {
-            ledger.seen().iter().any(|line| line == "ledger-1 stands by")
+            ledger
+                .seen()
+                .iter()
+                .any(|line| line == "ledger-1 stands by")
         })
         .await;
         assert!(ledger.seen().contains(&"ledger-1 was told".to_owned()));

@@ -41,7 +41,10 @@ async fn every_answer_bears_the_epoch() {
     let subject = format!("{prefix}.rpc.ledger.post");
     let answer = nats.request(subject, "{}".into()).await.unwrap();
     let header = answer.headers.unwrap();
-    assert_eq!(header.get("Aegis-Epoch").unwrap().as_str(), epoch.to_string());
+    assert_eq!(
+        header.get("Aegis-Epoch").unwrap().as_str(),
+        epoch.to_string()
+    );
     running.stop().await.unwrap();
 }
 
@@ -56,7 +59,12 @@ async fn the_registry_shows_the_leader() {
         let role = async |id: &str| {
             let all = discovery.all("ledger").await.unwrap();
             let one = all.iter().find(|one| one.id == id)?;
-            Some((one.status, one.metadata.get("epoch").and_then(serde_json::Value::as_u64)))
+            Some((
+                one.status,
+                one.metadata
+                    .get("epoch")
+                    .and_then(serde_json::Value::as_u64),
+            ))
         };
         eventually("the first leads", async || {
             role("ledger-1").await == Some((InstanceStatus::Active, Some(epoch)))
@@ -73,7 +81,11 @@ async fn the_registry_shows_the_leader() {
         })
         .await;
         let all = discovery.all("ledger").await.unwrap();
-        assert!(all.iter().all(|one| one.sticky_active_group.as_deref() == Some("main")), "{all:?}");
+        assert!(
+            all.iter()
+                .all(|one| one.sticky_active_group.as_deref() == Some("main")),
+            "{all:?}"
+        );
         second.stop().await.unwrap();
     }
 }

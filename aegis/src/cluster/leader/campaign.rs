@@ -15,7 +15,7 @@ use super::seat::{Found, Seat};
 use crate::error::Result;
 use crate::lease::{Clock, Holder, Lease, Standing};
 use crate::model::{
-    Action, Claim, Election, Event, Failover, InstanceId, LeaderRecord, Moment, Outcome,
+    Action, Claim, Election, Event, Failover, InstanceId, LeaderRecord, Moment, NoAnswer, Outcome,
     ServiceName,
 };
 use crate::observe::{self, Seldom};
@@ -113,7 +113,7 @@ impl Candidacy {
 
 impl Campaign {
     /// A part in an election, and what plays it: to be run where nothing holds it up.
-    pub(crate) fn new(
+    pub(crate) fn start(
         who: Candidate,
         seat: Seat,
         connections: Vec<watch::Receiver<ConnectionState>>,
@@ -246,7 +246,8 @@ impl Campaign {
     fn hear(&mut self, heard: Heard) -> Event {
         match heard {
             Heard::Read(op, read) => {
-                let answer = self.noting(read).map(|found| self.see(found));
+                let read = self.noting(read).ok_or(NoAnswer);
+                let answer = read.map(|found| self.see(found));
                 Event::Read { op, answer }
             }
             Heard::Wrote(op, written) => {

@@ -95,7 +95,7 @@ impl Seat {
         let read = bucket.latest(&self.leader, deadline).await;
         self.noting_loss(read)
             .await
-            .map(|found| found.and_then(record))
+            .map(|found| found.as_ref().and_then(record))
     }
 
     /// Writes the record. What went wrong is logged by the one who asked.
@@ -150,7 +150,7 @@ impl Seat {
                 };
                 match open.next().await {
                     Some(Ok(KvEvent::Entry(entry))) => {
-                        return Some((record(entry), (seat, watch)));
+                        return Some((record(&entry), (seat, watch)));
                     }
                     Some(Ok(KvEvent::Ready | KvEvent::Reset)) => {}
                     // It tells an error once, and goes on by itself.
@@ -193,7 +193,7 @@ impl Seat {
     }
 }
 
-fn record(entry: KvEntry) -> Found {
+fn record(entry: &KvEntry) -> Found {
     entry
         .is_value()
         .then(|| (entry.revision, LeaderRecord::read(&entry.value)))

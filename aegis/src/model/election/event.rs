@@ -34,10 +34,10 @@ pub(crate) enum Event {
     Disconnected,
     /// This stands under the key now; nothing is told if it stood there before.
     Seen(Option<(u64, Claim)>),
-    /// The answer to [`Action::Read`]; none if there was none.
+    /// The answer to [`Action::Read`].
     Read {
         op: u64,
-        answer: Option<Option<(u64, Claim)>>,
+        answer: Result<Option<(u64, Claim)>, NoAnswer>,
     },
     /// The answer to [`Action::Write`].
     Wrote { op: u64, outcome: Outcome },
@@ -53,6 +53,10 @@ pub(crate) enum Event {
     /// What ran while it led has ended, after [`Action::Drain`].
     Drained { epoch: u64 },
 }
+
+/// A question had no answer in time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct NoAnswer;
 
 /// How a write ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

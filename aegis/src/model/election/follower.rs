@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::event::{Action, Claim, Moment, Outcome};
+use super::event::{Action, Claim, Moment, NoAnswer, Outcome};
 use super::machine::{Election, again, portion};
 use super::state::{Known, Leader, Phase, Renewal, Role, Step};
 use crate::model::Expect;
@@ -128,18 +128,18 @@ impl Election {
     pub(super) fn read(
         &mut self,
         op: u64,
-        answer: Option<Option<(u64, Claim)>>,
+        answer: Result<Option<(u64, Claim)>, NoAnswer>,
         now: Moment,
         random: u64,
         actions: &mut Vec<Action>,
     ) {
-        if let Some(found) = &answer {
+        if let Ok(found) = &answer {
             self.observe(found.clone(), now, random);
         }
         match &mut self.role {
             Role::Follower { reads } if *reads == Some(op) => {
                 *reads = None;
-                if answer.is_none() {
+                if answer.is_err() {
                     self.next_read = now + again(random);
                 }
             }
@@ -148,7 +148,7 @@ impl Election {
                 since,
                 claim,
             } if *asked == op => {
-                let found = answer.flatten();
+                let found = answer.ok().flatten();
                 let won = found.filter(|(_, there)| there.nonce == claim.nonce);
                 let (since, term) = (*since, claim.term);
                 self.follow_again(now);

@@ -1,6 +1,6 @@
 //! The course of a leadership: won, fenced, active, renewed again and again, given up or lost.
 
-use super::event::{Action, Claim, Moment, Outcome};
+use super::event::{Action, Claim, Moment, NoAnswer, Outcome};
 use super::machine::{Election, again};
 use super::state::{Known, Leader, Phase, Renewal, Role, Step};
 use crate::model::Expect;
@@ -100,7 +100,7 @@ impl Election {
 
     pub(super) fn read_after_refusal(
         &mut self,
-        answer: Option<Option<(u64, Claim)>>,
+        answer: Result<Option<(u64, Claim)>, NoAnswer>,
         now: Moment,
         random: u64,
         actions: &mut Vec<Action>,
@@ -109,15 +109,15 @@ impl Election {
             return;
         };
         match answer {
-            None => leader.renewal = Renewal::Reads(Step::At(now + again(random))),
+            Err(NoAnswer) => leader.renewal = Renewal::Reads(Step::At(now + again(random))),
             // An earlier renewal of ours, whose answer was lost.
-            Some(Some((revision, claim)))
+            Ok(Some((revision, claim)))
                 if claim.boot == self.boot && claim.term == leader.term && !claim.released =>
             {
                 leader.revision = revision;
                 leader.renewal = Renewal::At(now);
             }
-            Some(found) => {
+            Ok(found) => {
                 self.step_down(now, actions);
                 self.observe(found, now, random);
             }

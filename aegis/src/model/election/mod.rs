@@ -15,7 +15,7 @@ pub(crate) mod rules;
 mod simulation;
 mod state;
 
-pub(crate) use event::{Action, Claim, Event, Moment, Outcome};
+pub(crate) use event::{Action, Claim, Event, Moment, NoAnswer, Outcome};
 pub(crate) use machine::Election;
 pub use policy::{Failover, FailoverError};
 pub use record::Leader;

@@ -124,7 +124,9 @@ impl FromStr for Failover {
             return Ok(preset);
         }
         let number = |name: &str| {
-            let mut pairs = text.split_whitespace().filter_map(|pair| pair.split_once('='));
+            let mut pairs = text
+                .split_whitespace()
+                .filter_map(|pair| pair.split_once('='));
             let (_, value) = pairs.find(|(key, _)| *key == name)?;
             humantime::parse_duration(value).ok()
         };
@@ -181,7 +183,10 @@ mod tests {
             ("", "balanced"),
             ("quick", "ride-through"),
             ("lease=600ms margin=100ms", "numbers such as"),
-            ("lease=600ms margin=100ms renew=120ms more=1", "numbers such as"),
+            (
+                "lease=600ms margin=100ms renew=120ms more=1",
+                "numbers such as",
+            ),
             ("lease=600 margin=100ms renew=120ms", "numbers such as"),
             ("lease=600ms margin=9ms renew=120ms", "at least 100ms"),
         ] {

@@ -34,14 +34,16 @@ pub(crate) fn check(lease: Duration, margin: Duration, renew: Duration) -> Resul
             "a lease of {lease:?} is too long: it is at most 60 s"
         ));
     }
-    let least = LEAST_MARGIN.max(lease / 6);
-    if margin < least || margin >= lease {
+    let sixth = u64::try_from(lease.as_millis().div_ceil(6)).unwrap_or(u64::MAX);
+    let narrowest = LEAST_MARGIN.max(Duration::from_millis(sixth));
+    if margin < narrowest || margin >= lease {
         return Err(format!(
-            "a margin of {margin:?} does not fit a lease of {lease:?}: it is at least {least:?} \
+            "a margin of {margin:?} does not fit a lease of {lease:?}: it is at least \
+             {narrowest:?} \
              (50 ms, and a sixth of the lease) and shorter than the lease"
         ));
     }
-    let longest = (lease - margin) / 4;
+    let longest = lease.saturating_sub(margin) / 4;
     if renew.is_zero() || renew > longest {
         return Err(format!(
             "a renewal every {renew:?} does not fit a lease of {lease:?}: it is more than 0 and at \

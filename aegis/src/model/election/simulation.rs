@@ -4,7 +4,7 @@
 use proptest::prelude::{ProptestConfig, any, prop_assert, prop_assert_eq, proptest};
 use stateright::Model;
 
-use super::check::{Faults, State, World, world};
+use super::check::{Faults, Node, State, World, world};
 use super::event::Event;
 
 /// Ticks in which everything that is sent arrives: one lease to wait for, one more for a candidate
@@ -25,7 +25,7 @@ fn wild(nodes: usize) -> World {
 }
 
 fn leaders(state: &State) -> Vec<u64> {
-    state.nodes.iter().filter_map(|node| node.leads()).collect()
+    state.nodes.iter().filter_map(Node::leads).collect()
 }
 
 /// Something that may happen, happens; now and then a connection is lost, or somebody is asked to

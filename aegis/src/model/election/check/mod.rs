@@ -13,8 +13,8 @@ use stateright::{Checker, HasDiscoveries, Model, Property};
 
 use super::event::Event;
 use super::policy::Failover;
-pub(super) use state::State;
-use state::{Ask, Kind, Message, Node, Store};
+use state::{Ask, Kind, Message, Store};
+pub(super) use state::{Node, State};
 
 /// What is wrong on purpose.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::{Faults, Mutant, World};
 use crate::model::Expect;
-use crate::model::election::event::{Action, Claim, Event, Moment, Outcome};
+use crate::model::election::event::{Action, Claim, Event, Moment, NoAnswer, Outcome};
 use crate::model::election::machine::Election;
 
 /// One step of every clock.
@@ -215,7 +215,10 @@ impl State {
     pub(super) fn give_up(&mut self, index: usize, op: u64, kind: Kind) {
         self.nodes[index].waits.remove(&(op, kind));
         let event = match kind {
-            Kind::Read => Event::Read { op, answer: None },
+            Kind::Read => Event::Read {
+                op,
+                answer: Err(NoAnswer),
+            },
             Kind::Write => Event::Wrote {
                 op,
                 outcome: Outcome::Unknown,
@@ -276,7 +279,7 @@ impl State {
                 let found = found.map(|(revision, stamp)| (revision, Claim::from(&stamp)));
                 Event::Read {
                     op,
-                    answer: Some(found),
+                    answer: Ok(found),
                 }
             }
             Answer::Wrote(Some(revision)) => Event::Wrote {
