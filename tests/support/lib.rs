@@ -1,5 +1,5 @@
 //! Shared by the tests: one server per test binary, and waiting for events. For tests with faults,
-//! `proxy` disturbs connections.
+//! `proxy` disturbs connections, `history` judges what the processes say that happened.
 #![allow(
     clippy::expect_used,
     clippy::panic,
@@ -8,6 +8,7 @@
     reason = "a test fails by a panic"
 )]
 
+pub mod history;
 pub mod proxy;
 
 use std::future::Future;
