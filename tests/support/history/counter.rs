@@ -6,9 +6,9 @@ use super::calls::Call;
 use super::line::{Line, What};
 use super::verdict::{Invariant, Violation};
 
-/// A value that a call returned.
+/// What a call returned.
 #[derive(Clone, Copy)]
-struct Value<'a> {
+struct Returned<'a> {
     value: u64,
     invoked: u64,
     line: &'a Line,
@@ -17,7 +17,7 @@ struct Value<'a> {
 /// One counter, and all that is known of it.
 #[derive(Default)]
 struct Counter<'a> {
-    values: Vec<Value<'a>>,
+    values: Vec<Returned<'a>>,
     /// Calls that may have run without a value.
     unknown: u64,
     /// The greatest value that anybody saw before the end.
@@ -51,7 +51,7 @@ fn counters<'a>(lines: &'a [Line], calls: &[Call<'a>]) -> BTreeMap<&'a str, Coun
         counter.unknown += u64::from(call.is_unknown());
         if let Some((line, value)) = call.returned() {
             let invoked = call.invoke.at;
-            counter.values.push(Value {
+            counter.values.push(Returned {
                 value,
                 invoked,
                 line,
@@ -78,7 +78,7 @@ fn counters<'a>(lines: &'a [Line], calls: &[Call<'a>]) -> BTreeMap<&'a str, Coun
 fn twice(counter: &Counter<'_>) -> Vec<Violation> {
     let mut owners: BTreeMap<u64, &Line> = BTreeMap::new();
     let mut found = Vec::new();
-    for Value { value, line, .. } in &counter.values {
+    for Returned { value, line, .. } in &counter.values {
         if let Some(other) = owners.insert(*value, line) {
             let what = format!("two calls returned {value}");
             found.push(Violation::new(Invariant::I3, what, &[other, line]));
@@ -90,14 +90,14 @@ fn twice(counter: &Counter<'_>) -> Vec<Violation> {
 /// A call that began after another one had returned a greater value.
 fn backwards(counter: &mut Counter<'_>) -> Vec<Violation> {
     let began = &mut counter.values;
-    began.sort_by_key(|value| value.invoked);
-    let mut returned = began.clone();
-    returned.sort_by_key(|value| value.line.at);
-    let mut returned = returned.into_iter().peekable();
-    let mut greatest: Option<Value<'_>> = None;
+    began.sort_by_key(|one| one.invoked);
+    let mut ended = began.clone();
+    ended.sort_by_key(|one| one.line.at);
+    let mut ended = ended.into_iter().peekable();
+    let mut greatest: Option<Returned<'_>> = None;
     let mut found = Vec::new();
     for one in began {
-        while let Some(before) = returned.next_if(|before| before.line.at < one.invoked) {
+        while let Some(before) = ended.next_if(|before| before.line.at < one.invoked) {
             if greatest.is_none_or(|known| known.value < before.value) {
                 greatest = Some(before);
             }

@@ -155,6 +155,32 @@ async fn all_are_reset_once() {
 }
 
 #[tokio::test]
+async fn a_connection_that_was_just_opened_is_reset_as_well() {
+    let line = Line::open().await;
+    for _ in 0..50 {
+        let mut client = TcpStream::connect(line.proxy.address()).await.unwrap();
+        line.proxy.reset_all();
+        is_reset(&mut client).await;
+    }
+}
+
+#[tokio::test]
+async fn what_was_sent_before_the_end_arrives_though_its_reader_is_slow() {
+    let line = Line::open().await;
+    let socket = tokio::net::TcpSocket::new_v4().unwrap();
+    // Most of it waits in the system's buffer of the proxy.
+    socket.set_recv_buffer_size(4096).unwrap();
+    let mut client = socket.connect(line.proxy.address()).await.unwrap();
+    client.shutdown().await.unwrap();
+    let (mut server, _) = soon("it", line.listener.accept()).await.unwrap();
+    let long = vec![7; 64 * 1024];
+    server.write_all(&long).await.unwrap();
+    drop(server);
+    crate::eventually("the proxy is done", async || line.proxy.connections() == 1).await;
+    assert!(read(&mut client, long.len()).await == long);
+}
+
+#[tokio::test]
 async fn a_black_hole_holds_one_way_and_lets_go_in_order() {
     for direction in EACH {
         let mut line = Line::open().await;

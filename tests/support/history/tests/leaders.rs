@@ -47,6 +47,22 @@ fn i1_leases_do_not_overlap() {
             &[I1],
         ),
         (
+            "the newest word counts, also if it is shorter",
+            vec![
+                lead("a", 0, 1, 100),
+                lead("a", 50, 1, 60),
+                lead("b", 60, 2, 160),
+                fault(50, 60),
+            ],
+            &[],
+        ),
+    ]);
+}
+
+#[test]
+fn i1_late_words_and_many_leaders() {
+    judged(vec![
+        (
             "a lease that was valid again, in the middle of another one",
             vec![
                 lead("a", 0, 1, 100),
