@@ -164,6 +164,12 @@ fn i3_a_counter_gives_each_value_once() {
             ]),
             &[I3],
         ),
+    ]);
+}
+
+#[test]
+fn i3_a_counter_goes_forward_in_time() {
+    judged(vec![
         (
             "at the moment when a greater one returned, not after it",
             led(vec![
@@ -236,6 +242,12 @@ fn i3_a_counter_counts_what_may_have_run_and_nothing_else() {
             ]),
             &[I3],
         ),
+    ]);
+}
+
+#[test]
+fn i3_what_did_not_run_is_missed_without_a_final_line_too() {
+    judged(vec![
         (
             "the same, seen by the next value only",
             led(vec![

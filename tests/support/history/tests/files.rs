@@ -2,7 +2,8 @@
 
 use std::fs;
 use std::path::Path;
-use std::time::Duration;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
 use super::super::line::read_file;
 use super::super::{History, HistoryError, Limits, Recorder, What, now};
@@ -85,6 +86,43 @@ fn a_file_may_be_torn_anywhere() {
             let lines = read_file("torn", torn).unwrap();
             assert_eq!(lines.len(), ends + usize::from(without_end), "{length}");
         }
+    }
+}
+
+#[test]
+#[ignore = "the process that the test below kills"]
+fn writes_until_it_is_killed() {
+    let folder = std::env::var("AEGIS_TEST_HISTORY").unwrap();
+    let recorder = Recorder::create(folder.as_ref(), "victim");
+    for epoch in 1.. {
+        recorder.write(What::Over { epoch });
+    }
+}
+
+#[test]
+fn what_a_killed_process_wrote_is_there_without_a_gap() {
+    let folder = tempfile::tempdir().unwrap();
+    let module = module_path!().split_once("::").unwrap().1;
+    let mut victim = Command::new(std::env::current_exe().unwrap())
+        .args(["--ignored", "--exact"])
+        .arg(format!("{module}::writes_until_it_is_killed"))
+        .env("AEGIS_TEST_HISTORY", folder.path())
+        .stdout(Stdio::null())
+        .spawn()
+        .unwrap();
+    let start = Instant::now();
+    let lines = || History::read(folder.path()).map_or(0, |history| history.lines().len());
+    while lines() < 100 {
+        assert!(start.elapsed() < crate::PATIENCE, "it writes nothing");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    victim.kill().unwrap();
+    victim.wait().unwrap();
+    let history = History::read(folder.path()).unwrap();
+    let process = format!("victim-{}", victim.id());
+    for (line, epoch) in history.lines().iter().zip(1..) {
+        assert_eq!(line.what, What::Over { epoch });
+        assert_eq!(line.process, process);
     }
 }
 
