@@ -350,6 +350,8 @@ async fn a_nats_client_is_disturbed_and_comes_back() {
     proxy.cut();
     let lost = state.wait_for(|now| *now == Disconnected);
     soon("the loss", lost).await.unwrap();
+    // There is no way past the proxy.
+    assert_eq!(nobody().await, aegis::ErrorKind::Disconnected);
     proxy.heal();
     let back = state.wait_for(|now| *now == Connected);
     soon("the connection", back).await.unwrap();
