@@ -1,4 +1,5 @@
-//! Shared by the tests: one server per test binary, programs on it, and waiting for events.
+//! Shared by the tests: one server per test binary, and waiting for events. For tests with faults,
+//! `proxy` disturbs connections, `history` judges what the processes say that happened.
 #![allow(
     clippy::expect_used,
     clippy::panic,
@@ -6,6 +7,9 @@
     clippy::match_wild_err_arm,
     reason = "a test fails by a panic"
 )]
+
+pub mod history;
+pub mod proxy;
 
 use std::future::Future;
 use std::sync::atomic::{AtomicU32, Ordering};
