@@ -322,7 +322,7 @@ pub(crate) fn in_order(exact: bool, taken: impl Iterator<Item = (String, u64)>) 
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_was_taken_has_no_older_epoch_behind_a_newer_one() {
-    for (leaders, writers, keys) in [(6, 1, 8), (30, 4, 1), (10, 8, 3)] {
+    for (leaders, writers, keys) in [(6, 1, 8), (40, 6, 1), (10, 8, 3)] {
         for buckets in Buckets::all().await {
             let reigns = Reigns {
                 leaders,
