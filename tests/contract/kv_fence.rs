@@ -113,6 +113,28 @@ async fn a_fence_that_is_gone_guards_nothing_and_lets_nothing_in() {
 }
 
 #[tokio::test]
+async fn an_older_server_sees_newer_leaders_in_what_they_wrote_too() {
+    for buckets in Buckets::all().await {
+        if buckets.here.features().fenced_writes {
+            continue;
+        }
+        let bucket = buckets.open().await;
+        let new = raise(&bucket, 0, 8).await;
+        let write = |value: &str| KvWrite::put(key("a"), value.to_owned());
+        let written = bucket.write(write("new").fenced(new), soon()).await;
+        written.unwrap();
+        // Somebody removes the fence, and a leader of the past raises it.
+        let removal = KvWrite::purge(fence_key());
+        let removed = bucket.write(removal, soon()).await.unwrap();
+        let old = raise(&bucket, removed, 7).await;
+        let refused = bucket.write(write("old").fenced(old.clone()), soon()).await;
+        late(buckets.name, &refused.unwrap_err());
+        let other = KvWrite::put(key("b"), "old").fenced(old);
+        bucket.write(other, soon()).await.unwrap();
+    }
+}
+
+#[tokio::test]
 async fn groups_do_not_hinder_one_another() {
     for buckets in Buckets::all().await {
         let bucket = buckets.open().await;
