@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aegis::port::{
-    Expect, KvBucket, KvEvent, KvFence, KvFilter, KvKey, KvOperation, KvScan, KvWrite, WatchFrom,
+    Expect, KvBucket, KvEvent, KvFence, KvFilter, KvKey, KvOperation, KvScan, KvWatch, KvWrite,
+    WatchFrom,
 };
 use aegis::{Error, ErrorKind};
 use aegis_tests::soon as in_time;
@@ -204,6 +205,17 @@ async fn a_value_with_a_time_to_live_is_fenced_too() {
     }
 }
 
+/// The next key that expires.
+async fn expired(watch: &mut KvWatch) -> KvKey {
+    loop {
+        let event = in_time("an event", watch.next()).await.unwrap().unwrap();
+        match event {
+            KvEvent::Entry(entry) if entry.operation == KvOperation::Expired => return entry.key,
+            _ => {}
+        }
+    }
+}
+
 #[tokio::test]
 async fn a_fence_outlives_a_bucket_where_everything_expires() {
     for buckets in Buckets::all().await {
@@ -226,16 +238,8 @@ async fn a_fence_outlives_a_bucket_where_everything_expires() {
         for round in 0..2 {
             let write = KvWrite::put(key("a"), "1").fenced(fence.clone());
             bucket.write(write, soon()).await.unwrap();
-            loop {
-                let event = in_time("an event", watch.next()).await.unwrap().unwrap();
-                match event {
-                    KvEvent::Entry(entry) if entry.operation == KvOperation::Expired => {
-                        assert_eq!(entry.key, key("a"), "{name}: {round}");
-                        break;
-                    }
-                    _ => {}
-                }
-            }
+            let expired = expired(&mut watch).await;
+            assert_eq!(expired, key("a"), "{name}: {round}");
         }
         let stands = bucket.latest(&fence.key, soon()).await.unwrap().unwrap();
         assert_eq!(

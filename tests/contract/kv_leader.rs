@@ -256,6 +256,21 @@ async fn first_writes_at_once_raise_one_fence() {
     }
 }
 
+/// Writes 25 times as a leader; tells how often it was accepted.
+async fn lead(books: Bucket<u64>, epoch: u64) -> (u64, usize) {
+    let leader = leader(epoch);
+    let mut accepted = 0;
+    for n in 0..25 {
+        let key = format!("k{}", n % 5);
+        match books.put(&key, &epoch).fenced(&leader).await {
+            Ok(_) => accepted += 1,
+            Err(error) => assert_eq!(error.kind(), ErrorKind::NotActive, "{error}"),
+        }
+        tokio::task::yield_now().await;
+    }
+    (epoch, accepted)
+}
+
 /// Leaders that take over from one another, with buckets they have never written to.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn leaders_at_once_leave_epochs_in_order() {
@@ -264,19 +279,7 @@ async fn leaders_at_once_leave_epochs_in_order() {
         let books: Bucket<u64> = books.open().await.unwrap();
         let mut leaders = JoinSet::new();
         for epoch in 1..=12u64 {
-            let (books, leader) = (books.clone(), leader(epoch));
-            leaders.spawn(async move {
-                let mut accepted = 0;
-                for n in 0..25 {
-                    let key = format!("k{}", n % 5);
-                    match books.put(&key, &epoch).fenced(&leader).await {
-                        Ok(_) => accepted += 1,
-                        Err(error) => assert_eq!(error.kind(), ErrorKind::NotActive, "{error}"),
-                    }
-                    tokio::task::yield_now().await;
-                }
-                (epoch, accepted)
-            });
+            leaders.spawn(lead(books.clone(), epoch));
         }
         let accepted = leaders.join_all().await;
         assert!(
