@@ -45,6 +45,17 @@ async fn write(users: &Bucket<User>) -> Result<()> {
     Ok(())
 }
 
+#[expect(dead_code, reason = "it takes a leader, which this program has not")]
+/// A write of a leader; none once a newer leader has written here.
+async fn write_as(leader: &Leadership, users: &Bucket<User>) -> Result<bool> {
+    let written = users.put("user:1", &User::new("Ann")).fenced(leader).await;
+    match written {
+        Ok(_) => Ok(true),
+        Err(error) if error.kind() == ErrorKind::NotActive => Ok(false), // Stop here.
+        Err(error) => Err(error),
+    }
+}
+
 /// Counts a visit, however many programs do so at once: read, change, write if nobody else did.
 async fn visit(users: &Bucket<User>, key: &str) -> Result<u32> {
     loop {

@@ -4,7 +4,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::model::{BucketSpec, BucketStatus, Differences, Expect, KvWrite, Subject};
+use crate::model::{BucketSpec, BucketStatus, Differences, Expect, KvFence, KvWrite, Subject};
 
 /// Counter: requests a service handled; labels `service`, `method`.
 pub const SERVER_REQUESTS: &str = "aegis_server_requests_total";
@@ -156,6 +156,37 @@ pub(crate) fn conflict(bucket: &str, write: &KvWrite) -> Error {
         format!(
             "the key {key:?} of the bucket {bucket} {found}, nothing was written: read it again, \
              and decide anew"
+        ),
+    )
+}
+
+/// A fenced write that came too late.
+pub(crate) fn fenced_off(bucket: &str, fence: &KvFence) -> Error {
+    let epoch = fence.epoch;
+    Error::new(
+        ErrorKind::NotActive,
+        format!(
+            "the fence of the bucket {bucket} is not that of epoch {epoch} any more: a newer \
+             leader has taken over, and nothing was written; stop, and leave the work to it"
+        ),
+    )
+}
+
+/// A write has one condition: the server checks no more.
+pub(crate) fn check_fence(bucket: &str, write: &KvWrite) -> Result<()> {
+    if write.fence.is_none() || write.expect == Expect::Any {
+        return Ok(());
+    }
+    Err(fence_and_condition(bucket))
+}
+
+pub(crate) fn fence_and_condition(bucket: &str) -> Error {
+    Error::new(
+        ErrorKind::Invalid,
+        format!(
+            "a fenced write to the bucket {bucket} has no condition of its own, as NATS checks one \
+             only: a leader is the only writer, so let it read, decide, and write with `put`, \
+             `delete` or `purge` and `.fenced(..)`"
         ),
     )
 }

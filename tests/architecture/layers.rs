@@ -34,7 +34,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     (
         "testing",
         &[
-            "model", "error", "port", "observe", "client", "serve", "adapter", "app",
+            "model", "error", "port", "observe", "lease", "client", "serve", "adapter", "app",
         ],
     ),
     // The face: they only name what the others make.

@@ -9,6 +9,8 @@
 mod bus;
 mod fixture;
 mod kv;
+mod kv_fence;
+mod kv_leader;
 mod kv_races;
 mod kv_settings;
 mod kv_typed;

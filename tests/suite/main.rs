@@ -11,6 +11,7 @@ mod calling;
 mod connection;
 mod ending;
 mod extremes;
+mod fence;
 mod hooks;
 mod interop;
 mod kv;

@@ -5,7 +5,7 @@ use std::borrow::Borrow;
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 use tokio::time::Instant;
 
-use super::bucket::Bucket;
+use super::bucket::{Bucket, is_users};
 use super::request::KvRequest;
 use crate::error::Result;
 use crate::model::{KvFilter, KvKey, KvWrite};
@@ -82,7 +82,7 @@ impl<T: Send + 'static> Bucket<T> {
         let filter = KvFilter::Prefix(prefix.to_owned());
         KvRequest::new(self.within, move |deadline| async move {
             let found = bucket.port.scan(filter, KvScan::Keys, deadline).await?;
-            let values = found.into_iter().filter(crate::model::KvEntry::is_value);
+            let values = found.into_iter().filter(is_users);
             let writes = values.map(|entry| KvWrite::purge(entry.key)).collect();
             let purged: Result<Vec<u64>> = bucket
                 .write_all(writes, deadline)

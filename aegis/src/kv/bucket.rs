@@ -8,7 +8,7 @@ use super::request::{KvPut, KvRemove, KvRequest};
 use super::value::{Change, Entry, Format};
 use super::watch::WatchRequest;
 use crate::error::Result;
-use crate::model::{BucketStatus, Expect, KvFilter, KvKey, KvWrite};
+use crate::model::{BucketStatus, Expect, KvEntry, KvFilter, KvKey, KvWrite};
 use crate::port::{KvBucket, KvScan};
 
 /// A bucket of values of one type: cheap to clone, safe to share.
@@ -116,7 +116,7 @@ impl<T: Send + 'static> Bucket<T> {
         deadline: tokio::time::Instant,
     ) -> Result<Option<Entry<T>>> {
         let entry = self.port.latest(&key, deadline).await?;
-        let entry = entry.filter(crate::model::KvEntry::is_value);
+        let entry = entry.filter(KvEntry::is_value);
         entry
             .map(|entry| self.format.entry(self.name(), &entry))
             .transpose()
@@ -172,7 +172,7 @@ impl<T: Send + 'static> Bucket<T> {
     fn keys_of(&self, filter: KvFilter) -> KvRequest<Vec<String>> {
         self.request(|bucket, deadline| async move {
             let found = bucket.port.scan(filter, KvScan::Keys, deadline).await?;
-            let values = found.iter().filter(|entry| entry.is_value());
+            let values = found.iter().filter(|entry| is_users(entry));
             let mut keys: Vec<String> = values.map(|entry| entry.key.text().to_owned()).collect();
             keys.sort();
             Ok(keys)
@@ -185,7 +185,7 @@ impl<T: Send + 'static> Bucket<T> {
         let filter = KvFilter::Prefix(prefix.to_owned());
         self.request(|bucket, deadline| async move {
             let found = bucket.port.scan(filter, KvScan::Latest, deadline).await?;
-            let values = found.into_iter().filter(crate::model::KvEntry::is_value);
+            let values = found.into_iter().filter(is_users);
             values
                 .map(|entry| bucket.format.entry(bucket.name(), &entry))
                 .collect()
@@ -224,6 +224,11 @@ impl<T: Send + 'static> Bucket<T> {
     pub fn status(&self) -> KvRequest<BucketStatus> {
         self.request(|bucket, deadline| async move { bucket.port.status(deadline).await })
     }
+}
+
+/// Whether it is a value, and a user's.
+pub(super) fn is_users(entry: &KvEntry) -> bool {
+    entry.is_value() && !entry.key.is_reserved()
 }
 
 impl<T> Bucket<T> {

@@ -8,7 +8,9 @@ use std::time::Duration;
 use futures_util::future::{BoxFuture, FutureExt, ready};
 use tokio::time::Instant;
 
+use super::fenced;
 use crate::error::Result;
+use crate::lease::Leadership;
 use crate::model::{Expect, KvWrite};
 use crate::port::KvBucket;
 
@@ -71,6 +73,7 @@ impl<T: Send + 'static> IntoFuture for KvRequest<T> {
 pub struct KvPut {
     bucket: Arc<dyn KvBucket>,
     write: Result<KvWrite>,
+    leader: Option<Leadership>,
     within: Duration,
 }
 
@@ -79,6 +82,7 @@ impl KvPut {
         Self {
             bucket,
             write,
+            leader: None,
             within,
         }
     }
@@ -91,6 +95,29 @@ impl KvPut {
     pub fn ttl(self, time: Duration) -> Self {
         Self {
             write: self.write.map(|write| write.living(time)),
+            ..self
+        }
+    }
+
+    /// Writes as this leader: refused, in one step with the write, once a newer leader of the group
+    /// has written here.
+    ///
+    /// The first such write of a leader to a bucket raises the bucket's fence to its
+    /// [epoch](Leadership::epoch): that is two requests more, once. From then on a leader of the
+    /// past, one that stood still in the middle of a handler, can write nothing here any more.
+    ///
+    /// Errors: `NotActive` if this leadership is over, or a newer one has raised the fence (nothing
+    /// was written); `Invalid` for [`create`](crate::Bucket::create) and
+    /// [`update`](crate::Bucket::update), as NATS checks one condition only; `Config` in a bucket
+    /// where everything expires (`.ttl(..)`) on a server before NATS 2.11.2.
+    ///
+    /// It takes NATS 2.11.7, on every server of a cluster. An older one cannot check the fence
+    /// together with the write: there the write is refused if the newer leader had raised the
+    /// fence before it began, or has written the same key; in between a window of one round trip
+    /// is left.
+    pub fn fenced(self, leader: &Leadership) -> Self {
+        Self {
+            leader: Some(leader.clone()),
             ..self
         }
     }
@@ -109,7 +136,7 @@ impl IntoFuture for KvPut {
     type IntoFuture = BoxFuture<'static, Result<u64>>;
 
     fn into_future(self) -> Self::IntoFuture {
-        send(self.bucket, self.write, self.within)
+        send(self.bucket, self.write, self.leader, self.within)
     }
 }
 
@@ -119,6 +146,7 @@ impl IntoFuture for KvPut {
 pub struct KvRemove {
     bucket: Arc<dyn KvBucket>,
     write: Result<KvWrite>,
+    leader: Option<Leadership>,
     within: Duration,
 }
 
@@ -127,6 +155,7 @@ impl KvRemove {
         Self {
             bucket,
             write,
+            leader: None,
             within,
         }
     }
@@ -136,6 +165,15 @@ impl KvRemove {
         let expect = Expect::Revision(revision);
         Self {
             write: self.write.map(|write| write.expecting(expect)),
+            ..self
+        }
+    }
+
+    /// Removes it as this leader, as [`KvPut::fenced`] writes; not together with
+    /// [`revision`](Self::revision).
+    pub fn fenced(self, leader: &Leadership) -> Self {
+        Self {
+            leader: Some(leader.clone()),
             ..self
         }
     }
@@ -154,7 +192,7 @@ impl IntoFuture for KvRemove {
     type IntoFuture = BoxFuture<'static, Result<()>>;
 
     fn into_future(self) -> Self::IntoFuture {
-        let sent = send(self.bucket, self.write, self.within);
+        let sent = send(self.bucket, self.write, self.leader, self.within);
         sent.map(|written| written.map(drop)).boxed()
     }
 }
@@ -162,11 +200,19 @@ impl IntoFuture for KvRemove {
 fn send(
     bucket: Arc<dyn KvBucket>,
     write: Result<KvWrite>,
+    leader: Option<Leadership>,
     within: Duration,
 ) -> BoxFuture<'static, Result<u64>> {
     let write = match write {
         Ok(write) => write,
         Err(error) => return ready(Err(error)).boxed(),
     };
-    async move { bucket.write(write, deadline(within)).await }.boxed()
+    let until = deadline(within);
+    async move {
+        match leader {
+            None => bucket.write(write, until).await,
+            Some(leader) => fenced::write(&bucket, write, &leader, until).await,
+        }
+    }
+    .boxed()
 }

@@ -4,7 +4,7 @@ use std::fmt;
 use std::future::{Future, IntoFuture};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use futures_util::Stream;
@@ -172,7 +172,13 @@ impl<T> Stream for Watch<T> {
     type Item = Result<Change<T>>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        let event = Pin::new(&mut self.events).poll_next(cx);
-        event.map(|event| Some(event?.and_then(|event| self.change(event))))
+        loop {
+            let event = match ready!(Pin::new(&mut self.events).poll_next(cx)) {
+                // The framework's own.
+                Some(Ok(KvEvent::Entry(entry))) if entry.key.is_reserved() => continue,
+                event => event,
+            };
+            return Poll::Ready(event.map(|event| event.and_then(|event| self.change(event))));
+        }
     }
 }

@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::fences::Fences;
 use super::held::Lease;
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{InstanceId, ServiceName};
@@ -24,7 +25,7 @@ use crate::model::{InstanceId, ServiceName};
 ///     #[exclusive_rpc]
 ///     async fn post(&self, leader: &Leadership, amount: i64) -> Result<u64, Failure> {
 ///         // Hand the epoch to whatever is written: a store that refuses smaller ones than it has
-///         // seen is safe from a leader that was asleep.
+///         // seen is safe from a leader that was asleep. In a bucket: `.put(..).fenced(leader)`.
 ///         let epoch = leader.epoch();
 ///         let _ = amount;
 ///         leader.ensure()?;
@@ -42,6 +43,7 @@ struct Inner {
     service: ServiceName,
     group: String,
     instance: InstanceId,
+    fences: Fences,
 }
 
 impl fmt::Debug for Leadership {
@@ -68,13 +70,21 @@ impl Leadership {
                 service,
                 group,
                 instance,
+                fences: Fences::default(),
             }),
         }
+    }
+
+    pub(crate) fn fences(&self) -> &Fences {
+        &self.inner.fences
     }
 
     /// The fencing token: greater than that of every leadership of this group before, on whatever
     /// instance, also if the bucket with the leases was lost in between. Whoever keeps the greatest
     /// one that it has seen, and refuses smaller ones, cannot be harmed by a leader of the past.
+    ///
+    /// A bucket does so by itself: `bucket.put(..).fenced(leader)` (see
+    /// [`KvPut::fenced`](crate::KvPut::fenced)). A table can: `UPDATE .. WHERE epoch <= $epoch`.
     pub fn epoch(&self) -> u64 {
         self.inner.lease.epoch()
     }

@@ -1,7 +1,8 @@
 //! Layer 1: what a leader holds. `clock` is the time that leases count in, `held` the lease of one
-//! leadership, `leadership` what user code sees of it, `standing` who leads as far as is known.
+//! leadership, `fences` what it has raised, `leadership` what user code sees of it, `standing` who leads as far as is known.
 
 mod clock;
+mod fences;
 mod held;
 mod leadership;
 mod standing;

@@ -49,8 +49,8 @@ pub(crate) use health::{Signs, judge};
 pub use instance::{Instance, InstanceStatus, Load};
 pub(crate) use instance::{MISSED, OWN_METADATA};
 pub use kv::{
-    BucketSpec, BucketStatus, Expect, KeyError, KvEntry, KvFilter, KvKey, KvOperation, KvWrite,
-    SpecError, Storage,
+    BucketSpec, BucketStatus, Expect, KeyError, KvEntry, KvFence, KvFilter, KvKey, KvOperation,
+    KvWrite, SpecError, Storage,
 };
 pub(crate) use kv::{DEFAULT_MAX_BYTES, Differences, MARKER_TTL, check_ttl};
 pub use layout::Layout;

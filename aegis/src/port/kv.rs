@@ -21,7 +21,8 @@ use crate::model::{BucketSpec, BucketStatus, KvEntry, KvFilter, KvKey, KvWrite};
 pub struct KvFeatures {
     /// A time to live per key, and markers for what expired: NATS 2.11.2.
     pub key_ttl: bool,
-    /// A write that depends on another key (a fence): NATS 2.11.7.
+    /// A fence is checked by the server, in one step with the write: NATS 2.11.7. Without it the
+    /// adapter checks before the write, and the window in between is left.
     pub fenced_writes: bool,
     /// Several writes in one step: NATS 2.12.
     pub atomic_batches: bool,
@@ -104,9 +105,14 @@ pub trait KvBucket: Send + Sync + fmt::Debug {
 
     /// Writes, and returns the new revision.
     ///
-    /// Errors: `Conflict` if what was expected does not hold (nothing was written), `TooLarge`,
-    /// `Overloaded` if the bucket is full, `Invalid` or `Config` for a time to live that is not
-    /// possible.
+    /// A fenced write happens only while the fence has the revision that is named. Where the
+    /// server cannot check that ([`KvFeatures::fenced_writes`]) it is refused once the fence was
+    /// raised before the check, or a newer leader has written the same key. A fence never expires.
+    ///
+    /// Errors: `Conflict` if what was expected does not hold, `NotActive` if the fence was raised,
+    /// or is gone (nothing was written in both cases), `TooLarge`, `Overloaded` if the bucket is
+    /// full, `Invalid` or `Config` for a time to live that is not possible, `Invalid` for a fence
+    /// together with an expectation, `Config` for a fence in a bucket where it would expire.
     fn write(&self, write: KvWrite, deadline: Instant) -> BoxFuture<'_, Result<u64>>;
 
     /// Lists entries in the order of their revisions.

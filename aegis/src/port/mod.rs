@@ -7,6 +7,6 @@ pub use bus::{Answer, Bus, ConnectionState, Message, OpenCall, Outgoing, Stop, S
 pub use kv::{KvBucket, KvEvent, KvFeatures, KvScan, KvStore, KvWatch, WatchFrom, WatchHealth};
 
 pub use crate::model::{
-    BucketSpec, BucketStatus, Expect, KeyError, KvEntry, KvFilter, KvKey, KvOperation, KvWrite,
-    SpecError, Storage,
+    BucketSpec, BucketStatus, Expect, KeyError, KvEntry, KvFence, KvFilter, KvKey, KvOperation,
+    KvWrite, SpecError, Storage,
 };

@@ -2,8 +2,10 @@
 
 mod app;
 mod binary;
+mod leader;
 mod server;
 
 pub use app::{RunningTest, TestApp, bus, store};
 pub use binary::{ServerError, VERSIONS, find, find_version};
+pub use leader::{TestLeadership, leadership};
 pub use server::{NatsServer, NatsServerBuilder};

@@ -55,6 +55,18 @@ pub enum Expect {
     Revision(u64),
 }
 
+/// A fence, as its leader raised it: it stands as long as its key has this revision. A newer leader
+/// raises it again, and from then on what this one writes is refused.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KvFence {
+    /// The key that it stands under, of the same bucket: see [`KvKey::fence`].
+    pub key: KvKey,
+    /// The revision of that key.
+    pub revision: u64,
+    /// The epoch of the leader.
+    pub epoch: u64,
+}
+
 /// One write.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
@@ -70,6 +82,8 @@ pub struct KvWrite {
     pub expect: Expect,
     /// How long a put lives, in whole seconds; what is between counts as the next.
     pub ttl: Option<Duration>,
+    /// What a newer leader must not have raised.
+    pub fence: Option<KvFence>,
 }
 
 impl KvWrite {
@@ -80,6 +94,7 @@ impl KvWrite {
             value,
             expect: Expect::Any,
             ttl: None,
+            fence: None,
         }
     }
 
@@ -109,6 +124,15 @@ impl KvWrite {
     pub fn living(self, ttl: Duration) -> Self {
         Self {
             ttl: Some(ttl),
+            ..self
+        }
+    }
+
+    /// The same, unless a newer leader has raised the fence. It has no other condition.
+    #[must_use]
+    pub fn fenced(self, fence: KvFence) -> Self {
+        Self {
+            fence: Some(fence),
             ..self
         }
     }

@@ -14,6 +14,9 @@ use std::sync::Arc;
 const LONGEST: usize = 2048;
 /// The empty text on the wire.
 const EMPTY: &str = "=";
+/// Before the keys that are the framework's own: 0xFE is no byte of UTF-8, so no text is ever
+/// written so.
+pub(crate) const RESERVED: &str = "=FE.";
 
 /// A text that cannot be a key.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -78,6 +81,29 @@ impl KvKey {
             wire: wire.into(),
             text: text.filter(|text| text != wire).map(Arc::from),
         }
+    }
+
+    /// The key that keeps a group's fence in a bucket: `=FE.{service}.{group}`. Its value is the
+    /// epoch of the leader that raised it, as decimal text. Errors: longer than 2,048 bytes.
+    pub fn fence(service: &str, group: &str) -> Result<Self, KeyError> {
+        let name = Self::new(&format!("{service}.{group}"))?;
+        let wire = format!("{RESERVED}{}", name.wire);
+        if wire.len() > LONGEST {
+            return Err(KeyError {
+                size: name.text().len(),
+                encoded: wire.len(),
+            });
+        }
+        Ok(Self {
+            wire: wire.into(),
+            text: None,
+        })
+    }
+
+    /// Whether it is one of the framework's own. Ports show these keys as all others; a
+    /// [`Bucket`](crate::Bucket) never does.
+    pub fn is_reserved(&self) -> bool {
+        self.wire.starts_with(RESERVED)
     }
 
     /// The text.
@@ -259,6 +285,24 @@ mod tests {
     }
 
     #[test]
+    fn no_text_is_a_reserved_key() {
+        let fence = KvKey::fence("ledger", "main books").unwrap();
+        assert_eq!(fence.wire(), "=FE.ledger.main=20books");
+        assert!(fence.is_reserved() && allowed(fence.wire()));
+        assert_eq!(KvKey::from_wire(fence.wire()), fence);
+        let same = KvKey::new(fence.text()).unwrap();
+        assert!(!same.is_reserved() && same != fence, "{}", same.wire());
+        assert!(!KvKey::from_wire("=FE").is_reserved());
+        assert_eq!(
+            KvKey::fence("a", "").unwrap().wire(),
+            "=FE.a=2E",
+            "no token is empty"
+        );
+        assert!(KvKey::fence("a", &"x".repeat(2042)).is_ok());
+        assert!(KvKey::fence("a", &"x".repeat(2043)).is_err());
+    }
+
+    #[test]
     fn a_long_key_is_refused_with_the_limit() {
         assert!(KvKey::new(&"x".repeat(2048)).is_ok());
         for text in ["x".repeat(2049), " ".repeat(683), "x".repeat(10_000_000)] {
@@ -272,6 +316,7 @@ mod tests {
         fn any_text_comes_back(text in any::<String>()) {
             let Ok(key) = KvKey::new(&text) else { return Ok(()) };
             prop_assert!(allowed(key.wire()));
+            prop_assert!(!key.is_reserved());
             let back = KvKey::from_wire(key.wire());
             prop_assert_eq!(back.text(), text);
         }

@@ -6,7 +6,7 @@ mod filter;
 mod key;
 mod spec;
 
-pub use entry::{Expect, KvEntry, KvOperation, KvWrite};
+pub use entry::{Expect, KvEntry, KvFence, KvOperation, KvWrite};
 pub use filter::KvFilter;
 pub use key::{KeyError, KvKey};
 pub use spec::{BucketSpec, BucketStatus, SpecError, Storage};

@@ -79,7 +79,7 @@ pub struct BucketStatus {
     pub name: String,
     /// For people.
     pub description: Option<String>,
-    /// How many revisions it holds, marks of deletions included.
+    /// How many revisions it holds, marks of deletions and fences of leaders included.
     pub entries: u64,
     /// How many bytes it holds.
     pub bytes: u64,

@@ -146,6 +146,11 @@ impl Log {
         if !holds {
             return Err(observe::conflict(&self.spec.name, &write));
         }
+        if let Some(fence) = &write.fence
+            && self.latest(&fence.key).map_or(0, |entry| entry.revision) != fence.revision
+        {
+            return Err(observe::fenced_off(&self.spec.name, fence));
+        }
         self.check_room(&write)?;
         let ttl = write.ttl_seconds().map(Duration::from_secs);
         // No older value may come back when this one expires.
@@ -195,11 +200,9 @@ impl Log {
             created: OffsetDateTime::now_utc(),
         };
         self.bytes += cost(&entry);
-        let dies = ttl
-            .into_iter()
-            .chain(self.spec.ttl)
-            .min()
-            .map(|ttl| now + ttl);
+        // A fence that expires would let a leader of the past in again.
+        let everything = self.spec.ttl.filter(|_| !key.is_reserved());
+        let dies = ttl.into_iter().chain(everything).min().map(|ttl| now + ttl);
         if let Some(time) = dies {
             self.deaths.insert((time, self.last));
         }

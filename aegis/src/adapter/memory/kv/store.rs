@@ -160,6 +160,7 @@ impl KvStore for MemoryStore {
     fn features(&self) -> KvFeatures {
         KvFeatures {
             key_ttl: true,
+            fenced_writes: true,
             ..KvFeatures::default()
         }
     }
@@ -210,6 +211,7 @@ impl KvBucket for MemoryBucket {
     fn write(&self, write: KvWrite, _: Instant) -> BoxFuture<'_, Result<u64>> {
         self.store.at_once(|buckets| {
             write.ttl.map_or(Ok(()), check_ttl)?;
+            observe::check_fence(&self.name, &write)?;
             if write.value.len() > MAX_PAYLOAD {
                 return Err(observe::too_large(write.value.len(), MAX_PAYLOAD));
             }

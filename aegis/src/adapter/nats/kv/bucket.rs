@@ -4,30 +4,19 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use futures_util::future::{BoxFuture, FutureExt};
-use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-use super::api::{Api, Refusal, code, read, refused};
+use super::api::{Api, Refusal, code, refused};
 use super::config::{STREAM, StreamInfo};
 use super::follow;
-use super::message::{OPERATION, Stored, key};
+use super::message::{Fetched, Stored, key};
 use super::session::{Begin, Deliver, Lost, Pulse, Session};
 use crate::error::{Error, ErrorKind, Result};
-use crate::model::{
-    BucketStatus, Expect, Headers, KvEntry, KvFilter, KvKey, KvOperation, KvWrite, Subject,
-    check_ttl,
-};
+use crate::model::{BucketStatus, KvEntry, KvFilter, KvKey, KvWrite};
 use crate::observe;
-use crate::port::{KvBucket, KvScan, KvWatch, Outgoing, WatchFrom};
+use crate::port::{KvBucket, KvScan, KvWatch, WatchFrom};
 
-const EXPECTED: &str = "Nats-Expected-Last-Subject-Sequence";
-const TTL: &str = "Nats-TTL";
-const ROLLUP: &str = "Nats-Rollup";
-/// A cluster that has not settled on the last write is asked again so often.
-const UNSETTLED_ATTEMPTS: u32 = 20;
-/// A creation that meets one mark after the other gives up after so many.
-const MARKS: u32 = 10;
 /// Between two attempts to list.
 const SLOWEST_LISTINGS: Duration = Duration::from_millis(500);
 
@@ -39,11 +28,6 @@ pub(super) struct NatsBucket {
     pub(super) status: BucketStatus,
     /// `$KV.{name}.`
     pub(super) prefix: String,
-}
-
-#[derive(Deserialize)]
-struct Acknowledgement {
-    seq: u64,
 }
 
 impl NatsBucket {
@@ -104,162 +88,28 @@ impl NatsBucket {
     }
 
     /// Asks the leader of the stream, not a replica that may lag behind.
-    async fn get(&self, which: Value, deadline: Instant) -> Result<Option<KvEntry>> {
+    async fn get(&self, which: Value, deadline: Instant) -> Result<Option<Fetched>> {
         let what = format!("STREAM.MSG.GET.{}", self.stream());
         match self.api.ask::<Stored>(&what, &which, deadline).await? {
-            Ok(stored) => stored.into_entry(&self.prefix).map(Some),
+            Ok(stored) => stored.fetched(&self.prefix).map(Some),
             Err(refusal) if refusal.err_code == code::MESSAGE_NOT_FOUND => Ok(None),
             Err(refusal) => Err(self.failed(refusal)),
         }
     }
 
-    fn subject(&self, key: &KvKey) -> String {
+    pub(super) fn subject(&self, key: &KvKey) -> String {
         format!("{}{}", self.prefix, key.wire())
     }
 
-    async fn newest(&self, key: &KvKey, deadline: Instant) -> Result<Option<KvEntry>> {
-        self.get(json!({"last_by_subj": self.subject(key)}), deadline)
-            .await
+    /// The newest revision of a key, with the fence that it was written under.
+    pub(super) async fn fetch(&self, key: &KvKey, deadline: Instant) -> Result<Option<Fetched>> {
+        let which = json!({"last_by_subj": self.subject(key)});
+        self.get(which, deadline).await
     }
 
-    async fn write_now(&self, write: KvWrite, deadline: Instant) -> Result<u64> {
-        self.check(&write)?;
-        match write.expect {
-            Expect::Any => self.publish(&write, None, deadline).await,
-            Expect::Revision(revision) => self.publish(&write, Some(revision), deadline).await,
-            Expect::Absent => self.create(&write, deadline).await,
-        }
-    }
-
-    fn check(&self, write: &KvWrite) -> Result<()> {
-        let size = write.value.len();
-        if let Some(limit) = self.status.max_value
-            && size as u64 > u64::from(limit)
-        {
-            return Err(observe::value_too_large(
-                &self.status.name,
-                size,
-                limit.into(),
-            ));
-        }
-        let Some(ttl) = write.ttl else { return Ok(()) };
-        check_ttl(ttl)?;
-        if self.status.key_ttl {
-            return Ok(());
-        }
-        // A server that does not know the header would keep the value for ever, silently.
-        Err(Error::new(
-            ErrorKind::Config,
-            format!(
-                "the bucket {} has no time to live per key: it takes NATS 2.11.2 or later, and a \
-                 bucket made there (or `nats stream edit {} --allow-msg-ttl`)",
-                self.status.name,
-                self.stream()
-            ),
-        ))
-    }
-
-    /// Writes where no value is. The server wants the revision of a mark that is there.
-    async fn create(&self, write: &KvWrite, deadline: Instant) -> Result<u64> {
-        let mut expected = 0;
-        for _ in 0..MARKS {
-            let error = match self.publish(write, Some(expected), deadline).await {
-                Err(error) if error.kind() == ErrorKind::Conflict => error,
-                written => return written,
-            };
-            expected = match self.newest(&write.key, deadline).await? {
-                Some(entry) if entry.is_value() => return Err(error),
-                Some(mark) => mark.revision,
-                None => 0,
-            };
-        }
-        Err(observe::conflict(&self.status.name, write))
-    }
-
-    async fn publish(
-        &self,
-        write: &KvWrite,
-        expected: Option<u64>,
-        deadline: Instant,
-    ) -> Result<u64> {
-        let mut attempt = 0;
-        loop {
-            attempt += 1;
-            let message = self.message(write, expected);
-            let refusal = match self.send(message, deadline).await? {
-                Ok(acknowledgement) => return Ok(acknowledgement.seq),
-                Err(refusal) => refusal,
-            };
-            let pause = Duration::from_millis(10 + observe::random() % 15);
-            let again = code::NOT_SETTLED.contains(&refusal.err_code)
-                && attempt < UNSETTLED_ATTEMPTS
-                && Instant::now() + pause < deadline;
-            if !again {
-                return Err(self.not_written(write, refusal));
-            }
-            tokio::time::sleep(pause).await;
-        }
-    }
-
-    fn message(&self, write: &KvWrite, expected: Option<u64>) -> Outgoing {
-        let mut headers = Headers::new();
-        if let Some(revision) = expected {
-            headers.own(EXPECTED, revision.to_string());
-        }
-        let mut rollup = false;
-        match write.operation {
-            KvOperation::Put => {}
-            KvOperation::Purge => {
-                headers.own(OPERATION, "PURGE".to_owned());
-                rollup = true;
-            }
-            _ => headers.own(OPERATION, "DEL".to_owned()),
-        }
-        if let Some(seconds) = write.ttl_seconds() {
-            headers.own(TTL, format!("{seconds}s"));
-            // No older value may come back when this one expires.
-            rollup |= self.status.history > 1;
-        }
-        if rollup {
-            headers.own(ROLLUP, "sub".to_owned());
-        }
-        let subject = Subject::trusted(self.subject(&write.key));
-        Outgoing::new(subject, write.value.clone()).with_headers(headers)
-    }
-
-    async fn send(
-        &self,
-        message: Outgoing,
-        deadline: Instant,
-    ) -> super::api::Asked<Acknowledgement> {
-        let sent = self.api.request(message, deadline).await;
-        let answer = sent.map_err(|error| match error.kind() {
-            // No stream listens on the subjects of this bucket.
-            ErrorKind::NoService => observe::no_bucket(&self.status.name),
-            _ => error,
-        })?;
-        read(&answer)
-    }
-
-    fn not_written(&self, write: &KvWrite, refusal: Refusal) -> Error {
-        let name = &self.status.name;
-        let full =
-            refusal.err_code == code::STORE_FAILED && refusal.description.contains("maximum");
-        let error = match refusal.err_code {
-            code::WRONG_LAST_SEQUENCE => observe::conflict(name, write),
-            settled if code::NOT_SETTLED.contains(&settled) => observe::conflict(name, write),
-            code::MESSAGE_TOO_LARGE => {
-                let limit = self.status.max_value.unwrap_or_default();
-                observe::value_too_large(name, write.value.len(), limit.into())
-            }
-            ttl if code::TTL.contains(&ttl) => Error::new(
-                ErrorKind::Config,
-                format!("the bucket {name} does not take this time to live"),
-            ),
-            _ if full => observe::bucket_full(name),
-            _ => return self.failed(refusal),
-        };
-        error.because(refusal)
+    pub(super) async fn newest(&self, key: &KvKey, deadline: Instant) -> Result<Option<KvEntry>> {
+        let found = self.fetch(key, deadline).await?;
+        Ok(found.map(|fetched| fetched.entry))
     }
 
     async fn list(
@@ -356,6 +206,7 @@ impl KvBucket for NatsBucket {
                 return Ok(None);
             }
             let found = self.get(json!({"seq": revision}), deadline).await?;
+            let found = found.map(|fetched| fetched.entry);
             Ok(found.filter(|entry| entry.key == *key))
         }
         .boxed()

@@ -12,6 +12,10 @@ use crate::port::Message;
 
 /// Says that a message is a mark rather than a value.
 pub(super) const OPERATION: &str = "KV-Operation";
+/// The epoch of the leader that wrote a message under a fence.
+pub(super) const EPOCH: &str = "Aegis-Epoch";
+/// The key of that fence, as it stands on the wire: epochs of two groups have no order.
+pub(super) const FENCE: &str = "Aegis-Fence";
 /// The server's own mark, and why it made it.
 const MARKER: &str = "Nats-Marker-Reason";
 
@@ -45,9 +49,25 @@ pub(super) struct Place {
     nanos: i128,
 }
 
+/// A stored message that was asked for.
+#[derive(Debug)]
+pub(super) struct Fetched {
+    pub(super) entry: KvEntry,
+    headers: Headers,
+}
+
+impl Fetched {
+    /// The epoch of the leader that wrote it, if it was one under this fence.
+    pub(super) fn epoch_of(&self, fence: &KvKey) -> Option<u64> {
+        let is_same = self.headers.get(FENCE) == Some(fence.wire());
+        let epoch = self.headers.get(EPOCH).filter(|_| is_same)?;
+        epoch.parse().ok()
+    }
+}
+
 impl Stored {
-    /// The entry, of a bucket whose subjects start with `prefix`.
-    pub(super) fn into_entry(self, prefix: &str) -> Result<KvEntry> {
+    /// The entry and its headers, of a bucket whose subjects start with `prefix`.
+    pub(super) fn fetched(self, prefix: &str) -> Result<Fetched> {
         let StoredMessage {
             subject,
             seq,
@@ -56,14 +76,16 @@ impl Stored {
             time,
         } = self.message;
         let bytes = |text: &str| BASE64.decode(text.as_bytes()).map_err(unreadable);
-        let operation = operation(&parse_headers(&bytes(&hdrs)?));
-        Ok(KvEntry {
+        let headers = parse_headers(&bytes(&hdrs)?);
+        let operation = operation(&headers);
+        let entry = KvEntry {
             key: key(&subject, prefix),
             value: value(operation, bytes(&data)?.into()),
             operation,
             revision: seq,
             created: parse_time(&time)?,
-        })
+        };
+        Ok(Fetched { entry, headers })
     }
 }
 
