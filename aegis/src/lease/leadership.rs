@@ -75,6 +75,11 @@ impl Leadership {
         }
     }
 
+    #[cfg(feature = "testing")]
+    pub(crate) fn lease(&self) -> &Arc<Lease> {
+        &self.inner.lease
+    }
+
     pub(crate) fn fences(&self) -> &Fences {
         &self.inner.fences
     }
