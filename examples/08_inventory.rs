@@ -27,7 +27,7 @@ const CHAIR: &str = "chair";
 #[derive(Debug, Clone, Serialize, Deserialize)]
 struct Stock {
     pieces: usize,
-    reserved: BTreeMap<String, u64>,
+    reserved: BTreeSet<String>,
 }
 
 #[derive(Debug, thiserror::Error, Serialize, Deserialize, aegis::Failure)]
@@ -48,12 +48,12 @@ impl From<aegis::Error> for StockError {
 
 impl Stock {
     /// The stock after a reservation. A customer who has one keeps it: to ask twice does no harm.
-    fn reserve(&self, customer: &str, epoch: u64) -> Result<Self, StockError> {
+    fn reserve(&self, customer: String) -> Result<Self, StockError> {
         let mut next = self.clone();
-        if !next.reserved.contains_key(customer) && next.reserved.len() == self.pieces {
+        next.reserved.insert(customer);
+        if next.reserved.len() > self.pieces {
             return Err(StockError::SoldOut(self.pieces));
         }
-        next.reserved.entry(customer.to_owned()).or_insert(epoch);
         Ok(next)
     }
 }
@@ -70,7 +70,7 @@ impl Inventory {
         let found = self.bucket.get(CHAIR).await?;
         let stock = found.unwrap_or_else(|| Stock {
             pieces: PIECES,
-            reserved: BTreeMap::new(),
+            reserved: BTreeSet::new(),
         });
         self.bucket.put(CHAIR, &stock).fenced(leader).await?;
         Ok(stock)
@@ -91,20 +91,20 @@ impl Inventory {
         *self.known.lock().await = None;
     }
 
-    /// Reserves one; the result is the epoch of the leader who wrote it down.
+    /// Reserves one; the result is how many are left.
     #[exclusive_rpc(idempotent)]
-    async fn reserve(&self, leader: &Leadership, customer: String) -> Result<u64, StockError> {
+    async fn reserve(&self, leader: &Leadership, customer: String) -> Result<usize, StockError> {
         let mut known = self.known.lock().await; // One after the other.
         let stock = match &*known {
             Some(stock) => stock.clone(),
             None => self.take_over(leader).await?,
         };
-        let next = stock.reserve(&customer, leader.epoch())?;
+        let next = stock.reserve(customer)?;
+        let left = next.pieces - next.reserved.len();
         *known = None; // Until the write is answered nobody knows what stands there.
         self.bucket.put(CHAIR, &next).fenced(leader).await?;
-        let epoch = next.reserved.get(&customer).copied();
         *known = Some(next);
-        Ok(epoch.unwrap_or_default())
+        Ok(left)
     }
 
     /// Who leads, as which epoch.
@@ -118,13 +118,13 @@ fn patiently() -> RetryPolicy {
     RetryPolicy::default().max_attempts(10)
 }
 
-/// One customer: tells as which epoch the reservation was written, or that nothing is left.
-async fn reserve(client: Client, number: usize) -> Result<Option<u64>> {
+/// One customer: tells whether there was one left.
+async fn reserve(client: Client, number: usize) -> Result<bool> {
     let call = InventoryClient::new(&client).reserve(format!("customer {number}"));
     let call = call.within(Duration::from_secs(20)).retry(patiently());
     match call.await {
-        Ok(epoch) => Ok(Some(epoch)),
-        Err(CallError::Service(StockError::SoldOut(_))) => Ok(None),
+        Ok(_) => Ok(true),
+        Err(CallError::Service(StockError::SoldOut(_))) => Ok(false),
         Err(error) => Err(error.into()),
     }
 }
@@ -178,15 +178,14 @@ async fn main(mut config: Config) -> Result<()> {
         first != second && second != third
     );
 
-    let (mut reserved, mut sold_out, mut epochs) = (0, 0, BTreeSet::new());
+    let (mut reserved, mut sold_out) = (0, 0);
     for outcome in customers.join_all().await {
-        match outcome? {
-            Some(epoch) => {
-                reserved += 1;
-                epochs.insert(epoch);
-            }
-            None => sold_out += 1,
-        }
+        let counted = if outcome? {
+            &mut reserved
+        } else {
+            &mut sold_out
+        };
+        *counted += 1;
     }
     println!("{CUSTOMERS} asked: {reserved} have one, {sold_out} were told that it is sold out");
     let stock = bucket.get(CHAIR).await?;
