@@ -72,10 +72,10 @@ impl Town {
         let two = start("two").await;
         Self {
             nats,
+            prefix,
             book,
             one,
             two,
-            prefix,
         }
     }
 
