@@ -8,6 +8,7 @@
 
 mod handover;
 mod loss;
+mod once;
 mod telling;
 
 use std::sync::{Arc, Mutex};

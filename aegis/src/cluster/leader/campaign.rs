@@ -48,6 +48,9 @@ pub(crate) struct Campaign {
     lease: Option<Arc<Lease>>,
     elected_at: String,
     seldom: Seldom,
+    /// Which of the last 64 writes took more than a tenth of the lease.
+    slow: u64,
+    slow_seldom: Seldom,
     renewals: metrics::Counter,
     failures: metrics::Counter,
     terms: metrics::Counter,
@@ -65,7 +68,8 @@ enum Order {
 /// An answer, with the record it was about.
 enum Heard {
     Read(u64, Result<Found>),
-    Wrote(u64, Result<Outcome>),
+    /// With the time it took.
+    Wrote(u64, Result<Outcome>, Duration),
     Fenced(u64, Result<bool>),
 }
 
@@ -145,6 +149,8 @@ impl Campaign {
             lease: None,
             elected_at: String::new(),
             seldom: Seldom::default(),
+            slow: 0,
+            slow_seldom: Seldom::default(),
             renewals: metrics::counter!(observe::LEADER_RENEWALS, &labels),
             failures: metrics::counter!(observe::LEADER_FAILURES, &labels),
             terms: metrics::counter!(observe::LEADER_TERMS, &labels),
@@ -204,7 +210,9 @@ impl Campaign {
             } => {
                 let record = self.record(&claim);
                 self.ask(within, move |seat, deadline| async move {
-                    Heard::Wrote(op, seat.write(&record, expect, deadline).await)
+                    let sent = Instant::now();
+                    let written = seat.write(&record, expect, deadline).await;
+                    Heard::Wrote(op, written, sent.elapsed())
                 });
             }
             Action::RaiseFence { op, epoch, within } => {
@@ -250,11 +258,12 @@ impl Campaign {
                 let answer = read.map(|found| self.see(found));
                 Event::Read { op, answer }
             }
-            Heard::Wrote(op, written) => {
+            Heard::Wrote(op, written, took) => {
                 let outcome = self.noting(written).unwrap_or(Outcome::Unknown);
                 if let Outcome::Done(_) = outcome {
                     self.renewals.increment(1);
                 }
+                self.warn_of_slowness(took);
                 Event::Wrote { op, outcome }
             }
             Heard::Fenced(op, raised) => {
@@ -276,6 +285,23 @@ impl Campaign {
             tracing::warn!(%service, group, %error, unsaid, "the record of the leader cannot be reached");
         }
         None
+    }
+
+    /// A lease that is not much longer than the way to the server is lost at the first trouble.
+    fn warn_of_slowness(&mut self, took: Duration) {
+        let lease = self.who.failover.lease();
+        self.slow = self.slow << 1 | u64::from(took > lease / 10);
+        // More than one of the last 64: once is an accident.
+        if self.slow.count_ones() < 2 {
+            return;
+        }
+        if let Some(unsaid) = self.slow_seldom.again() {
+            let Candidate { service, group, .. } = &self.who;
+            tracing::warn!(
+                %service, group, ?took, ?lease, unsaid,
+                "renewals take more than a tenth of the lease: choose a calmer `failover`"
+            );
+        }
     }
 
     /// Remembers who leads, for those who ask for it.
