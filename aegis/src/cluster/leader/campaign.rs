@@ -13,9 +13,9 @@ use tokio::time::Instant;
 
 use super::seat::{Found, Seat};
 use crate::error::Result;
-use crate::lease::{Clock, Holder, Lease, Standing};
+use crate::lease::{Clock, Lease, Standing};
 use crate::model::{
-    Action, Claim, Election, Event, Failover, InstanceId, LeaderRecord, Moment, NoAnswer, Outcome,
+    Action, Claim, Election, Event, Failover, InstanceId, LeaderRecord, NoAnswer, Outcome,
     ServiceName,
 };
 use crate::observe::{self, Seldom};
@@ -35,25 +35,25 @@ pub(crate) struct Candidate {
 
 /// The election of one instance.
 pub(crate) struct Campaign {
-    who: Candidate,
+    pub(super) who: Candidate,
     seat: Seat,
     election: Election,
     /// Every connection that a leader needs.
     connections: Vec<watch::Receiver<ConnectionState>>,
-    standing: watch::Sender<Standing>,
+    pub(super) standing: watch::Sender<Standing>,
     orders: mpsc::Receiver<Order>,
     changes: BoxStream<'static, Found>,
     asked: FuturesUnordered<BoxFuture<'static, Heard>>,
     /// Of the term that was won last, until it is over.
-    lease: Option<Arc<Lease>>,
+    pub(super) lease: Option<Arc<Lease>>,
     elected_at: String,
-    seldom: Seldom,
+    pub(super) seldom: Seldom,
     /// Which of the last 64 writes took more than a tenth of the lease.
-    slow: u64,
-    slow_seldom: Seldom,
+    pub(super) slow: u64,
+    pub(super) slow_seldom: Seldom,
     renewals: metrics::Counter,
-    failures: metrics::Counter,
-    terms: metrics::Counter,
+    pub(super) failures: metrics::Counter,
+    pub(super) terms: metrics::Counter,
 }
 
 /// What the instance says to its election.
@@ -271,107 +271,6 @@ impl Campaign {
                 Event::Fenced { op, answer }
             }
         }
-    }
-
-    /// Logs what went wrong, seldom: it is tried again and again.
-    fn noting<T>(&self, outcome: Result<T>) -> Option<T> {
-        let error = match outcome {
-            Ok(value) => return Some(value),
-            Err(error) => error,
-        };
-        self.failures.increment(1);
-        if let Some(unsaid) = self.seldom.again() {
-            let Candidate { service, group, .. } = &self.who;
-            tracing::warn!(%service, group, %error, unsaid, "the record of the leader cannot be reached");
-        }
-        None
-    }
-
-    /// A lease that is not much longer than the way to the server is lost at the first trouble.
-    fn warn_of_slowness(&mut self, took: Duration) {
-        let lease = self.who.failover.lease();
-        self.slow = self.slow << 1 | u64::from(took > lease / 10);
-        // More than one of the last 64: once is an accident.
-        if self.slow.count_ones() < 2 {
-            return;
-        }
-        if let Some(unsaid) = self.slow_seldom.again() {
-            let Candidate { service, group, .. } = &self.who;
-            tracing::warn!(
-                %service, group, ?took, ?lease, unsaid,
-                "renewals take more than a tenth of the lease: choose a calmer `failover`"
-            );
-        }
-    }
-
-    /// Remembers who leads, for those who ask for it.
-    fn see(&self, found: Found) -> Option<(u64, Claim)> {
-        let (revision, record) = found?;
-        let claim = record.claim();
-        let lease = if claim.released {
-            Duration::ZERO
-        } else {
-            claim.lease
-        };
-        let holder = Holder {
-            epoch: record.epoch(revision),
-            until: self.who.clock.now() + lease,
-            instance: record.instance_id,
-        };
-        self.standing
-            .send_if_modified(|standing| standing.see(holder));
-        Some((revision, claim))
-    }
-
-    fn extend(&mut self, epoch: u64, until: Moment) {
-        match &self.lease {
-            Some(lease) if lease.epoch() == epoch => lease.extend(until),
-            // The first one of a term.
-            _ => self.lease = Some(Arc::new(Lease::new(self.who.clock, epoch, until))),
-        }
-        self.standing.send_if_modified(|standing| {
-            if let (Some(_), Some(holder)) = (&standing.lease, &mut standing.holder) {
-                holder.until = until;
-            }
-            false
-        });
-    }
-
-    fn active(&self, epoch: u64) {
-        let Candidate { service, group, .. } = &self.who;
-        tracing::info!(%service, group, epoch, "leads");
-        self.terms.increment(1);
-        let lease = self.lease.clone();
-        let holder = Holder {
-            instance: self.who.instance.to_string(),
-            epoch,
-            until: self.who.clock.now() + lease.as_ref().map_or(Duration::ZERO, |held| held.left()),
-        };
-        self.standing.send_replace(Standing {
-            lease,
-            drains: false,
-            holder: Some(holder),
-        });
-    }
-
-    /// Nothing may be done any more in the name of the epoch.
-    fn over(&mut self) {
-        let Some(lease) = self.lease.take() else {
-            return;
-        };
-        let was_valid = lease.is_valid();
-        lease.end();
-        let Candidate { service, group, .. } = &self.who;
-        let epoch = lease.epoch();
-        if was_valid {
-            tracing::info!(%service, group, epoch, "leads no more");
-        } else {
-            tracing::warn!(%service, group, epoch, "leads no more: the lease could not be renewed in time");
-        }
-        self.standing.send_modify(|standing| {
-            standing.lease = None;
-            standing.drains = false;
-        });
     }
 }
 
