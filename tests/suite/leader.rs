@@ -221,3 +221,18 @@ async fn a_call_that_waits_is_answered_by_the_first_leader() {
         running.stop().await.unwrap();
     }
 }
+
+/// Runs something against a leader and a standby on a server.
+pub(crate) async fn two_instances(run: impl AsyncFnOnce(&str, &str)) {
+    let prefix = unique_prefix();
+    let config = Config::default()
+        .url(&shared_server().await)
+        .subject_prefix(&prefix);
+    let ledger = Ledger::default();
+    let first = serve(&config, "ledger-1", &ledger).await;
+    assert_eq!(post(first.client()).await.by, "ledger-1");
+    let second = serve(&config, "ledger-2", &ledger).await;
+    run(&prefix, "ledger-2").await;
+    first.stop().await.unwrap();
+    second.stop().await.unwrap();
+}
