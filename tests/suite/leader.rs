@@ -236,3 +236,13 @@ pub(crate) async fn two_instances(run: impl AsyncFnOnce(&str, &str)) {
     first.stop().await.unwrap();
     second.stop().await.unwrap();
 }
+
+#[tokio::test(start_paused = true)]
+async fn in_memory_the_clock_of_tests_is_obeyed() {
+    let app = aegis::testing::TestApp::new().service(Ledger::default());
+    let app = app.start().await.unwrap();
+    let calls = app.client::<LedgerClient>();
+    let first = calls.post().await.unwrap();
+    tokio::time::sleep(Duration::from_secs(600)).await;
+    assert_eq!(calls.post().await.unwrap(), first);
+}

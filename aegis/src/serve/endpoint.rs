@@ -116,7 +116,7 @@ impl Endpoint {
     }
 
     /// Lets an exclusive call in, if this instance leads. Where any instance may be asked, another
-    /// leader may be about to answer: then nothing is said.
+    /// leader may be about to answer: then nothing is said, unless there can be none yet.
     async fn admit(&self, mut job: Job, origin: Origin) -> Option<Job> {
         if !self.handler.exclusive {
             return Some(job);
@@ -126,7 +126,7 @@ impl Endpoint {
             job.pass = Some(pass);
             return Some(job);
         }
-        if origin == Origin::Own {
+        if origin == Origin::Own || self.shared.gate.is_alone() {
             let failure = self.shared.gate.not_active(self.row.name);
             self.answer_failure(&job, &failure).await;
         }

@@ -42,7 +42,7 @@ pub(crate) struct Campaign {
     connections: Vec<watch::Receiver<ConnectionState>>,
     pub(super) standing: watch::Sender<Standing>,
     orders: mpsc::Receiver<Order>,
-    changes: BoxStream<'static, Found>,
+    told: BoxStream<'static, (u64, LeaderRecord)>,
     asked: FuturesUnordered<BoxFuture<'static, Heard>>,
     /// Of the term that was won last, until it is over.
     pub(super) lease: Option<Arc<Lease>>,
@@ -68,8 +68,9 @@ enum Order {
 /// An answer, with the record it was about.
 enum Heard {
     Read(u64, Result<Found>),
-    /// With the time it took.
-    Wrote(u64, Result<Outcome>, Duration),
+    /// With what was written, and the time it took.
+    Wrote(u64, Result<Outcome>, LeaderRecord, Duration),
+    Told(Result<()>),
     Fenced(u64, Result<bool>),
 }
 
@@ -140,7 +141,7 @@ impl Campaign {
                 election
             },
             who,
-            changes: seat.changes(),
+            told: seat.told(),
             seat,
             connections,
             standing,
@@ -179,7 +180,7 @@ impl Campaign {
                     None => return self.over(),
                 },
                 Some(heard) = self.asked.next(), if !self.asked.is_empty() => self.hear(heard),
-                Some(found) = self.changes.next() => Event::Seen(self.see(found)),
+                Some(told) = self.told.next() => Event::Seen(self.see(Some(told))),
                 () = changed(&mut self.connections) => self.connection(),
                 () = tokio::time::sleep(rest) => Event::Tick,
             };
@@ -212,7 +213,7 @@ impl Campaign {
                 self.ask(within, move |seat, deadline| async move {
                     let sent = Instant::now();
                     let written = seat.write(&record, expect, deadline).await;
-                    Heard::Wrote(op, written, sent.elapsed())
+                    Heard::Wrote(op, written, record, sent.elapsed())
                 });
             }
             Action::RaiseFence { op, epoch, within } => {
@@ -258,13 +259,20 @@ impl Campaign {
                 let answer = read.map(|found| self.see(found));
                 Event::Read { op, answer }
             }
-            Heard::Wrote(op, written, took) => {
+            Heard::Wrote(op, written, record, took) => {
                 let outcome = self.noting(written).unwrap_or(Outcome::Unknown);
-                if let Outcome::Done(_) = outcome {
+                if let Outcome::Done(revision) = outcome {
                     self.renewals.increment(1);
+                    let seat = self.seat.clone();
+                    let tell = async move { Heard::Told(seat.tell(revision, record).await) };
+                    self.asked.push(tell.boxed());
                 }
                 self.warn_of_slowness(took);
                 Event::Wrote { op, outcome }
+            }
+            Heard::Told(told) => {
+                let _ = self.noting(told);
+                Event::Tick
             }
             Heard::Fenced(op, raised) => {
                 let answer = self.noting(raised);
