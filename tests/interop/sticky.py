@@ -61,11 +61,17 @@ async def main():
     report.equal("without a field that the SDK refuses", set(body) - fields, set())
 
     # Hand over in the middle of calls: every one is answered.
-    step_down = f"{PREFIX}.rpc.ledger.-step-down.{first['by']}"
-    ended = json.loads((await client.request(step_down, b"", timeout=5)).data)
-    report.equal("the leader steps down", ended, {"epoch": first["epoch"]})
-    until, answers = time.monotonic() + 20, []
-    while time.monotonic() < until and not (answers and answers[-1]["by"] == STANDBY):
+    until, answers = time.monotonic() + 20, [first]
+    asked = 0
+    while time.monotonic() < until and answers[-1]["by"] != STANDBY:
+        last = answers[-1]
+        # On a machine that is busy the same one may lead again.
+        if last["epoch"] > asked:
+            asked = last["epoch"]
+            step_down = f"{PREFIX}.rpc.ledger.-step-down.{last['by']}"
+            answer = await client.request(step_down, b"", timeout=5)
+            ended = json.loads(answer.data)
+            report.equal("the leader steps down", ended, {"epoch": asked})
         answers.append(await sticky(client))
     report.equal("the standby leads", answers[-1]["by"], STANDBY)
     epochs = [answer["epoch"] for answer in answers]
