@@ -1,5 +1,5 @@
 //! An order processor: one leader writes the orders, and a payment that is asked for twice is made
-//! once, also when the first leader dies between its write and its answer.
+//! once, also if the leader dies between its write and its answer.
 //!
 //! ```text
 //! cargo run -p aegis-examples --bin 07_orders
@@ -11,7 +11,7 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use aegis::prelude::*;
 use aegis::{Bucket, Config};
@@ -161,8 +161,8 @@ impl Orders {
         Ok(())
     }
 
-    /// Takes a payment, once for each idempotency key.
-    #[exclusive_rpc]
+    /// Takes a payment, once for each idempotency key: idempotent, as the order knows its keys.
+    #[exclusive_rpc(idempotent)]
     async fn pay(
         &self,
         ctx: &Context,
@@ -176,7 +176,7 @@ impl Orders {
             return Err(OrderError::Unknown(number));
         };
         if let Some(receipt) = order.receipt(key) {
-            return Ok(receipt.clone()); // It was made already, perhaps by a leader before us.
+            return Ok(receipt.clone()); // A leader before us made it, and died.
         }
         let receipt = order.pay(key, cents, leader)?;
         // The money and the key in one write, and none of it after a newer leader has written.
@@ -248,16 +248,19 @@ async fn main(mut config: Config) -> Result<()> {
     place(&client).await?;
 
     let two = start("orders-2", None).await?;
+    let now = SystemTime::now().duration_since(UNIX_EPOCH);
+    let today = now.unwrap_or_default().as_millis(); // A key names one piece of work, for ever.
+    let (key, other) = (format!("{today} first"), format!("{today} rest"));
     let crash = async {
         wrote.notified().await;
         drop(one); // As if it crashed: it has written, and nobody heard of it.
     };
-    let (first, ()) = tokio::join!(pay(&client, "first", 5_000), crash);
+    let (first, ()) = tokio::join!(pay(&client, &key, 5_000), crash);
     let first = first?;
     println!("paid: {} cents, taken by {}", first.paid, first.by);
-    let again = pay(&client, "first", 5_000).await?;
+    let again = pay(&client, &key, 5_000).await?;
     println!("asked again: {} cents, taken by {}", again.paid, again.by);
-    let rest = pay(&client, "rest", 15_000).await?;
+    let rest = pay(&client, &other, 15_000).await?;
     println!(
         "paid: {} cents, taken by {}, {:?}",
         rest.paid, rest.by, rest.status
