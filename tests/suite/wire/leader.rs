@@ -96,20 +96,8 @@ impl Town {
         format!("{}_sticky_active", self.prefix.replace('.', "_"))
     }
 
-    /// What stands under a key, and its revision.
-    async fn stored(&self, key: &str) -> (u64, Vec<u8>) {
-        let subject = format!("$JS.API.STREAM.MSG.GET.KV_{}", self.bucket());
-        let body = json!({"last_by_subj": format!("$KV.{}.{key}", self.bucket())}).to_string();
-        let answer = soon("an answer", self.nats.request(subject, body.into())).await;
-        let answer: Value = serde_json::from_slice(&answer.unwrap().payload).unwrap();
-        let message = &answer["message"];
-        let data = message["data"].as_str().unwrap().as_bytes();
-        let data = data_encoding::BASE64.decode(data).unwrap();
-        (message["seq"].as_u64().unwrap(), data)
-    }
-
     async fn record(&self) -> (u64, Value) {
-        let (revision, data) = self.stored("book.blue.leader").await;
+        let (revision, data) = stored(&self.nats, &self.bucket(), "book.blue.leader").await;
         (revision, serde_json::from_slice(&data).unwrap())
     }
 
@@ -117,6 +105,18 @@ impl Town {
         self.one.stop().await.unwrap();
         self.two.stop().await.unwrap();
     }
+}
+
+/// What stands under a key, and its revision.
+async fn stored(nats: &async_nats::Client, bucket: &str, key: &str) -> (u64, Vec<u8>) {
+    let subject = format!("$JS.API.STREAM.MSG.GET.KV_{bucket}");
+    let body = json!({"last_by_subj": format!("$KV.{bucket}.{key}")}).to_string();
+    let answer = soon("an answer", nats.request(subject, body.into())).await;
+    let answer: Value = serde_json::from_slice(&answer.unwrap().payload).unwrap();
+    let message = &answer["message"];
+    let data = message["data"].as_str().unwrap().as_bytes();
+    let data = data_encoding::BASE64.decode(data).unwrap();
+    (message["seq"].as_u64().unwrap(), data)
 }
 
 fn epoch(headers: &HeaderMap) -> u64 {
@@ -155,7 +155,7 @@ async fn the_record_and_the_fence_stand_as_they_are_described() {
     assert_eq!(renewed["epoch"], epoch, "{renewed}");
     assert!(revision > epoch, "the epoch is the revision that won");
     assert_eq!(renewed["boot"], record["boot"]);
-    let (_, fence) = town.stored("book.blue.fence").await;
+    let (_, fence) = stored(&town.nats, &town.bucket(), "book.blue.fence").await;
     assert_eq!(fence, epoch.to_string().into_bytes());
 
     let info = format!("$JS.API.STREAM.INFO.KV_{}", town.bucket());
@@ -234,12 +234,7 @@ async fn with_no_leader_there_are_no_responders_and_the_record_says_that_it_was_
     town.stop().await;
     let error = nats.request(subject, "{}".into()).await.unwrap_err();
     assert_eq!(error.kind(), RequestErrorKind::NoResponders);
-    let get = format!("$JS.API.STREAM.MSG.GET.KV_{bucket}");
-    let body = json!({"last_by_subj": format!("$KV.{bucket}.book.blue.leader")}).to_string();
-    let answer = nats.request(get, body.into()).await.unwrap();
-    let answer: Value = serde_json::from_slice(&answer.payload).unwrap();
-    let data = answer["message"]["data"].as_str().unwrap().as_bytes();
-    let record = data_encoding::BASE64.decode(data).unwrap();
+    let (_, record) = stored(&nats, &bucket, "book.blue.leader").await;
     let record: Value = serde_json::from_slice(&record).unwrap();
     assert_eq!(record["state"], "released", "{record}");
 }
@@ -284,5 +279,59 @@ async fn late_results_are_not_answered_but_what_is_known_of_them() {
         (&json!("NOT_ACTIVE"), &json!(true))
     );
     assert_eq!(again["details"], json!({"epoch": leads}));
+    town.stop().await;
+}
+
+#[tokio::test]
+async fn a_leader_tells_of_its_renewals() {
+    let town = Town::start().await;
+    let leads = epoch(&town.ask("post").await.0);
+    let subject = format!("{}.leaders.book.blue", town.prefix);
+    let mut told = town.nats.subscribe(subject).await.unwrap();
+    let message = next(&mut told).await;
+    let told: Value = serde_json::from_slice(&message.payload).unwrap();
+    assert_eq!(
+        (&told["instance_id"], &told["epoch"]),
+        (&json!("one"), &json!(leads))
+    );
+    assert!(told["revision"].as_u64().unwrap() > leads, "{told}");
+    town.stop().await;
+}
+
+#[tokio::test]
+async fn what_came_of_work_with_a_key_stands_in_a_bucket() {
+    let town = Town::start().await;
+    let mut headers = HeaderMap::new();
+    headers.insert("Aegis-Idempotency-Key", "load-7");
+    let subject = town.subject("post");
+    let asked = town
+        .nats
+        .request_with_headers(subject, headers, "{}".into());
+    let answer = soon("an answer", asked).await.unwrap();
+    assert_eq!(answer.payload, "7");
+    let leads = epoch(&answer.headers.unwrap());
+    let bucket = town.bucket().replace("sticky_active", "exclusive_results");
+    let (_, kept) = stored(&town.nats, &bucket, "book.post.load-7").await;
+    let kept: Value = serde_json::from_slice(&kept).unwrap();
+    let body = data_encoding::BASE64.encode(b"7");
+    let done = json!({
+        "state": "done", "epoch": leads, "codec": "application/json", "body": body,
+    });
+    assert_eq!(kept, done);
+    town.stop().await;
+}
+
+#[tokio::test]
+async fn self_description_says_what_is_exclusive() {
+    let town = Town::start().await;
+    let asked = town.nats.request("$SRV.INFO.book.one", "".into());
+    let answer = soon("an answer", asked).await.unwrap();
+    let info: Value = serde_json::from_slice(&answer.payload).unwrap();
+    let endpoint = &info["endpoints"][0];
+    assert_eq!(
+        (&endpoint["name"], &endpoint["queue_group"]),
+        (&json!("post"), &json!(""))
+    );
+    assert_eq!(endpoint["metadata"]["aegis.kind"], "exclusive_rpc");
     town.stop().await;
 }
