@@ -11,6 +11,8 @@ use tokio::process::{ChildStdin, Command};
 use crate::out::Out;
 use crate::signals::Signals;
 
+/// What is logged: this binary holds several services, and each process serves one of them.
+pub(crate) const LOG: &str = "warn,aegis::app::start=error";
 /// What a child says when it serves.
 const READY: &str = "ready";
 /// The longest wait for a child to start or to end.
@@ -127,7 +129,7 @@ impl Place<'_> {
             Config::load()?
         };
         let config = config.url(self.server).instance_id(self.id);
-        Ok(config.subject_prefix(self.prefix).log("warn"))
+        Ok(config.subject_prefix(self.prefix).log(LOG))
     }
 }
 

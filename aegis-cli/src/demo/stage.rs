@@ -7,7 +7,7 @@ use aegis::{Client, Config, ErrorKind};
 
 use super::echo::EchoClient;
 use super::instance::Instance;
-use crate::child::Plan;
+use crate::child::{self, Plan};
 use crate::cli::{Common, Demo};
 use crate::out::Out;
 
@@ -55,7 +55,7 @@ impl Stage {
             Place::Given(url) => common.config()?.url(url),
             Place::Own(server) => Config::default().url(&server.url()),
         };
-        let config = config.log("warn").subject_prefix(&prefix);
+        let config = config.log(child::LOG).subject_prefix(&prefix);
         config.start_log();
         let url = match &place {
             Place::Memory => String::new(),

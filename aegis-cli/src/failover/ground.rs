@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use aegis::testing::NatsServer;
-use aegis::{Client, Config, ErrorKind, Subject};
+use aegis::{Client, Config, ErrorKind, Failover as Numbers, Subject};
 use anyhow::Context as _;
 use tokio::task::JoinHandle;
 
@@ -108,7 +108,7 @@ impl Ground {
             url,
             prefix,
             own_server: server.is_some(),
-            words: ["--preset".to_owned(), wish.preset.to_string()],
+            words: ["--preset".to_owned(), as_text(&wish.preset)],
             instances: Vec::new(),
             started: 0,
         };
@@ -346,6 +346,17 @@ impl Own {
         let at = all.position(|(name, _)| name == instance)?;
         Some(self.instances.swap_remove(at).1)
     }
+}
+
+/// Numbers as the configuration reads them.
+fn as_text(numbers: &Numbers) -> String {
+    let (lease, margin, renew) = (numbers.lease(), numbers.margin(), numbers.renew());
+    format!(
+        "lease={}us margin={}us renew={}us",
+        lease.as_micros(),
+        margin.as_micros(),
+        renew.as_micros()
+    )
 }
 
 #[cfg(unix)]

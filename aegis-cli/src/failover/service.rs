@@ -3,8 +3,8 @@
 
 use std::collections::BTreeMap;
 
+use aegis::Bucket;
 use aegis::prelude::*;
-use aegis::{Bucket, Config};
 use serde::{Deserialize, Serialize};
 use tokio::sync::Mutex;
 
@@ -115,7 +115,8 @@ pub(crate) async fn instance(wish: &FailoverInstance, out: &Out) -> anyhow::Resu
         own_server: wish.own_server,
         server: &wish.server,
     };
-    let config: Config = place.config()?.failover(wish.preset);
+    // A leader that wakes up says that it leads no more, as it must here.
+    let config = place.config()?.failover(wish.preset).log("error");
     config.start_log();
     let app = App::new(config).service(Counter::default());
     child::serve(app.start(), out).await
