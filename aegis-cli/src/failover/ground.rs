@@ -3,20 +3,18 @@
 use std::time::{Duration, Instant};
 
 use aegis::testing::NatsServer;
-use aegis::{Client, Config, ErrorKind, Failover as Numbers, Subject};
+use aegis::{Client, Config, Subject};
 use anyhow::Context as _;
 use tokio::task::JoinHandle;
 
 use super::journal::{Found, Journal};
 use super::load::{Load, What};
+use super::own::{COUNTER, Own, find_server};
 use super::service::{self, BUCKET, State};
-use crate::child::{Child, Plan};
 use crate::cli::{Common, Failover, Fault};
-use crate::ending::Usage;
 use crate::out::Out;
 
-/// The own service.
-const COUNTER: &str = "counter";
+/// The group of the own service.
 const GROUP: &str = "main";
 /// How long the instances may take to answer who they are.
 const LOOK: Duration = Duration::from_millis(500);
@@ -45,15 +43,6 @@ pub(super) struct Ground {
 enum Kind {
     Own(Own),
     Given { group: String, service: String },
-}
-
-struct Own {
-    url: String,
-    prefix: String,
-    own_server: bool,
-    words: [String; 2],
-    instances: Vec<(String, Child)>,
-    started: u32,
 }
 
 /// What was done to a leader, and has to be undone or waited for.
@@ -104,23 +93,13 @@ impl Ground {
         let prefix = format!("failover{}", std::process::id());
         let config = config.log("warn").subject_prefix(&prefix);
         config.start_log();
-        let mut own = Own {
-            url,
-            prefix,
-            own_server: server.is_some(),
-            words: ["--preset".to_owned(), as_text(&wish.preset)],
-            instances: Vec::new(),
-            started: 0,
-        };
-        for _ in 0..wish.instances {
-            own.add().await?;
-        }
+        let place = (url, prefix, server.is_some());
+        let own = Own::start(place, &wish.preset, wish.instances).await?;
         let client = Client::connect(config.clone()).await?;
         if !wish.json {
-            let names = own.instances.iter().map(|(name, child)| {
-                let pid = child.pid().unwrap_or_default();
-                format!("{name} (process {pid})")
-            });
+            let names = own
+                .processes()
+                .map(|(name, pid)| format!("{name} (process {pid})"));
             let names: Vec<String> = names.collect();
             out.line(format_args!(
                 "Instances of {COUNTER} at {}: {}",
@@ -196,9 +175,7 @@ impl Ground {
         journal: &Journal,
     ) -> anyhow::Result<Option<Leading>> {
         if let Kind::Own(own) = &mut self.kind {
-            while own.instances.len() < usize::from(wish.instances) {
-                own.add().await?;
-            }
+            own.fill(wish.instances).await?;
         }
         let within = CALM_WITHIN + 10 * wish.preset.lease();
         let calm = CALM.max(4 * wish.preset.renew());
@@ -243,8 +220,8 @@ impl Ground {
     fn pid(&self, wish: &Failover, instance: &str) -> Option<u32> {
         match &self.kind {
             Kind::Own(own) => {
-                let mut all = own.instances.iter();
-                all.find(|(name, _)| name == instance)?.1.pid()
+                let mut all = own.processes();
+                all.find(|(name, _)| *name == instance).map(|(_, pid)| pid)
             }
             Kind::Given { .. } => {
                 let mut all = wish.pid.iter();
@@ -296,7 +273,7 @@ impl Ground {
             let _ = self.client.close().await;
             return;
         };
-        drop(own.instances);
+        drop(own);
         if self.server.is_none() {
             let cleaned = async {
                 for bucket in [BUCKET, "sticky_active", "service_registry"] {
@@ -324,41 +301,6 @@ impl Struck {
     }
 }
 
-impl Own {
-    /// Starts one more instance. Each has a name of its own.
-    async fn add(&mut self) -> anyhow::Result<()> {
-        self.started += 1;
-        let name = format!("{COUNTER}-{}", self.started);
-        let plan = Plan {
-            command: "failover-instance",
-            url: &self.url,
-            prefix: &self.prefix,
-            own_server: self.own_server,
-            words: &self.words,
-        };
-        let child = Child::spawn(&name, &plan).await?;
-        self.instances.push((name, child));
-        Ok(())
-    }
-
-    fn take(&mut self, instance: &str) -> Option<Child> {
-        let mut all = self.instances.iter();
-        let at = all.position(|(name, _)| name == instance)?;
-        Some(self.instances.swap_remove(at).1)
-    }
-}
-
-/// Numbers as the configuration reads them.
-fn as_text(numbers: &Numbers) -> String {
-    let (lease, margin, renew) = (numbers.lease(), numbers.margin(), numbers.renew());
-    format!(
-        "lease={}us margin={}us renew={}us",
-        lease.as_micros(),
-        margin.as_micros(),
-        renew.as_micros()
-    )
-}
-
 #[cfg(unix)]
 fn signal(pid: u32, fault: Fault) -> anyhow::Result<()> {
     use crate::signals::{Signal, send};
@@ -373,37 +315,4 @@ fn signal(pid: u32, fault: Fault) -> anyhow::Result<()> {
 #[cfg(not(unix))]
 fn signal(_pid: u32, _fault: Fault) -> anyhow::Result<()> {
     anyhow::bail!("this system knows no such signals: try --fault step-down")
-}
-
-/// The server that was named if it answers, else an own one.
-async fn find_server(
-    wish: &Failover,
-    common: &Common,
-    out: &Out,
-) -> anyhow::Result<(String, Config, Option<NatsServer>)> {
-    if let Some(url) = common.given() {
-        if url.starts_with("memory://") {
-            let text = "a failover is that of processes: it needs a server, not memory";
-            return Err(Usage(text.to_owned()).into());
-        }
-        let config = common.config()?.url(&url);
-        match Client::connect(config.clone()).await {
-            Ok(client) => {
-                let _ = client.close().await;
-                return Ok((url, config, None));
-            }
-            Err(error) if error.kind() == ErrorKind::Disconnected => {
-                if !wish.json {
-                    out.line("The given server does not answer: this starts its own.")?;
-                }
-            }
-            Err(error) => return Err(error.into()),
-        }
-    }
-    if !wish.json {
-        crate::dev::find_server(out).await?;
-    }
-    let server = NatsServer::start().await?;
-    let config = Config::default().url(&server.url());
-    Ok((server.url(), config, Some(server)))
 }

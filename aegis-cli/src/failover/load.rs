@@ -236,6 +236,6 @@ async fn watch_clock(journal: Arc<Journal>, mut end: watch::Receiver<bool>) {
             () = tokio::time::sleep_until(due.into()) => {}
             _ = end.wait_for(|end| *end) => return,
         }
-        journal.late(Instant::now() - due);
+        journal.late(due.elapsed());
     }
 }

@@ -1,10 +1,11 @@
-//! `aegis failover`: `ground` the server, the instances and what is done to them, `service` the
-//! counter that they serve, `load` the calls, `journal` what came of them, `round` one fault and
+//! `aegis failover`: `ground` what is measured and what is done to it, `own` the instances that are
+//! started for it, `service` the counter that they serve, `load` the calls, `journal` what came of them, `round` one fault and
 //! its timeline, `report` sums and verdict, `ranges` a set of numbers.
 
 mod ground;
 mod journal;
 mod load;
+mod own;
 mod ranges;
 mod report;
 mod round;
@@ -83,5 +84,11 @@ async fn measure(wish: &Failover, ground: &mut Ground, out: &Out) -> anyhow::Res
     running.end().await;
     let counted = ground.counted().await?;
     let lag = rounds.iter().map(|round| round.lag_ms).fold(0.0, f64::max);
-    Ok(Report::of(wish, rounds, &journal.sums(), counted, lag))
+    Ok(Report::of(
+        wish,
+        rounds,
+        &journal.sums(),
+        counted.as_ref(),
+        lag,
+    ))
 }

@@ -64,10 +64,10 @@ impl Report {
         wish: &Failover,
         rounds: Vec<Round>,
         sums: &Sums,
-        counted: Option<State>,
+        counted: Option<&State>,
         lag_ms: f64,
     ) -> Self {
-        let totals = Totals::of(sums, counted.as_ref());
+        let totals = Totals::of(sums, counted);
         let promise_ms = millis(wish.fault.promise(&wish.preset));
         let graceful = wish.fault.is_graceful();
         let mut broken = totals.broken();
@@ -206,7 +206,7 @@ impl Totals {
 fn judge(rounds: &[Round], promise_ms: f64, graceful: bool) -> Vec<String> {
     let mut broken = Vec::new();
     for round in rounds.iter().filter(|round| round.judged) {
-        let number = round.round;
+        let number = round.number;
         match round.failover_ms {
             None => broken.push(format!("round {number}: nobody took over")),
             Some(took) if took > promise_ms => broken.push(format!(

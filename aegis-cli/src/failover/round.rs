@@ -22,7 +22,8 @@ const AWAKE: Duration = Duration::from_millis(300);
 /// One round; times are milliseconds after the fault.
 #[derive(Debug, Clone, Serialize)]
 pub(super) struct Round {
-    pub(super) round: u32,
+    #[serde(rename = "round")]
+    pub(super) number: u32,
     pub(super) fault: &'static str,
     leader: String,
     epoch: u64,
@@ -128,7 +129,7 @@ impl Seen<'_> {
         let nobody = found(Found::Nobody);
         let longest = calls.iter().map(|call| call.at - call.sent).max();
         Round {
-            round: number,
+            number,
             fault: self.fault.name(),
             leader: self.before.instance.clone(),
             epoch: self.before.epoch,
@@ -156,7 +157,7 @@ impl Round {
         let leader = plain(&self.leader);
         out.section(format_args!(
             "Round {}: {} of {leader} (epoch {})",
-            self.round, self.fault, self.epoch
+            self.number, self.fault, self.epoch
         ))?;
         if let Some(last) = self.last_old_ms {
             out.line(format_args!("   T{last:+8.1} ms  last answer of {leader}"))?;

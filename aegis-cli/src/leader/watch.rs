@@ -15,7 +15,8 @@ use crate::out::{now, plain};
 #[derive(Debug, Serialize)]
 struct Event<'a> {
     time: String,
-    event: &'static str,
+    #[serde(rename = "event")]
+    kind: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     leader: Option<LeaderJson<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -67,10 +68,10 @@ impl Session<'_> {
             }
             if self.wish.json {
                 let leader = Some(LeaderJson::of(record, standing, clock));
-                let (event, time, error) = (word(standing), now(), None);
+                let (kind, time, error) = (word(standing), now(), None);
                 let event = Event {
                     time,
-                    event,
+                    kind,
                     leader,
                     error,
                 };
@@ -85,21 +86,21 @@ impl Session<'_> {
 
     fn event(
         &self,
-        event: &'static str,
+        kind: &'static str,
         error: Option<&aegis::Error>,
         words: &str,
     ) -> anyhow::Result<()> {
         if self.wish.json {
             let event = Event {
                 time: now(),
-                event,
+                kind,
                 leader: None,
                 error: error.map(ToString::to_string),
             };
             self.out.line(serde_json::to_string(&event)?)?;
         } else {
             self.out
-                .line(format_args!("{}  {event}  {}", now(), plain(words)))?;
+                .line(format_args!("{}  {kind}  {}", now(), plain(words)))?;
         }
         Ok(())
     }
