@@ -68,6 +68,7 @@ impl Drop for Paused {
 }
 
 impl Ground {
+    /// Finds what is there, or a server; starts no instance yet.
     pub(super) async fn set_up(
         wish: &Failover,
         common: &Common,
@@ -93,26 +94,33 @@ impl Ground {
         let prefix = format!("failover{}", std::process::id());
         let config = config.log("warn").subject_prefix(&prefix);
         config.start_log();
-        let place = (url, prefix, server.is_some());
-        let own = Own::start(place, &wish.preset, wish.instances).await?;
         let client = Client::connect(config.clone()).await?;
-        if !wish.json {
-            let names = own
-                .processes()
-                .map(|(name, pid)| format!("{name} (process {pid})"));
-            let names: Vec<String> = names.collect();
-            out.line(format_args!(
-                "Instances of {COUNTER} at {}: {}",
-                client.server(),
-                names.join(", ")
-            ))?;
-        }
+        let kind = Kind::Own(Own::new(url, prefix, &wish.preset, server.is_some()));
         Ok(Self {
-            kind: Kind::Own(own),
+            kind,
             client,
             config,
             server,
         })
+    }
+
+    /// Starts the instances, if they are its own.
+    pub(super) async fn start(&mut self, wish: &Failover, out: &Out) -> anyhow::Result<()> {
+        let Kind::Own(own) = &mut self.kind else {
+            return Ok(());
+        };
+        own.fill(wish.instances).await?;
+        if !wish.json {
+            let names = own.processes();
+            let names = names.map(|(name, pid)| format!("{name} (process {pid})"));
+            let names: Vec<String> = names.collect();
+            out.line(format_args!(
+                "Instances of {COUNTER} at {}: {}",
+                self.client.server(),
+                names.join(", ")
+            ))?;
+        }
+        Ok(())
     }
 
     pub(super) fn config(&self) -> &Config {

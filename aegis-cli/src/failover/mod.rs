@@ -59,6 +59,7 @@ pub(crate) async fn run(wish: &Failover, common: &Common, out: &Out) -> anyhow::
 
 /// Plays all rounds under load.
 async fn measure(wish: &Failover, ground: &mut Ground, out: &Out) -> anyhow::Result<Report> {
+    ground.start(wish, out).await?;
     let journal = Arc::new(Journal::new());
     // As a leader that crashes needs it, also where it ends in order.
     let within = 3 * crate::cli::Fault::Kill.promise(&wish.preset) + GRACE;

@@ -22,23 +22,16 @@ pub(super) struct Own {
 }
 
 impl Own {
-    /// Starts so many; `place` is the server's URL, a prefix, and whether the server is the tool's.
-    pub(super) async fn start(
-        place: (String, String, bool),
-        numbers: &Numbers,
-        instances: u16,
-    ) -> anyhow::Result<Self> {
-        let (url, prefix, made_here) = place;
-        let mut own = Self {
+    /// None yet; `made_here` says that the server is the tool's own.
+    pub(super) fn new(url: String, prefix: String, numbers: &Numbers, made_here: bool) -> Self {
+        Self {
             url,
             prefix,
             made_here,
             words: ["--preset".to_owned(), as_text(numbers)],
             instances: Vec::new(),
             started: 0,
-        };
-        own.fill(instances).await?;
-        Ok(own)
+        }
     }
 
     /// Starts what is missing.

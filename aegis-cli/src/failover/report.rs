@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::journal::Sums;
 use super::round::{LATE, Round, millis};
 use super::service::State;
-use crate::cli::Failover;
+use crate::cli::{Failover, Fault};
 use crate::out::Out;
 
 /// What came of everything.
@@ -69,9 +69,8 @@ impl Report {
     ) -> Self {
         let totals = Totals::of(sums, counted);
         let promise_ms = millis(wish.fault.promise(&wish.preset));
-        let graceful = wish.fault.is_graceful();
         let mut broken = totals.broken();
-        broken.extend(judge(&rounds, promise_ms, graceful));
+        broken.extend(judge(&rounds, promise_ms, wish.fault));
         let judged = rounds.iter().filter(|round| round.judged).count();
         let verdict = if !broken.is_empty() {
             Verdict::Broken
@@ -203,7 +202,7 @@ impl Totals {
 }
 
 /// What was promised of single rounds, and not kept.
-fn judge(rounds: &[Round], promise_ms: f64, graceful: bool) -> Vec<String> {
+fn judge(rounds: &[Round], promise_ms: f64, fault: Fault) -> Vec<String> {
     let mut broken = Vec::new();
     for round in rounds.iter().filter(|round| round.judged) {
         let number = round.number;
@@ -214,7 +213,7 @@ fn judge(rounds: &[Round], promise_ms: f64, graceful: bool) -> Vec<String> {
             )),
             Some(_) => {}
         }
-        if graceful && round.failed > 0 {
+        if fault.is_graceful() && round.failed > 0 {
             let failed = round.failed;
             broken.push(format!(
                 "round {number}: {failed} calls failed, none is promised"

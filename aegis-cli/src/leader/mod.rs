@@ -86,9 +86,9 @@ impl Session<'_> {
     async fn look(&self) -> anyhow::Result<()> {
         let seen = self.sure().await?;
         let now = OffsetDateTime::now_utc();
-        let led = !seen.is_empty() && seen.iter().all(|(_, standing)| standing.leads());
+        let led = sight::led(&seen);
         if self.wish.json {
-            let json = Json::of(&self.wish.service, &seen, led, now);
+            let json = Json::of(&self.wish.service, &seen, now);
             self.out.line(serde_json::to_string_pretty(&json)?)?;
         } else {
             for (record, standing) in &seen {

@@ -6,7 +6,7 @@ use serde::Serialize;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use super::sight::{Record, Standing};
+use super::sight::{Record, Standing, led};
 use crate::out::{moment, plain};
 
 /// The answer of `--json`.
@@ -36,7 +36,6 @@ impl<'a> Json<'a> {
     pub(super) fn of(
         service: &'a str,
         seen: &'a [(Record, Standing)],
-        led: bool,
         now: OffsetDateTime,
     ) -> Self {
         let leaders = seen
@@ -44,7 +43,7 @@ impl<'a> Json<'a> {
             .map(|(record, standing)| LeaderJson::of(record, *standing, now));
         Self {
             service,
-            led,
+            led: led(seen),
             leaders: leaders.collect(),
         }
     }

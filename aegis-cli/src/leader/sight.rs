@@ -55,6 +55,11 @@ impl Standing {
     }
 }
 
+/// Whether there are groups, and all of them are led.
+pub(super) fn led(seen: &[(Record, Standing)]) -> bool {
+    !seen.is_empty() && seen.iter().all(|(_, standing)| standing.leads())
+}
+
 /// Who was seen, and when something about it was last new.
 #[derive(Debug, Default)]
 pub(super) struct Sight(BTreeMap<String, Seen>);
