@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
+use aegis::Failover;
 use aegis::prelude::*;
 use aegis::testing::{NatsServer, RunningTest, TestApp};
-use aegis::{Config, Failover};
 use serde_json::{Value, json};
 
 use super::{Said, read_line_with, run, signal, start, wait_for};
@@ -135,7 +135,6 @@ async fn changes_are_followed_through_an_outage() {
     let mut server = NatsServer::start().await.unwrap();
     let url = server.url();
     // The watch is there before the first leader.
-    let _client = Client::connect(Config::default().url(&url)).await.unwrap();
     let words = ["leader", "ledger", "--url", &url, "--watch", "--json"];
     let mut watch = start(&words);
     read_line_with(&mut watch, "\"event\":\"nobody\"");
@@ -147,6 +146,9 @@ async fn changes_are_followed_through_an_outage() {
     read_line_with(&mut watch, "\"event\":\"stale\"");
     server.restart().await.unwrap();
     read_line_with(&mut watch, "\"event\":\"heard\"");
+    // It leads again, or still.
+    let calls: LedgerClient = one.client();
+    calls.post().within(super::PATIENCE).await.unwrap();
     one.stop().await.unwrap();
     read_line_with(&mut watch, "\"event\":\"released\"");
     let _two = ledger(&url, "ledger-2").await;
