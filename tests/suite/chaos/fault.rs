@@ -127,7 +127,7 @@ impl World {
             .await;
     }
 
-    fn reset_all(&self) {
+    pub(super) fn reset_all(&self) {
         self.front.reset_all();
         for node in &self.nodes {
             node.proxy.reset_all();

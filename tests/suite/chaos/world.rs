@@ -1,5 +1,6 @@
 //! A server, instances and callers, and what is known of them at the end.
 
+use std::ops::Deref;
 use std::path::PathBuf;
 
 use aegis::testing::NatsServer;
@@ -147,7 +148,8 @@ impl World {
     }
 
     /// Ends it in order, and says what happened.
-    pub(super) async fn end(mut self) -> History {
+    pub(super) async fn end(mut self) -> Story {
+        self.is_led().await;
         for node in &mut self.nodes {
             if node.is_running() {
                 node.stop().await;
@@ -156,6 +158,35 @@ impl World {
         let value = self.books.get(TOTAL).await.unwrap().unwrap_or(0);
         let key = String::new();
         self.recorder.write(What::Final { key, value });
-        History::read(&self.folder.history()).unwrap()
+        let history = History::read(&self.folder.history()).unwrap();
+        Story {
+            history,
+            _folder: self.folder,
+        }
+    }
+
+    /// Waits for the word of a leader.
+    async fn is_led(&self) {
+        let since = now();
+        let led = async || {
+            let said = History::read(&self.folder.history()).unwrap();
+            let mut late = said.lines().iter().rev();
+            late.any(|line| line.at > since && matches!(line.what, What::Lead { .. }))
+        };
+        eventually("the word of a leader", led).await;
+    }
+}
+
+/// What happened, and where that stands.
+pub(super) struct Story {
+    history: History,
+    _folder: Folder,
+}
+
+impl Deref for Story {
+    type Target = History;
+
+    fn deref(&self) -> &History {
+        &self.history
     }
 }
