@@ -1,7 +1,8 @@
 //! Faults on real processes and real connections, and what must hold all the same: the lines that
 //! every process writes are judged by `aegis_tests::history`.
-//! `counter` is the service and its process, `node` starts and disturbs one, `clients` call it,
-//! `world` is all of them, `fault` is what can happen; `random`, `targeted` and `frozen` are tests.
+//! `counter` is the service and its process, `node` starts and disturbs one, `fork` parts its
+//! connections, `clients` call it, `world` is all of them, `fault` is what can happen; `random`,
+//! `targeted`, `frozen` and `connections` are tests.
 //!
 //! ```text
 //! cargo test -p aegis-tests --test suite chaos            # 30 s of random faults, and the targeted ones
@@ -18,8 +19,10 @@
 )]
 
 mod clients;
+mod connections;
 mod counter;
 mod fault;
+mod fork;
 mod frozen;
 mod node;
 mod random;

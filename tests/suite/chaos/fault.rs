@@ -61,7 +61,7 @@ impl Fault {
 impl World {
     /// Lets it happen, and ends it.
     pub(super) async fn strike(&mut self, fault: Fault, dice: &mut Dice) {
-        let leader = self.leader_other_than("").await;
+        let leader = self.running_leader().await;
         let others: Vec<usize> = (0..self.nodes.len()).filter(|at| *at != leader).collect();
         let standby = others[dice.below(others.len())];
         // Most of what can go wrong with an instance does so with the leader.

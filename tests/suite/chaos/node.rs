@@ -8,6 +8,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use tokio::sync::mpsc;
 
 use super::counter::SETTINGS;
+use super::fork::Fork;
 use super::*;
 
 /// An instance of the counter, behind a proxy of its own. Dropping it kills it.
@@ -16,6 +17,7 @@ pub(super) struct Node {
     // Before the proxy: whoever is gone is not disturbed.
     process: Option<Process>,
     pub(super) proxy: Proxy,
+    fork: Option<Fork>,
     folder: PathBuf,
     fenced: bool,
 }
@@ -33,9 +35,15 @@ impl Node {
             id: format!("counter-{number}"),
             process: None,
             proxy: Proxy::start(([127, 0, 0, 1], port).into()),
+            fork: None,
             folder: folder.to_owned(),
             fenced,
         }
+    }
+
+    /// Where its process connects from its next start on.
+    pub(super) fn goes_through(&mut self, fork: Fork) {
+        self.fork = Some(fork);
     }
 
     /// Starts its process; that is not to wait until it serves.
@@ -44,7 +52,10 @@ impl Node {
         let module = module.strip_suffix("node").unwrap();
         let folder = self.folder.to_str().unwrap();
         let unfenced = if self.fenced { "" } else { "unfenced" };
-        let url = self.proxy.url();
+        let url = match &self.fork {
+            Some(fork) => fork.url(),
+            None => self.proxy.url(),
+        };
         let mut child = Command::new(std::env::current_exe().unwrap())
             .args(["--ignored", "--exact", "--nocapture"])
             .arg(format!("{module}counter::counts"))

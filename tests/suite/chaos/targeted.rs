@@ -32,7 +32,7 @@ pub(super) async fn next_leader(caller: &Caller, before: &Added) -> Added {
 }
 
 /// All that is promised was kept.
-async fn kept(world: World) {
+pub(super) async fn kept(world: World) {
     world.end().await.assert_kept(&Limits::default());
 }
 

@@ -91,7 +91,7 @@ impl World {
             world.nodes[node].start();
             world.serves(node).await;
         }
-        world.leader_other_than("").await;
+        world.running_leader().await;
         world
     }
 
@@ -117,17 +117,23 @@ impl World {
         Some(self.node(&leader.ok()??.instance))
     }
 
-    /// Waits until another one has taken the leadership.
-    pub(super) async fn leader_other_than(&self, id: &str) -> usize {
+    /// Waits until an instance that runs leads, as far as its record says.
+    pub(super) async fn running_leader(&self) -> usize {
         let find = async || loop {
             match self.leader().await {
-                Some(node) if self.nodes[node].id != id && self.nodes[node].is_running() => {
-                    return node;
-                }
+                Some(node) if self.nodes[node].is_running() => return node,
                 _ => tokio::time::sleep(Duration::from_millis(5)).await,
             }
         };
-        soon("another leader", find()).await
+        soon("a leader", find()).await
+    }
+
+    /// Waits until this instance has answered as the leader.
+    pub(super) async fn leads(&self, node: usize) {
+        let caller = self.caller("waits");
+        let id = &self.nodes[node].id;
+        let leads = async || caller.add().await.is_ok_and(|added| added.by == *id);
+        eventually("an answer of this leader", leads).await;
     }
 
     /// A caller of its own.
@@ -150,9 +156,12 @@ impl World {
     /// Ends it in order, and says what happened.
     pub(super) async fn end(mut self) -> Story {
         self.is_led().await;
-        for node in &mut self.nodes {
-            if node.is_running() {
-                node.stop().await;
+        // The leader last: nobody is to follow it without a fault.
+        let leader = self.running_leader().await;
+        let others = (0..self.nodes.len()).filter(|node| *node != leader);
+        for node in others.chain([leader]) {
+            if self.nodes[node].is_running() {
+                self.nodes[node].stop().await;
             }
         }
         let value = self.books.get(TOTAL).await.unwrap().unwrap_or(0);
