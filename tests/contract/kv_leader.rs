@@ -231,6 +231,17 @@ async fn time_to_live_and_deadline_go_together_with_a_fence() {
         written.unwrap();
         let mut watch = books.watch("a").await.unwrap();
         while next(&mut watch).await != "a gone" {}
+        // With a history such a write removes older revisions in the same step.
+        let kept = client.bucket("kept").history(5).max_bytes(1 << 20);
+        let kept: Bucket<u64> = kept.open().await.unwrap();
+        for n in 1..=3 {
+            kept.put("a", &n)
+                .fenced(&leader)
+                .ttl(60 * second)
+                .await
+                .unwrap();
+        }
+        assert_eq!(kept.history("a").await.unwrap().len(), 1);
     }
 }
 

@@ -176,3 +176,15 @@ async fn rust_discovers_a_python_service() {
     .await;
     responder.stop().await;
 }
+
+#[tokio::test]
+async fn python_follows_the_leader() {
+    let Some(python) = install::python().await else {
+        return;
+    };
+    crate::leader::two_instances(async |prefix, standby| {
+        let arguments = [("PREFIX", prefix), ("STANDBY", standby)];
+        run_checks(&python, "sticky.py", &arguments).await;
+    })
+    .await;
+}

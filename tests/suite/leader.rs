@@ -8,6 +8,7 @@
 
 mod handover;
 mod loss;
+mod once;
 mod telling;
 
 use std::sync::{Arc, Mutex};
@@ -219,4 +220,29 @@ async fn a_call_that_waits_is_answered_by_the_first_leader() {
         assert_eq!(soon("an answer", call).await.unwrap().by, "ledger-1");
         running.stop().await.unwrap();
     }
+}
+
+/// Runs something against a leader and a standby on a server.
+pub(crate) async fn two_instances(run: impl AsyncFnOnce(&str, &str)) {
+    let prefix = unique_prefix();
+    let config = Config::default()
+        .url(&shared_server().await)
+        .subject_prefix(&prefix);
+    let ledger = Ledger::default();
+    let first = serve(&config, "ledger-1", &ledger).await;
+    assert_eq!(post(first.client()).await.by, "ledger-1");
+    let second = serve(&config, "ledger-2", &ledger).await;
+    run(&prefix, "ledger-2").await;
+    first.stop().await.unwrap();
+    second.stop().await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn in_memory_the_clock_of_tests_is_obeyed() {
+    let app = aegis::testing::TestApp::new().service(Ledger::default());
+    let app = app.start().await.unwrap();
+    let calls = app.client::<LedgerClient>();
+    let first = calls.post().await.unwrap();
+    tokio::time::sleep(Duration::from_secs(600)).await;
+    assert_eq!(calls.post().await.unwrap(), first);
 }

@@ -51,9 +51,10 @@ impl Leading {
         control: &Control,
         started: &[Started],
     ) -> Result<Self> {
-        let (bus, store) = control.ports(client);
+        let ports = control.ports(client);
+        let control_state = ports.0.state();
         let name = client.layout().bucket(LEADERS);
-        let seats = Seats::new(store, name, config.leader_replicas);
+        let seats = Seats::new(ports, name, config.leader_replicas);
         let mut parts = Vec::new();
         for part in started {
             let (Some(led), Some(server)) = (&part.led, &part.server) else {
@@ -69,8 +70,8 @@ impl Leading {
                 lossless: config.is_memory(),
             };
             tracing::debug!(service = %who.service, group = who.group, failover = %who.failover, "takes part in the election");
-            let seat = Seat::new(seats.clone(), &who.service, led.group)?;
-            let connections = vec![bus.state(), client.bus().state()];
+            let seat = Seat::new(seats.clone(), client.layout(), &who.service, led.group)?;
+            let connections = vec![control_state.clone(), client.bus().state()];
             let clock = who.clock;
             let standing = part.standing.clone();
             let (candidacy, campaign) = Campaign::start(who, seat, connections, standing);

@@ -139,6 +139,11 @@ impl Prepared {
     /// ran there.
     async fn ask_one(&mut self, body: Bytes, share: Duration, until: Instant) -> Result<Answer> {
         let mut share = share;
+        // There is one instance to choose from, and it alone listens on the shared subject.
+        let exclusive = self.way.exclusive && matches!(self.target, Target::Chosen(_));
+        if exclusive {
+            return self.ask(body, share, until, None).await;
+        }
         while let Target::Chosen(choice) = &self.target {
             let next = choice.next(&self.client, &self.way.route, until).await;
             let Some(instance) = next else { break };

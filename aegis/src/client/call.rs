@@ -119,7 +119,8 @@ impl<T, E> Call<T, E> {
     ///
     /// If it turns out to be gone, nothing ran there, and another one is asked at once; if the
     /// registry knows nobody, or cannot be asked, any instance gets the call as without this word.
-    /// A retry goes to another instance if there is one.
+    /// A retry goes to another instance if there is one. An exclusive method has one instance to
+    /// choose from, the leader: there this word changes nothing.
     pub fn select(self, select: Select) -> Self {
         self.with(|call| {
             call.target = Target::Chosen(Choice::new(select));

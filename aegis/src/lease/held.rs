@@ -61,6 +61,13 @@ impl Lease {
         !self.left().is_zero()
     }
 
+    /// Whether nobody else can have begun to lead yet: others wait for the time it was granted for,
+    /// also if it ended before. Not asked of a lease that was given up on purpose.
+    pub(crate) fn keeps_others_out(&self) -> bool {
+        let until = Duration::from_nanos(self.until.load(Ordering::Acquire));
+        self.clock.now() < until
+    }
+
     /// Waits until it is over.
     pub(crate) async fn ended(&self) {
         loop {
@@ -109,6 +116,6 @@ mod tests {
         lease.end();
         waits.await.unwrap();
         lease.extend(2 * HOUR);
-        assert!(!lease.is_valid());
+        assert!(!lease.is_valid() && lease.keeps_others_out());
     }
 }

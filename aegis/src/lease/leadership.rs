@@ -84,6 +84,11 @@ impl Leadership {
         &self.inner.fences
     }
 
+    /// Whether nobody else can have begun to lead yet, although this leadership may be over.
+    pub(crate) fn keeps_others_out(&self) -> bool {
+        self.inner.lease.keeps_others_out()
+    }
+
     /// The fencing token: greater than that of every leadership of this group before, on whatever
     /// instance, also if the bucket with the leases was lost in between. Whoever keeps the greatest
     /// one that it has seen, and refuses smaller ones, cannot be harmed by a leader of the past.

@@ -114,6 +114,12 @@ impl Layout {
         ))
     }
 
+    /// `leaders.{service}.{group}`: where a leader tells of its renewals. The group is a name like
+    /// that of a service.
+    pub(crate) fn leaders(&self, service: &ServiceName, group: &ServiceName) -> Subject {
+        Subject::trusted(format!("{}leaders.{service}.{group}", self.prefix))
+    }
+
     /// `cancel.{service}.{reply}`: where the caller that waits on a reply subject says that it gave
     /// up; the dots of the reply subject become dashes.
     pub fn cancel(&self, service: &str, reply: &str) -> Subject {

@@ -30,7 +30,10 @@ impl Endpoint {
     pub(super) async fn answer_outcome(&self, job: &Job, outcome: Result<Reply, String>) {
         match outcome {
             Ok(reply) => match job.pass.as_ref().filter(|pass| !pass.is_valid()) {
-                None => self.answer(job, reply).await,
+                None => {
+                    self.keep(job, &reply).await;
+                    self.answer(job, reply).await;
+                }
                 Some(pass) => {
                     let failure = pass.refused(self.row.name, self.handler.idempotent);
                     self.answer_failure(job, &failure).await;
@@ -77,7 +80,7 @@ impl Endpoint {
             .await;
     }
 
-    async fn answer(&self, job: &Job, reply: Reply) {
+    pub(super) async fn answer(&self, job: &Job, reply: Reply) {
         let mut failure = reply.failure;
         let sent = self.send(job, reply.headers, reply.payload).await;
         if let Err(error) = sent {

@@ -9,6 +9,7 @@ use tokio::time::Instant;
 use super::cancel::{Cancels, Watched};
 use super::context::{Context, Home};
 use super::gate::Pass;
+use super::once::Ticket;
 use crate::client::Scope;
 use crate::lease::Leadership;
 use crate::model::{
@@ -107,11 +108,18 @@ pub(super) struct Job {
     pub(super) arrived: Instant,
     /// What let it in, if its handler is exclusive.
     pub(super) pass: Option<Pass>,
+    /// What lets it run once, if it also has a key.
+    pub(super) ticket: Option<Ticket>,
     /// From before it waits for anything, so that no cancellation is missed.
     pub(super) watched: Option<Watched>,
 }
 
 impl Job {
+    /// It is exclusive work that shall have its effect once.
+    pub(super) fn has_a_key(&self) -> bool {
+        self.pass.is_some() && self.request.context.idempotency_key().is_some()
+    }
+
     /// From now on a cancellation reaches the handler: on the subject that the caller names, else
     /// on the one that belongs to its reply subject.
     pub(super) fn watch(&mut self, cancels: &Arc<Cancels>) {

@@ -1,6 +1,7 @@
 //! What a handler may ask about the call it handles.
 
 use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -47,6 +48,7 @@ pub(super) struct State {
     pub(super) scope: Scope,
     pub(super) source: Option<String>,
     cancel: OnceLock<CancellationToken>,
+    repeats: AtomicBool,
 }
 
 /// What all calls of one service share.
@@ -75,6 +77,7 @@ impl Context {
                 scope,
                 source,
                 cancel,
+                repeats: AtomicBool::new(false),
             }),
         }
     }
@@ -134,6 +137,17 @@ impl Context {
     /// The caller's key for "this work once", if it gave one.
     pub fn idempotency_key(&self) -> Option<&str> {
         self.header(header::IDEMPOTENCY_KEY)
+    }
+
+    /// Whether this work may have been done before: an exclusive call with this
+    /// [key](Self::idempotency_key) began, on this instance or another, and its end is not known.
+    /// Only idempotent methods run again; they look at what they wrote, and finish it.
+    pub fn may_have_run(&self) -> bool {
+        self.state.repeats.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn note_repetition(&self, again: bool) {
+        self.state.repeats.store(again, Ordering::Relaxed);
     }
 
     /// The trace the call belongs to, if it belongs to one.

@@ -182,6 +182,17 @@ pub struct RpcHandler {
     pub call: RpcCall,
 }
 
+impl RpcHandler {
+    /// What kind of handler it is, as services describe themselves.
+    pub(super) fn kind(&self) -> &'static str {
+        if self.exclusive {
+            "exclusive_rpc"
+        } else {
+            "rpc"
+        }
+    }
+}
+
 /// Reads the arguments of a request, runs the method, makes the reply.
 pub type RpcCall = fn(Arc<dyn Any + Send + Sync>, Request) -> BoxFuture<'static, Reply>;
 

@@ -19,6 +19,7 @@ use super::descriptor::{HandlerDescriptor, RpcHandler};
 use super::figures::Figures;
 use super::gate::{Gate, Origin};
 use super::inboxes::Inboxes;
+use super::once::Once;
 use super::reader::Takes;
 use super::work::Work;
 use crate::model::DEFAULT_TIMEOUT;
@@ -44,6 +45,8 @@ pub(super) struct Shared {
     pub(super) abort: CancellationToken,
     /// Of the exclusive handlers.
     pub(super) gate: Arc<Gate>,
+    /// What came of their work that has a key.
+    pub(super) once: Arc<Once>,
     pub(super) inboxes: Inboxes,
 }
 
@@ -107,12 +110,13 @@ impl Endpoint {
             reply_to,
             arrived,
             pass: None,
+            ticket: None,
             watched: None,
         })
     }
 
     /// Lets an exclusive call in, if this instance leads. Where any instance may be asked, another
-    /// leader may be about to answer: then nothing is said.
+    /// leader may be about to answer: then nothing is said, unless there can be none yet.
     async fn admit(&self, mut job: Job, origin: Origin) -> Option<Job> {
         if !self.handler.exclusive {
             return Some(job);
@@ -122,7 +126,7 @@ impl Endpoint {
             job.pass = Some(pass);
             return Some(job);
         }
-        if origin == Origin::Own {
+        if origin == Origin::Own || self.shared.gate.is_alone() {
             let failure = self.shared.gate.not_active(self.row.name);
             self.answer_failure(&job, &failure).await;
         }
@@ -131,7 +135,7 @@ impl Endpoint {
 
     /// Runs a handler to its first wait in place; only one that waits costs a task.
     async fn run(self: &Arc<Self>, mut job: Job, permit: OwnedSemaphorePermit) {
-        if self.long_steps.load(Ordering::Relaxed) {
+        if self.long_steps.load(Ordering::Relaxed) || job.has_a_key() {
             let endpoint = self.clone();
             job.watch(&self.shared.cancels);
             self.shared
@@ -150,6 +154,9 @@ impl Endpoint {
 
     /// Runs a handler to its end in the task we are in.
     async fn run_here(&self, job: Job, permit: OwnedSemaphorePermit) {
+        let Some(job) = self.unless_done(job).await else {
+            return;
+        };
         if let Some((job, work)) = self.first_step(job).await {
             self.finish_work(job, work, permit).await;
         }
@@ -158,17 +165,7 @@ impl Endpoint {
     /// Starts the user's code and answers if that is all it needs.
     async fn first_step(&self, job: Job) -> Option<(Job, Work)> {
         let started = Instant::now();
-        if started >= job.request.deadline() {
-            self.answer_unwanted(&job, &Unwanted::Expired, false).await;
-            return None;
-        }
-        if job.request.context.is_cancelled() {
-            self.answer_unwanted(&job, &Unwanted::GivenUp, false).await;
-            return None;
-        }
-        if let Some(pass) = job.pass.as_ref().filter(|pass| !pass.is_valid()) {
-            let failure = pass.too_late(self.row.name);
-            self.answer_failure(&job, &failure).await;
+        if self.is_too_late(&job, started).await {
             return None;
         }
         let mut work = self.begin(&job);
@@ -182,6 +179,26 @@ impl Endpoint {
                 None
             }
         }
+    }
+
+    /// Answers what does not begin any more: nobody waits for it, or the leadership is over.
+    async fn is_too_late(&self, job: &Job, now: Instant) -> bool {
+        let pass = job.pass.as_ref().filter(|pass| !pass.is_valid());
+        let unwanted = if now >= job.request.deadline() {
+            Unwanted::Expired
+        } else if job.request.context.is_cancelled() {
+            Unwanted::GivenUp
+        } else if let Some(pass) = pass {
+            self.give_back(job).await;
+            let failure = pass.too_late(self.row.name);
+            self.answer_failure(job, &failure).await;
+            return true;
+        } else {
+            return false;
+        };
+        self.give_back(job).await;
+        self.answer_unwanted(job, &unwanted, false).await;
+        true
     }
 
     fn begin(&self, job: &Job) -> Work {
@@ -209,7 +226,8 @@ impl Endpoint {
         self.answer_unwanted(&job, &unwanted, late).await;
         // It holds its place until it is really gone.
         match tokio::time::timeout(GRACE, work.ended()).await {
-            Ok(Ok(_)) => {}
+            // Whoever asks again may have it.
+            Ok(Ok(reply)) => self.keep(&job, &reply).await,
             Ok(Err(panic)) => self.note_panic(&panic),
             Err(_) => tracing::debug!(
                 method = self.row.name,

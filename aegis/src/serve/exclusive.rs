@@ -72,10 +72,17 @@ impl Exclusive {
         }
     }
 
-    /// Takes nothing new at once: the leadership is over.
+    /// Lets nobody in any more: the leadership is over. Calls that are on their way still are told
+    /// so, as far as that is safe.
     pub(crate) fn shut(&mut self) {
         self.shared.gate.close();
-        self.stops.clear();
-        self.readers.clear();
+        let stops = std::mem::take(&mut self.stops);
+        let readers = std::mem::take(&mut self.readers);
+        tokio::spawn(async move {
+            let _ = tokio::time::timeout(GRACE, end(stops)).await;
+            for reader in readers {
+                let _ = tokio::time::timeout(GRACE, reader).await;
+            }
+        });
     }
 }

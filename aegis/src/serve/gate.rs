@@ -14,6 +14,8 @@ use crate::model::{Code, Failure, header};
 #[derive(Debug)]
 pub(crate) struct Gate {
     open: RwLock<Option<Open>>,
+    /// What was served last.
+    last: RwLock<Option<Leadership>>,
     standing: RwLock<Option<(watch::Receiver<Standing>, Clock)>>,
     aside: Notify,
 }
@@ -46,6 +48,7 @@ impl Gate {
     pub(crate) fn closed() -> Arc<Self> {
         Arc::new(Self {
             open: RwLock::default(),
+            last: RwLock::default(),
             standing: RwLock::default(),
             aside: Notify::new(),
         })
@@ -61,6 +64,7 @@ impl Gate {
 
     /// Lets calls in, under this leadership.
     pub(crate) fn open(&self, leader: Leadership) {
+        *self.last.write().unwrap_or_else(PoisonError::into_inner) = Some(leader.clone());
         let open = Open {
             leader,
             running: TaskTracker::new(),
@@ -101,6 +105,13 @@ impl Gate {
             leader: open.leader.clone(),
             _running: open.running.token(),
         })
+    }
+
+    /// Whether a call on the shared subject that is not let in can be told so: no other leader can
+    /// have got it as well.
+    pub(super) fn is_alone(&self) -> bool {
+        let last = self.last.read().unwrap_or_else(PoisonError::into_inner);
+        last.as_ref().is_some_and(Leadership::keeps_others_out)
     }
 
     /// What a caller is told who is not let in: nothing ran, and who leads, as far as is known.

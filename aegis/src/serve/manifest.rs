@@ -14,7 +14,7 @@ fn handler(row: &HandlerDescriptor, layout: &Layout) -> Value {
     let HandlerKind::Rpc(rpc) = &row.kind;
     json!({
         "name": row.name,
-        "kind": "rpc",
+        "kind": rpc.kind(),
         "subject": layout.place(&rpc.subject).as_str(),
         "signature": row.signature,
         "description": row.docs.lines().next().unwrap_or_default().trim(),

@@ -149,7 +149,7 @@ impl Micro {
     fn endpoint(&self, endpoint: &Endpoint) -> Value {
         let handler = &endpoint.handler;
         let mut metadata = BTreeMap::from([
-            ("aegis.kind", "rpc".to_owned()),
+            ("aegis.kind", handler.kind().to_owned()),
             ("aegis.idempotent", handler.idempotent.to_string()),
             ("aegis.arguments", handler.arguments.join(",")),
         ]);
@@ -179,10 +179,16 @@ impl Micro {
     }
 
     fn address(&self, endpoint: &Endpoint) -> Value {
+        // The leader subscribes plainly.
+        let queue = if endpoint.handler.exclusive {
+            String::new()
+        } else {
+            Layout::rpc_queue(&self.home.service)
+        };
         json!({
             "name": endpoint.row.name,
             "subject": self.home.client.layout().place(&endpoint.handler.subject).as_str(),
-            "queue_group": Layout::rpc_queue(&self.home.service),
+            "queue_group": queue,
         })
     }
 }

@@ -24,13 +24,15 @@ pub struct Reply {
 }
 
 /// A failure, as statistics count it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub(super) struct Failed {
     pub(super) status: u16,
     pub(super) text: String,
     /// The service did not do its work: an error in it, or too slow. What it says on purpose is no
     /// fault.
     pub(super) is_fault: bool,
+    /// What the caller is told.
+    pub(super) failure: Failure,
 }
 
 /// A value that can be a handler's result.
@@ -120,6 +122,15 @@ pub fn reply<T: Returned, E: DomainError>(request: &Request, outcome: Result<T, 
     }
 }
 
+/// The reply of a result that is encoded already.
+pub(super) fn encoded(call: &Incoming, payload: Bytes) -> Reply {
+    Reply {
+        headers: content_type(call),
+        payload,
+        failure: None,
+    }
+}
+
 /// A handler's failure, with a code of its own: one of the framework's codes, passed on from a call
 /// that the handler made, would tell the caller that nothing ran, and make it repeat the work.
 fn own(failure: Failure) -> Failure {
@@ -151,6 +162,7 @@ pub(super) fn failure(call: &Incoming, failure: &Failure) -> Reply {
             status: failure.status(),
             text: told(failure, text),
             is_fault: Code::parse(failure.code()) == Some(Code::Internal),
+            failure: failure.clone(),
         }),
     }
 }

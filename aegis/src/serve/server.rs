@@ -23,6 +23,7 @@ use super::gate::{Gate, Origin};
 use super::inboxes::Inboxes;
 use super::load::LoadMeter;
 use super::micro::{About, Micro};
+use super::once::{Once, RESULTS};
 use super::reader::{self, Takes};
 use super::respond;
 use super::table::HandlerTable;
@@ -64,6 +65,8 @@ impl Server {
         settings: ServeSettings,
     ) -> Self {
         let bus = home.client.bus().clone();
+        let results = home.client.layout().bucket(RESULTS);
+        let once = Once::new(home.client.store().clone(), results);
         let shared = Arc::new(Shared {
             bus,
             home,
@@ -72,6 +75,7 @@ impl Server {
             abort: CancellationToken::new(),
             inboxes: Inboxes::new(settings.reply_prefixes),
             gate: Gate::closed(),
+            once,
         });
         let endpoints: Vec<Arc<Endpoint>> = table
             .rows

@@ -13,9 +13,9 @@ use tokio::time::Instant;
 
 use super::seat::{Found, Seat};
 use crate::error::Result;
-use crate::lease::{Clock, Holder, Lease, Standing};
+use crate::lease::{Clock, Lease, Standing};
 use crate::model::{
-    Action, Claim, Election, Event, Failover, InstanceId, LeaderRecord, Moment, NoAnswer, Outcome,
+    Action, Claim, Election, Event, Failover, InstanceId, LeaderRecord, NoAnswer, Outcome,
     ServiceName,
 };
 use crate::observe::{self, Seldom};
@@ -35,22 +35,25 @@ pub(crate) struct Candidate {
 
 /// The election of one instance.
 pub(crate) struct Campaign {
-    who: Candidate,
+    pub(super) who: Candidate,
     seat: Seat,
     election: Election,
     /// Every connection that a leader needs.
     connections: Vec<watch::Receiver<ConnectionState>>,
-    standing: watch::Sender<Standing>,
+    pub(super) standing: watch::Sender<Standing>,
     orders: mpsc::Receiver<Order>,
-    changes: BoxStream<'static, Found>,
+    told: BoxStream<'static, (u64, LeaderRecord)>,
     asked: FuturesUnordered<BoxFuture<'static, Heard>>,
     /// Of the term that was won last, until it is over.
-    lease: Option<Arc<Lease>>,
+    pub(super) lease: Option<Arc<Lease>>,
     elected_at: String,
-    seldom: Seldom,
+    pub(super) seldom: Seldom,
+    /// Which of the last 64 writes took more than a tenth of the lease.
+    pub(super) slow: u64,
+    pub(super) slow_seldom: Seldom,
     renewals: metrics::Counter,
-    failures: metrics::Counter,
-    terms: metrics::Counter,
+    pub(super) failures: metrics::Counter,
+    pub(super) terms: metrics::Counter,
 }
 
 /// What the instance says to its election.
@@ -65,7 +68,9 @@ enum Order {
 /// An answer, with the record it was about.
 enum Heard {
     Read(u64, Result<Found>),
-    Wrote(u64, Result<Outcome>),
+    /// With what was written, and the time it took.
+    Wrote(u64, Result<Outcome>, LeaderRecord, Duration),
+    Told(Result<()>),
     Fenced(u64, Result<bool>),
 }
 
@@ -136,7 +141,7 @@ impl Campaign {
                 election
             },
             who,
-            changes: seat.changes(),
+            told: seat.told(),
             seat,
             connections,
             standing,
@@ -145,6 +150,8 @@ impl Campaign {
             lease: None,
             elected_at: String::new(),
             seldom: Seldom::default(),
+            slow: 0,
+            slow_seldom: Seldom::default(),
             renewals: metrics::counter!(observe::LEADER_RENEWALS, &labels),
             failures: metrics::counter!(observe::LEADER_FAILURES, &labels),
             terms: metrics::counter!(observe::LEADER_TERMS, &labels),
@@ -173,7 +180,7 @@ impl Campaign {
                     None => return self.over(),
                 },
                 Some(heard) = self.asked.next(), if !self.asked.is_empty() => self.hear(heard),
-                Some(found) = self.changes.next() => Event::Seen(self.see(found)),
+                Some(told) = self.told.next() => Event::Seen(self.see(Some(told))),
                 () = changed(&mut self.connections) => self.connection(),
                 () = tokio::time::sleep(rest) => Event::Tick,
             };
@@ -204,7 +211,9 @@ impl Campaign {
             } => {
                 let record = self.record(&claim);
                 self.ask(within, move |seat, deadline| async move {
-                    Heard::Wrote(op, seat.write(&record, expect, deadline).await)
+                    let sent = Instant::now();
+                    let written = seat.write(&record, expect, deadline).await;
+                    Heard::Wrote(op, written, record, sent.elapsed())
                 });
             }
             Action::RaiseFence { op, epoch, within } => {
@@ -250,102 +259,26 @@ impl Campaign {
                 let answer = read.map(|found| self.see(found));
                 Event::Read { op, answer }
             }
-            Heard::Wrote(op, written) => {
+            Heard::Wrote(op, written, record, took) => {
                 let outcome = self.noting(written).unwrap_or(Outcome::Unknown);
-                if let Outcome::Done(_) = outcome {
+                if let Outcome::Done(revision) = outcome {
                     self.renewals.increment(1);
+                    let seat = self.seat.clone();
+                    let tell = async move { Heard::Told(seat.tell(revision, record).await) };
+                    self.asked.push(tell.boxed());
                 }
+                self.warn_of_slowness(took);
                 Event::Wrote { op, outcome }
+            }
+            Heard::Told(told) => {
+                let _ = self.noting(told);
+                Event::Tick
             }
             Heard::Fenced(op, raised) => {
                 let answer = self.noting(raised);
                 Event::Fenced { op, answer }
             }
         }
-    }
-
-    /// Logs what went wrong, seldom: it is tried again and again.
-    fn noting<T>(&self, outcome: Result<T>) -> Option<T> {
-        let error = match outcome {
-            Ok(value) => return Some(value),
-            Err(error) => error,
-        };
-        self.failures.increment(1);
-        if let Some(unsaid) = self.seldom.again() {
-            let Candidate { service, group, .. } = &self.who;
-            tracing::warn!(%service, group, %error, unsaid, "the record of the leader cannot be reached");
-        }
-        None
-    }
-
-    /// Remembers who leads, for those who ask for it.
-    fn see(&self, found: Found) -> Option<(u64, Claim)> {
-        let (revision, record) = found?;
-        let claim = record.claim();
-        let lease = if claim.released {
-            Duration::ZERO
-        } else {
-            claim.lease
-        };
-        let holder = Holder {
-            epoch: record.epoch(revision),
-            until: self.who.clock.now() + lease,
-            instance: record.instance_id,
-        };
-        self.standing
-            .send_if_modified(|standing| standing.see(holder));
-        Some((revision, claim))
-    }
-
-    fn extend(&mut self, epoch: u64, until: Moment) {
-        match &self.lease {
-            Some(lease) if lease.epoch() == epoch => lease.extend(until),
-            // The first one of a term.
-            _ => self.lease = Some(Arc::new(Lease::new(self.who.clock, epoch, until))),
-        }
-        self.standing.send_if_modified(|standing| {
-            if let (Some(_), Some(holder)) = (&standing.lease, &mut standing.holder) {
-                holder.until = until;
-            }
-            false
-        });
-    }
-
-    fn active(&self, epoch: u64) {
-        let Candidate { service, group, .. } = &self.who;
-        tracing::info!(%service, group, epoch, "leads");
-        self.terms.increment(1);
-        let lease = self.lease.clone();
-        let holder = Holder {
-            instance: self.who.instance.to_string(),
-            epoch,
-            until: self.who.clock.now() + lease.as_ref().map_or(Duration::ZERO, |held| held.left()),
-        };
-        self.standing.send_replace(Standing {
-            lease,
-            drains: false,
-            holder: Some(holder),
-        });
-    }
-
-    /// Nothing may be done any more in the name of the epoch.
-    fn over(&mut self) {
-        let Some(lease) = self.lease.take() else {
-            return;
-        };
-        let was_valid = lease.is_valid();
-        lease.end();
-        let Candidate { service, group, .. } = &self.who;
-        let epoch = lease.epoch();
-        if was_valid {
-            tracing::info!(%service, group, epoch, "leads no more");
-        } else {
-            tracing::warn!(%service, group, epoch, "leads no more: the lease could not be renewed in time");
-        }
-        self.standing.send_modify(|standing| {
-            standing.lease = None;
-            standing.drains = false;
-        });
     }
 }
 

@@ -4,30 +4,31 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::stream::{BoxStream, StreamExt, unfold};
+use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
 use crate::error::{ErrorKind, Result};
 use crate::model::{
-    BucketSpec, Expect, KvEntry, KvFilter, KvKey, KvWrite, LeaderRecord, Outcome, ServiceName,
+    BucketSpec, Expect, KvEntry, KvKey, KvWrite, Layout, LeaderRecord, Outcome, ServiceName,
+    Subject,
 };
 use crate::observe;
-use crate::port::{KvBucket, KvEvent, KvStore, KvWatch, WatchFrom};
+use crate::port::{Bus, KvBucket, KvStore, Outgoing, Subscription};
 
 /// The bucket's name, as in `AegisSDK` 1.0.
 pub(crate) const LEADERS: &str = "sticky_active";
 /// A record is below 1 kB and has no history.
 const MAX_BYTES: u64 = 16 * 1024 * 1024;
-/// Between two tries to watch.
+/// Between two tries to listen.
 const PAUSE: Duration = Duration::from_millis(250);
-/// A try to watch that takes longer has failed.
-const OPEN: Duration = Duration::from_secs(2);
 
 /// The bucket of all groups' records.
 #[derive(Debug)]
 pub(crate) struct Seats {
     store: Arc<dyn KvStore>,
+    bus: Arc<dyn Bus>,
     name: String,
     replicas: Option<u8>,
     opened: Mutex<Option<Arc<dyn KvBucket>>>,
@@ -35,9 +36,14 @@ pub(crate) struct Seats {
 
 impl Seats {
     /// The bucket of this name; made on as many servers if it is missing.
-    pub(crate) fn new(store: Arc<dyn KvStore>, name: String, replicas: Option<u8>) -> Arc<Self> {
+    pub(crate) fn new(
+        (bus, store): (Arc<dyn Bus>, Arc<dyn KvStore>),
+        name: String,
+        replicas: Option<u8>,
+    ) -> Arc<Self> {
         Arc::new(Self {
             store,
+            bus,
             name,
             replicas,
             opened: Mutex::default(),
@@ -74,6 +80,16 @@ pub(crate) struct Seat {
     seats: Arc<Seats>,
     leader: KvKey,
     fence: KvKey,
+    /// Where leaders tell of their writes.
+    told: Subject,
+}
+
+/// A write that happened, as its leader tells it.
+#[derive(Debug, Serialize, Deserialize)]
+struct Told {
+    revision: u64,
+    #[serde(flatten)]
+    record: LeaderRecord,
 }
 
 /// A record that was read, with its revision.
@@ -81,8 +97,14 @@ pub(super) type Found = Option<(u64, LeaderRecord)>;
 
 impl Seat {
     /// The seat of a group of a service.
-    pub(crate) fn new(seats: Arc<Seats>, service: &ServiceName, group: &str) -> Result<Self> {
+    pub(crate) fn new(
+        seats: Arc<Seats>,
+        layout: &Layout,
+        service: &ServiceName,
+        group: &str,
+    ) -> Result<Self> {
         Ok(Self {
+            told: layout.leaders(service, &ServiceName::parse(group)?),
             seats,
             leader: KvKey::new(&format!("{service}.{group}.leader"))?,
             fence: KvKey::new(&format!("{service}.{group}.fence"))?,
@@ -139,44 +161,52 @@ impl Seat {
         }
     }
 
-    /// The record, again with every change: for as long as it is asked for, whatever goes wrong.
-    pub(super) fn changes(&self) -> BoxStream<'static, Found> {
-        let watch: Option<KvWatch> = None;
-        let changes = unfold((self.clone(), watch), |(seat, mut watch)| async move {
-            loop {
-                let Some(open) = &mut watch else {
-                    watch = seat.watch().await;
-                    continue;
-                };
-                match open.next().await {
-                    Some(Ok(KvEvent::Entry(entry))) => {
-                        return Some((record(&entry), (seat, watch)));
-                    }
-                    Some(Ok(KvEvent::Ready | KvEvent::Reset)) => {}
-                    // It tells an error once, and goes on by itself.
-                    Some(Err(error)) => {
-                        tracing::debug!(key = %seat.leader, %error, "the watch of a leader stumbles");
-                    }
-                    None => watch = None,
-                }
-            }
-        });
-        changes.boxed()
+    /// Tells the others of a write that happened: who hears of it knows that the leader is there.
+    pub(super) async fn tell(&self, revision: u64, record: LeaderRecord) -> Result<()> {
+        let told = Told { revision, record };
+        let body = serde_json::to_vec(&told).unwrap_or_default();
+        let message = Outgoing::new(self.told.clone(), body);
+        self.seats.bus.publish(message).await
     }
 
-    /// Tries to watch; after a failure only once some time has passed.
-    async fn watch(&self) -> Option<KvWatch> {
-        let deadline = Instant::now() + OPEN;
-        let filter = KvFilter::Key(self.leader.clone());
-        let opened = async {
-            let bucket = self.seats.bucket(deadline).await?;
-            let watch = bucket.watch(filter, WatchFrom::Latest, deadline).await;
-            self.noting_loss(watch).await
-        };
-        match opened.await {
-            Ok(watch) => Some(watch),
+    /// What leaders tell of their writes, for as long as it is asked for, whatever goes wrong. What
+    /// is missed is read.
+    pub(super) fn told(&self) -> BoxStream<'static, (u64, LeaderRecord)> {
+        let messages: Option<Subscription> = None;
+        let told = unfold(
+            (self.clone(), messages),
+            |(seat, mut messages)| async move {
+                loop {
+                    let Some(open) = &mut messages else {
+                        messages = seat.listen().await;
+                        continue;
+                    };
+                    match open.next().await {
+                        Some(message) => {
+                            if let Ok(told) = serde_json::from_slice::<Told>(&message.payload) {
+                                return Some(((told.revision, told.record), (seat, messages)));
+                            }
+                            tracing::debug!(subject = %seat.told, "what is told of a leader cannot be read");
+                        }
+                        None => messages = None,
+                    }
+                }
+            },
+        );
+        told.boxed()
+    }
+
+    /// Tries to listen; after a failure only once some time has passed.
+    async fn listen(&self) -> Option<Subscription> {
+        match self
+            .seats
+            .bus
+            .subscribe(self.told.clone().into(), None)
+            .await
+        {
+            Ok(messages) => Some(messages),
             Err(error) => {
-                tracing::debug!(key = %self.leader, %error, "a leader cannot be watched");
+                tracing::debug!(subject = %self.told, %error, "leaders cannot be heard");
                 tokio::time::sleep(PAUSE.mul_f64(0.75 + observe::chance() / 2.0)).await;
                 None
             }

@@ -32,7 +32,7 @@ pub(crate) enum Event {
     Connected,
     /// One is not.
     Disconnected,
-    /// This stands under the key now; nothing is told if it stood there before.
+    /// This stands under the key, says somebody who wrote it.
     Seen(Option<(u64, Claim)>),
     /// The answer to [`Action::Read`].
     Read {

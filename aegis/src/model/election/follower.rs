@@ -13,17 +13,23 @@ const JITTER: Duration = Duration::from_millis(30);
 /// What follows from what is known.
 impl Election {
     /// The newest revision wins, and keeps the time at which it was seen first: to hear of it late
-    /// makes us wait longer, never shorter.
-    pub(super) fn observe(&mut self, found: Option<(u64, Claim)>, now: Moment, random: u64) {
+    /// makes us wait longer, never shorter. Tells whether it is a newer one.
+    pub(super) fn observe(
+        &mut self,
+        found: Option<(u64, Claim)>,
+        now: Moment,
+        random: u64,
+    ) -> bool {
         let Some((revision, claim)) = found else {
-            return self.observe_nothing(now);
+            self.observe_nothing(now);
+            return false;
         };
-        if let Known::Record {
-            revision: newest, ..
-        } = &self.known
-            && revision <= *newest
-        {
-            return;
+        let newest = match &self.known {
+            Known::Record { revision, .. } => *revision,
+            Known::Nothing | Known::Missing { .. } => 0,
+        };
+        if revision <= newest {
+            return false;
         }
         self.jitter = portion(JITTER, random);
         self.known = Known::Record {
@@ -31,6 +37,7 @@ impl Election {
             claim,
             at: now,
         };
+        true
     }
 
     /// A bucket that was lost says nothing of the leader whose record was in it: whoever was seen
@@ -206,9 +213,7 @@ impl Election {
             }
             Outcome::Refused => {
                 // What we know is not what stands there: it is read before the next try.
-                if let Known::Missing { .. } = self.known {
-                    self.known = Known::Nothing;
-                }
+                self.known = Known::Nothing;
                 self.follow_again(now);
                 let op = self.number();
                 self.next_read = now + self.failover.lease();

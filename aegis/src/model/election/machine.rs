@@ -107,7 +107,12 @@ impl Election {
                 self.connected = None;
                 self.disconnected.get_or_insert(now);
             }
-            Event::Seen(found) => self.observe(found, now, random),
+            Event::Seen(found) => {
+                if self.observe(found, now, random) {
+                    // As long as the leader is heard of, nobody needs to ask.
+                    self.next_read = self.next_read.max(now + self.failover.lease());
+                }
+            }
             Event::Read { op, answer } => self.read(op, answer, now, random, actions),
             Event::Wrote { op, outcome } => self.wrote(op, outcome, now, random, actions),
             Event::Fenced { op, answer } => self.fenced(op, answer, now, random, actions),
