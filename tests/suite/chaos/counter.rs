@@ -46,7 +46,12 @@ struct Counter {
     goes_on: Arc<Semaphore>,
 }
 
-#[aegis::service(name = "counter", version = "1.0.0", group = "main", failover = "balanced")]
+#[aegis::service(
+    name = "counter",
+    version = "1.0.0",
+    group = "main",
+    failover = "balanced"
+)]
 impl Counter {
     #[on_start]
     async fn start(&self, ctx: &Context) -> Result<(), Failure> {
@@ -107,7 +112,11 @@ impl Counter {
         let value = value.unwrap_or(0) + 1;
         held.await;
         let put = books.put(TOTAL, &value);
-        let put = if self.unfenced { put } else { put.fenced(leader) };
+        let put = if self.unfenced {
+            put
+        } else {
+            put.fenced(leader)
+        };
         let asked = now();
         put.await
             .map_err(|error| self.refused(leader, &error, UNSURE))?;
@@ -123,7 +132,12 @@ impl Counter {
         Ok(Added { value, by, epoch })
     }
 
-    fn refused(&self, leader: &Leadership, error: &aegis::Error, otherwise: &'static str) -> Failure {
+    fn refused(
+        &self,
+        leader: &Leadership,
+        error: &aegis::Error,
+        otherwise: &'static str,
+    ) -> Failure {
         if error.kind() != ErrorKind::NotActive {
             return Failure::new(otherwise, error.to_string());
         }

@@ -55,10 +55,27 @@ async fn what_is_promised_holds_whatever_happens() {
 
 /// What a run was made of.
 fn tell(history: &History) {
-    let count = |of: fn(&What) -> bool| history.lines().iter().filter(|line| of(&line.what)).count();
+    let count =
+        |of: fn(&What) -> bool| history.lines().iter().filter(|line| of(&line.what)).count();
     let ok = count(|what| matches!(what, What::Ok { .. }));
-    let nothing = count(|what| matches!(what, What::Failed { nothing_ran: true, .. }));
-    let unknown = count(|what| matches!(what, What::Failed { nothing_ran: false, .. }));
+    let nothing = count(|what| {
+        matches!(
+            what,
+            What::Failed {
+                nothing_ran: true,
+                ..
+            }
+        )
+    });
+    let unknown = count(|what| {
+        matches!(
+            what,
+            What::Failed {
+                nothing_ran: false,
+                ..
+            }
+        )
+    });
     let refused = count(|what| matches!(what, What::Refused { .. }));
     let over = count(|what| matches!(what, What::Over { .. }));
     let faults = count(|what| matches!(what, What::Fault { .. }));

@@ -91,7 +91,11 @@ async fn the_leader_stays_while_the_server_is_killed_and_back_at_once() {
     world.was("server killed", from);
     // On a host that is busy it may take longer than a lease until it is back.
     if away < Duration::from_millis(300) {
-        assert_eq!((after.epoch, after.by), (before.epoch, before.by), "{away:?}");
+        assert_eq!(
+            (after.epoch, after.by),
+            (before.epoch, before.by),
+            "{away:?}"
+        );
     }
     kept(world).await;
 }

@@ -227,9 +227,7 @@ impl NatsBus {
             return match answered {
                 Ok(Ok(Ok(_))) => Ok(()),
                 // A user who may not send to inboxes: the refusal comes back in order as well.
-                Ok(Ok(Err(error)))
-                    if error.kind() == ErrorKind::Denied && !inbox.is_refused() =>
-                {
+                Ok(Ok(Err(error))) if error.kind() == ErrorKind::Denied && !inbox.is_refused() => {
                     Ok(())
                 }
                 Ok(Ok(Err(error))) => Err(error),
