@@ -1,8 +1,8 @@
 //! Faults on real processes and real connections, and what must hold all the same: the lines that
 //! every process writes are judged by `aegis_tests::history`.
 //! `counter` is the service and its process, `node` starts and disturbs one, `fork` parts its
-//! connections, `clients` call it, `world` is all of them, `fault` is what can happen; `random`,
-//! `targeted`, `frozen` and `connections` are tests.
+//! connections, `clients` call it, `world` is all of them, `stall` notes when the host is too busy,
+//! `fault` is what can happen; `random`, `targeted`, `frozen` and `connections` are tests.
 //!
 //! ```text
 //! cargo test -p aegis-tests --test suite chaos            # 30 s of random faults, and the targeted ones
@@ -27,6 +27,7 @@ mod frozen;
 mod node;
 mod random;
 mod seed;
+mod stall;
 mod targeted;
 mod world;
 

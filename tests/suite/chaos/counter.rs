@@ -8,6 +8,7 @@ use rustix::process::getpid;
 use serde::{Deserialize, Serialize};
 use tokio::sync::Semaphore;
 
+use super::stall::Stalls;
 use super::*;
 
 /// The bucket of the counter.
@@ -217,11 +218,13 @@ async fn counts() {
     log_to(&folder.join(format!("{id}-{}.log", getpid().as_raw_nonzero())));
     let goes_on = Arc::new(Semaphore::new(0));
     go_on_when_told(goes_on.clone());
+    let recorder = Recorder::create(&folder.join("history"), &id);
+    let _stalls = Stalls::watch(recorder.clone());
     let counter = Counter {
         books: Arc::default(),
         settled: Arc::default(),
         reporter: Reporter {
-            recorder: Recorder::create(&folder.join("history"), &id),
+            recorder,
             epoch: Arc::default(),
         },
         unfenced: !unfenced.is_empty(),

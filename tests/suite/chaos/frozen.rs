@@ -78,13 +78,13 @@ async fn delayed(mut world: World) -> Story {
 }
 
 fn refused(story: &Story) {
-    story.assert_kept(&Limits::default());
+    story.assert_kept();
     let mut lines = story.lines().iter().map(|line| &line.what);
     assert!(lines.any(|what| matches!(what, What::Refused { .. })));
 }
 
 fn landed(story: &Story) {
-    let broken = story.violations(&Limits::default());
+    let broken = story.violations(&story.limits);
     for expected in [Invariant::I2, Invariant::I3, Invariant::I4] {
         let found = broken.iter().any(|found| found.invariant == expected);
         assert!(found, "{expected:?} among {broken:?}");

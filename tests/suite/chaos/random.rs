@@ -42,10 +42,9 @@ async fn what_is_promised_holds_whatever_happens() {
     tokio::time::sleep(CALM).await;
     clients.succeed().await;
     clients.end().await;
-    let limits = Limits::default();
     let history = world.end().await;
     tell(&history);
-    history.assert_kept(&limits);
+    history.assert_kept();
     if long() >= Duration::from_secs(120) {
         let refused = |what: &What| matches!(what, What::Refused { .. });
         let provoked = history.lines().iter().any(|line| refused(&line.what));

@@ -10,6 +10,7 @@ use tokio::sync::{Mutex, MutexGuard};
 use super::clients::{Caller, Clients};
 use super::counter::{BOOKS, Calls, TOTAL};
 use super::node::Node;
+use super::stall::Stalls;
 use super::*;
 
 /// One world at a time: that nobody loses its lease without a fault takes some processor time.
@@ -24,6 +25,7 @@ pub(super) struct World {
     pub(super) server: NatsServer,
     books: Bucket<u64>,
     recorder: Recorder,
+    stalls: Stalls,
     folder: Folder,
     _turn: MutexGuard<'static, ()>,
 }
@@ -77,12 +79,14 @@ impl World {
         let client = Client::connect(config).await.unwrap();
         let books = client.bucket(BOOKS).open().await.unwrap();
         let node = |number| Node::new(number, server.port(), &folder.path(), fenced);
+        let recorder = Recorder::create(&folder.history(), "test");
         let mut world = Self {
             nodes: (1..=nodes).map(node).collect(),
             client,
             front,
             books,
-            recorder: Recorder::create(&folder.history(), "test"),
+            stalls: Stalls::watch(recorder.clone()),
+            recorder,
             folder,
             server,
             _turn: turn,
@@ -170,6 +174,7 @@ impl World {
         let history = History::read(&self.folder.history()).unwrap();
         Story {
             history,
+            limits: self.stalls.limits(),
             _folder: self.folder,
         }
     }
@@ -189,7 +194,16 @@ impl World {
 /// What happened, and where that stands.
 pub(super) struct Story {
     history: History,
+    /// What this run allows.
+    pub(super) limits: Limits,
     _folder: Folder,
+}
+
+impl Story {
+    /// All that is promised was kept.
+    pub(super) fn assert_kept(&self) {
+        self.history.assert_kept(&self.limits);
+    }
 }
 
 impl Deref for Story {
