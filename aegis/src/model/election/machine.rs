@@ -109,8 +109,10 @@ impl Election {
             }
             Event::Seen(found) => {
                 if self.observe(found, now, random) {
-                    // As long as the leader is heard of, nobody needs to ask.
-                    self.next_read = self.next_read.max(now + self.failover.lease());
+                    // As long as the leader is heard of, nobody needs to ask. After two renewals
+                    // that were not heard somebody looks: the leader may have written, and crashed
+                    // before it told.
+                    self.next_read = now + self.failover.renew() * 2;
                 }
             }
             Event::Read { op, answer } => self.read(op, answer, now, random, actions),
