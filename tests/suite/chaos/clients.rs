@@ -85,15 +85,7 @@ impl Clients {
         let succeeded = watch::Sender::new(0);
         for number in 1..=number {
             let caller = Caller::new(client, folder, &format!("client-{number}"));
-            let (end, succeeded) = (end.clone(), succeeded.clone());
-            tasks.spawn(async move {
-                while !end.load(Ordering::Relaxed) {
-                    if caller.add().await.is_ok() {
-                        succeeded.send_modify(|number| *number += 1);
-                    }
-                    tokio::time::sleep(PAUSE).await;
-                }
-            });
+            tasks.spawn(go_on(caller, end.clone(), succeeded.clone()));
         }
         Self {
             tasks,
@@ -117,5 +109,14 @@ impl Clients {
         while let Some(ended) = soon("the end of a caller", self.tasks.join_next()).await {
             ended.unwrap();
         }
+    }
+}
+
+async fn go_on(caller: Caller, end: Arc<AtomicBool>, succeeded: watch::Sender<u64>) {
+    while !end.load(Ordering::Relaxed) {
+        if caller.add().await.is_ok() {
+            succeeded.send_modify(|number| *number += 1);
+        }
+        tokio::time::sleep(PAUSE).await;
     }
 }

@@ -1,7 +1,7 @@
 //! A server, instances and callers, and what is known of them at the end.
 
 use std::ops::Deref;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use aegis::testing::NatsServer;
 use tempfile::TempDir;
@@ -159,36 +159,39 @@ impl World {
 
     /// Ends it in order, and says what happened.
     pub(super) async fn end(mut self) -> Story {
-        self.is_led().await;
         // The leader last: nobody is to follow it without a fault.
         let leader = self.running_leader().await;
-        let others = (0..self.nodes.len()).filter(|node| *node != leader);
-        for node in others.chain([leader]) {
+        for node in (0..self.nodes.len()).filter(|node| *node != leader) {
             if self.nodes[node].is_running() {
                 self.nodes[node].stop().await;
             }
         }
+        // From here on nothing is a fault any more, and its word is the last one.
+        let limits = self.stalls.limits();
+        drop(self.stalls);
+        is_led(&self.folder.history()).await;
+        self.nodes[leader].stop().await;
         let value = self.books.get(TOTAL).await.unwrap().unwrap_or(0);
         let key = String::new();
         self.recorder.write(What::Final { key, value });
         let history = History::read(&self.folder.history()).unwrap();
         Story {
             history,
-            limits: self.stalls.limits(),
+            limits,
             _folder: self.folder,
         }
     }
+}
 
-    /// Waits for the word of a leader.
-    async fn is_led(&self) {
-        let since = now();
-        let led = async || {
-            let said = History::read(&self.folder.history()).unwrap();
-            let mut late = said.lines().iter().rev();
-            late.any(|line| line.at > since && matches!(line.what, What::Lead { .. }))
-        };
-        eventually("the word of a leader", led).await;
-    }
+/// Waits for the word of a leader.
+async fn is_led(folder: &Path) {
+    let since = now();
+    let led = async || {
+        let said = History::read(folder).unwrap();
+        let mut late = said.lines().iter().rev();
+        late.any(|line| line.at > since && matches!(line.what, What::Lead { .. }))
+    };
+    eventually("the word of a leader", led).await;
 }
 
 /// What happened, and where that stands.
