@@ -51,10 +51,10 @@ impl Leading {
         control: &Control,
         started: &[Started],
     ) -> Result<Self> {
-        let ports = control.ports(client);
-        let control_state = ports.0.state();
+        let (bus, store) = control.ports(client);
+        let control_state = bus.state();
         let name = client.layout().bucket(LEADERS);
-        let seats = Seats::new(ports, name, config.leader_replicas);
+        let seats = Seats::new((bus, store), name, config.leader_replicas);
         let mut parts = Vec::new();
         for part in started {
             let (Some(led), Some(server)) = (&part.led, &part.server) else {

@@ -77,7 +77,11 @@ impl Endpoint {
             Some(failed) => match Code::parse(failed.failure.code()) {
                 // The handler says itself that it may be tried again.
                 None if failed.failure.is_retryable() => ticket.give_back().await,
-                None => ticket.keep(call.codec, Err(failed.failure.clone())).await,
+                None => {
+                    ticket
+                        .keep(call.codec, Err((*failed.failure).clone()))
+                        .await
+                }
                 // It did not begin.
                 Some(Code::InvalidParams) => ticket.give_back().await,
                 // An error that it did not foresee: how far it came is unknown.

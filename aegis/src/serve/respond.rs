@@ -32,7 +32,7 @@ pub(super) struct Failed {
     /// fault.
     pub(super) is_fault: bool,
     /// What the caller is told.
-    pub(super) failure: Failure,
+    pub(super) failure: Box<Failure>,
 }
 
 /// A value that can be a handler's result.
@@ -162,7 +162,7 @@ pub(super) fn failure(call: &Incoming, failure: &Failure) -> Reply {
             status: failure.status(),
             text: told(failure, text),
             is_fault: Code::parse(failure.code()) == Some(Code::Internal),
-            failure: failure.clone(),
+            failure: Box::new(failure.clone()),
         }),
     }
 }

@@ -181,15 +181,15 @@ impl Seat {
                         messages = seat.listen().await;
                         continue;
                     };
-                    match open.next().await {
-                        Some(message) => {
-                            if let Ok(told) = serde_json::from_slice::<Told>(&message.payload) {
-                                return Some(((told.revision, told.record), (seat, messages)));
-                            }
-                            tracing::debug!(subject = %seat.told, "what is told of a leader cannot be read");
-                        }
-                        None => messages = None,
-                    }
+                    let Some(message) = open.next().await else {
+                        messages = None;
+                        continue;
+                    };
+                    let Ok(told) = serde_json::from_slice::<Told>(&message.payload) else {
+                        tracing::debug!(subject = %seat.told, "what is told of a leader cannot be read");
+                        continue;
+                    };
+                    return Some(((told.revision, told.record), (seat, messages)));
                 }
             },
         );
