@@ -23,13 +23,14 @@ const MOST: usize = 500;
 
 /// `g000` to `g499`.
 const NAMES: [[u8; 4]; MOST] = {
+    const DIGITS: &[u8; 10] = b"0123456789";
     let mut names = [[b'g'; 4]; MOST];
     let mut number = 0;
     while number < MOST {
         let mut rest = number;
         let mut at = 3;
         while at > 0 {
-            names[number][at] = b'0' + (rest % 10) as u8;
+            names[number][at] = DIGITS[rest % 10];
             rest /= 10;
             at -= 1;
         }

@@ -182,7 +182,12 @@ impl Error {
                 | ErrorKind::Cancelled
                 | ErrorKind::OutcomeUnknown
         );
-        self.nothing_ran() || repeatable && unknown
+        // The service says itself that its work may be repeated.
+        let allowed = || {
+            let failure = self.0.failure.as_ref();
+            self.0.kind == ErrorKind::OutcomeUnknown && failure.is_some_and(Failure::is_retryable)
+        };
+        self.nothing_ran() || repeatable && unknown || allowed()
     }
 }
 

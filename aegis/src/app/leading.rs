@@ -40,7 +40,7 @@ pub(super) struct Leading {
 
 struct Part {
     candidacy: Candidacy,
-    _tasks: [AbortOnDropHandle<()>; 2],
+    stage: AbortOnDropHandle<()>,
 }
 
 impl Leading {
@@ -87,21 +87,25 @@ impl Leading {
                 current: None,
                 done: None,
             };
-            let tasks = [
-                control.spawn(campaign),
-                AbortOnDropHandle::new(tokio::spawn(stage.play())),
-            ];
-            parts.push(Part {
-                candidacy,
-                _tasks: tasks,
-            });
+            // Whatever ends the stage ends the election: no lease is kept that nobody serves.
+            let campaign = control.spawn(campaign);
+            let stage = async move {
+                stage.play().await;
+                drop(campaign);
+            };
+            let stage = AbortOnDropHandle::new(tokio::spawn(stage));
+            parts.push(Part { candidacy, stage });
         }
         Ok(Self { parts })
     }
 
     /// Gives up what is led, once what runs has ended, so that others lead at once.
     pub(super) async fn leave(self, deadline: Instant) {
-        let leaving = self.parts.iter().map(|part| part.candidacy.leave());
+        let leaving = self.parts.into_iter().map(|part| async move {
+            part.candidacy.leave().await;
+            // Its last hook may run still.
+            let _ = part.stage.await;
+        });
         let left = tokio::time::timeout_at(deadline + RELEASE, join_all(leaving)).await;
         if left.is_err() {
             tracing::warn!("a leadership could not be given up in time: it runs out by itself");
@@ -151,12 +155,17 @@ impl Stage {
         let epoch = lease.epoch();
         if drains {
             if self.current.is_some() {
-                self.exclusive.drain(Instant::now() + self.drain).await;
+                let deadline = Instant::now() + self.drain;
+                tokio::select! {
+                    () = self.exclusive.drain(deadline) => {}
+                    // It was lost meanwhile: another one may lead, and what runs was told.
+                    () = lease.ended() => self.exclusive.shut(),
+                }
                 self.stand_by(epoch).await;
             }
             self.done = Some(epoch);
             self.candidacy.drained(epoch).await;
-        } else if self.current.is_none() && self.done != Some(epoch) {
+        } else if self.current.is_none() && self.done != Some(epoch) && lease.is_valid() {
             let able = self.lead(lease).await;
             self.candidacy.activated(epoch, able).await;
         }
@@ -176,11 +185,14 @@ impl Stage {
             instance.clone(),
         );
         let promoted = tokio::select! {
+            biased;
             promoted = self.promote(&leader) => promoted,
-            () = lease.ended() => return false,
+            () = lease.ended() => Err(Failure::internal("the leadership was over before it ended")),
         };
         if let Err(failure) = promoted {
             tracing::error!(%service, group = self.group, epoch, %failure, "`#[on_leader]` failed: another instance may lead");
+            // It may have begun something.
+            self.stand_by(epoch).await;
             return false;
         }
         let opened = tokio::select! {
@@ -204,7 +216,9 @@ impl Stage {
 
     async fn promote(&self, leader: &Leadership) -> Result<(), Failure> {
         let context = Context::of_hook(self.home.clone(), "on_leader");
-        let hook = AssertUnwindSafe(self.hooks.lead(&context, leader)).catch_unwind();
+        // What is written by hand may run before there is a future.
+        let hook = async { self.hooks.lead(&context, leader).await };
+        let hook = AssertUnwindSafe(hook).catch_unwind();
         match tokio::time::timeout(HOOK, hook).await {
             Ok(Ok(outcome)) => outcome,
             Ok(Err(_)) => Err(Failure::internal("it panicked; the log says where")),
@@ -224,7 +238,8 @@ impl Stage {
         self.current = None;
         let service = &self.home.service;
         let context = Context::of_hook(self.home.clone(), "on_standby");
-        let hook = AssertUnwindSafe(self.hooks.stand_by(&context)).catch_unwind();
+        let hook = async { self.hooks.stand_by(&context).await };
+        let hook = AssertUnwindSafe(hook).catch_unwind();
         match tokio::time::timeout(HOOK, hook).await {
             Ok(Ok(())) => {}
             Ok(Err(_)) => tracing::error!(%service, epoch, "`#[on_standby]` panicked"),

@@ -151,12 +151,17 @@ impl Running {
 
 impl Parts {
     /// Ends what was started, and what is known of it elsewhere.
-    pub(super) async fn undo(self, deadline: Instant) {
-        // What is exclusive ends first, so that another instance leads while the rest ends here.
-        if let Some(leading) = self.leading {
-            leading.leave(deadline).await;
-        }
-        undo(self.started, deadline).await;
+    pub(super) async fn undo(mut self, deadline: Instant) {
+        let servers = self.started.iter_mut();
+        let servers: Vec<_> = servers.filter_map(|part| part.server.take()).collect();
+        let leaving = async {
+            if let Some(leading) = self.leading {
+                leading.leave(deadline).await;
+            }
+        };
+        let stopping = join_all(servers.into_iter().map(|server| server.stop(deadline)));
+        tokio::join!(leaving, stopping);
+        on_stop(self.started, deadline).await;
         if let Some(presence) = self.presence {
             presence.leave().await;
         }
@@ -166,10 +171,8 @@ impl Parts {
     }
 }
 
-/// Ends what was started: first all serving, then the hooks in reverse order.
-async fn undo(mut started: Vec<Started>, deadline: Instant) {
-    let servers = started.iter_mut().filter_map(|part| part.server.take());
-    join_all(servers.map(|server| server.stop(deadline))).await;
+/// Runs the hooks in reverse order.
+async fn on_stop(mut started: Vec<Started>, deadline: Instant) {
     while let Some(part) = started.pop() {
         let context = Context::of_hook(part.home.clone(), "on_stop");
         let hook = AssertUnwindSafe(part.hooks.stop(&context)).catch_unwind();

@@ -178,6 +178,7 @@ async fn all(
     }
     let settings = ServeSettings {
         reply_prefixes: reply_prefixes(config),
+        replicas: config.leader_replicas,
         state: state.subscribe(),
     };
     for ((mount, table), part) in mounts.into_iter().zip(parts.started.iter_mut()) {

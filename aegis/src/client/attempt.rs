@@ -69,6 +69,8 @@ impl Prepared {
         let deadline = self.deadline(start)?;
         let mut attempt = 1;
         let mut leaderless = Leaderless::default();
+        // An attempt whose outcome is not known: no later one makes it certain that nothing ran.
+        let mut doubt: Option<Error> = None;
         let mut now = start;
         loop {
             let outcome = self.attempt(attempt, now, deadline).await;
@@ -76,14 +78,19 @@ impl Prepared {
                 Ok(answer) => return Ok(answer),
                 Err(error) => error,
             };
+            if !error.nothing_ran() {
+                doubt = Some(error.clone());
+            }
             let made = attempt;
-            let told = |error: Error, way| error.adding(&history(made, start.elapsed(), way));
+            let told = |error: Error, way| {
+                let history = history(made, start.elapsed(), way);
+                doubt.clone().unwrap_or(error).adding(&history)
+            };
             if !error.is_retryable(self.way.repeatable) {
                 return Err(told(error, ""));
             }
             // Nobody leads, for a moment: that is no attempt.
-            let waits = self.way.exclusive
-                && matches!(error.kind(), ErrorKind::NoService | ErrorKind::NotActive);
+            let waits = self.waits_for_a_leader(&error);
             let delay = if waits {
                 leaderless.pause()
             } else if let Some(delay) = self.retry.delay(attempt, observe::chance()) {
@@ -94,7 +101,8 @@ impl Prepared {
             };
             if delay >= deadline.saturating_duration_since(Instant::now()) {
                 if waits {
-                    return Err(error.adding(&Leaderless::history(start.elapsed())));
+                    let history = Leaderless::history(start.elapsed());
+                    return Err(doubt.unwrap_or(error).adding(&history));
                 }
                 return Err(told(error, "; a longer `within` leaves time for more"));
             }
@@ -102,6 +110,16 @@ impl Prepared {
             Box::pin(tokio::time::sleep(delay)).await;
             now = Instant::now();
         }
+    }
+
+    /// Whether nobody leads, for a moment. Who asks one instance hears of it at once.
+    fn waits_for_a_leader(&self, error: &Error) -> bool {
+        let shared = !matches!(self.target, Target::Instance(_));
+        let passes = matches!(
+            error.kind(),
+            ErrorKind::NoService | ErrorKind::NotActive | ErrorKind::CircuitOpen
+        );
+        self.way.exclusive && shared && passes
     }
 
     /// The end of the call's time; never after that of the call being handled.

@@ -47,6 +47,12 @@ impl Lease {
         self.over.cancel();
     }
 
+    /// It is over, and others may lead at once.
+    pub(crate) fn give_up(&self) {
+        self.over.cancel();
+        self.until.store(0, Ordering::Release);
+    }
+
     /// How long it is valid, if it is not renewed.
     pub(crate) fn left(&self) -> Duration {
         if self.over.is_cancelled() {

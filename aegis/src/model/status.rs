@@ -36,7 +36,7 @@ impl Code {
         (Self::Cancelled, "CANCELLED", 499),
         (Self::Internal, "INTERNAL", 500),
         (Self::NotActive, "NOT_ACTIVE", 503),
-        (Self::OutcomeUnknown, "OUTCOME_UNKNOWN", 503),
+        (Self::OutcomeUnknown, "OUTCOME_UNKNOWN", 504),
     ];
 
     /// The text on the wire.

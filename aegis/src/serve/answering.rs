@@ -29,16 +29,17 @@ impl Endpoint {
 
     pub(super) async fn answer_outcome(&self, job: &Job, outcome: Result<Reply, String>) {
         match outcome {
-            Ok(reply) => match job.pass.as_ref().filter(|pass| !pass.is_valid()) {
-                None => {
-                    self.keep(job, &reply).await;
-                    self.answer(job, reply).await;
+            Ok(reply) => {
+                let ours = self.keep(job, &reply).await;
+                // Asked last: what is answered was true when it was sent.
+                match job.pass.as_ref().filter(|pass| !ours || !pass.is_valid()) {
+                    None => self.answer(job, reply).await,
+                    Some(pass) => {
+                        let failure = pass.refused(self.row.name, self.handler.idempotent);
+                        self.answer_failure(job, &failure).await;
+                    }
                 }
-                Some(pass) => {
-                    let failure = pass.refused(self.row.name, self.handler.idempotent);
-                    self.answer_failure(job, &failure).await;
-                }
-            },
+            }
             Err(panic) => {
                 self.note_panic(&panic);
                 let home = &self.shared.home;

@@ -227,7 +227,7 @@ impl Endpoint {
         // It holds its place until it is really gone.
         match tokio::time::timeout(GRACE, work.ended()).await {
             // Whoever asks again may have it.
-            Ok(Ok(reply)) => self.keep(&job, &reply).await,
+            Ok(Ok(reply)) => drop(self.keep(&job, &reply).await),
             Ok(Err(panic)) => self.note_panic(&panic),
             Err(_) => tracing::debug!(
                 method = self.row.name,

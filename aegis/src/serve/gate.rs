@@ -162,16 +162,17 @@ impl Pass {
 
     /// What a caller is told instead of a result that came after the leadership was over.
     pub(super) fn refused(&self, method: &str, idempotent: bool) -> Failure {
-        let epoch = self.leader.epoch();
-        if idempotent {
-            let text = format!("the leadership was over before {method} ended: it may be repeated");
-            return Failure::framework(Code::NotActive, text).with_details(json!({"epoch": epoch}));
-        }
         let text = format!(
             "the leadership was over before {method} ended: it may have had its effect, or a part \
              of it; what it wrote under the fence was refused"
         );
-        Failure::framework(Code::OutcomeUnknown, text).with_details(json!({"epoch": epoch}))
+        let details = json!({"epoch": self.leader.epoch()});
+        let failure = Failure::framework(Code::OutcomeUnknown, text).with_details(details);
+        if idempotent {
+            failure.retryable()
+        } else {
+            failure
+        }
     }
 }
 
@@ -201,12 +202,11 @@ mod tests {
         assert_eq!(pass.epoch(), ("Aegis-Epoch", "7".to_owned()));
         lease.end();
         assert!(gate.enter().is_none() && !pass.is_valid());
-        assert_eq!(pass.refused("post", true).code(), "NOT_ACTIVE");
-        let refused = pass.refused("post", false);
-        assert_eq!(
-            (refused.code(), refused.is_retryable()),
-            ("OUTCOME_UNKNOWN", false)
-        );
+        for idempotent in [true, false] {
+            let refused = pass.refused("post", idempotent);
+            assert_eq!(refused.code(), "OUTCOME_UNKNOWN");
+            assert_eq!(refused.is_retryable(), idempotent);
+        }
     }
 
     #[tokio::test]

@@ -6,7 +6,7 @@
 //! knows that the work may have been done: it runs again if the method is idempotent, and else it
 //! never does.
 
-use std::collections::HashSet;
+use std::collections::{HashSet, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -16,13 +16,17 @@ use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
 use crate::error::{ErrorKind, Result};
+use crate::lease::Leadership;
 use crate::model::{BucketSpec, Codec, Expect, Failure, KvEntry, KvKey, KvWrite};
+use crate::observe;
 use crate::port::{KvBucket, KvStore};
 
 /// The bucket's name.
 pub(super) const RESULTS: &str = "exclusive_results";
 /// How long a result is kept.
 const KEPT: Duration = Duration::from_secs(3600);
+/// Marks remembered whose work never began.
+const MOST_UNBEGUN: usize = 1024;
 /// A question or a write that takes longer has failed.
 const ASK: Duration = Duration::from_secs(2);
 
@@ -32,8 +36,11 @@ pub(super) struct Once {
     store: Arc<dyn KvStore>,
     name: String,
     opened: tokio::sync::Mutex<Option<Arc<dyn KvBucket>>>,
+    replicas: Option<u8>,
     /// What runs here now.
     running: Mutex<HashSet<KvKey>>,
+    /// Marks of ours that may stand although their work never began, the latest last.
+    unbegun: Mutex<VecDeque<u64>>,
 }
 
 /// What may be done with a piece of work.
@@ -55,6 +62,8 @@ pub(super) struct Ticket {
     key: KvKey,
     /// Of the mark.
     revision: u64,
+    /// Tells our mark from others.
+    nonce: u64,
     epoch: u64,
     /// It may have run before.
     pub(super) again: bool,
@@ -64,7 +73,11 @@ pub(super) struct Ticket {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(tag = "state", rename_all = "lowercase")]
 enum State {
-    Started { epoch: u64 },
+    Started {
+        epoch: u64,
+        #[serde(default)]
+        nonce: u64,
+    },
     Done(Kept),
 }
 
@@ -92,12 +105,14 @@ impl Kept {
 }
 
 impl Once {
-    pub(super) fn new(store: Arc<dyn KvStore>, name: String) -> Arc<Self> {
+    pub(super) fn new(store: Arc<dyn KvStore>, name: String, replicas: Option<u8>) -> Arc<Self> {
         Arc::new(Self {
             store,
             name,
             opened: tokio::sync::Mutex::default(),
+            replicas,
             running: Mutex::default(),
+            unbegun: Mutex::default(),
         })
     }
 
@@ -108,16 +123,19 @@ impl Once {
         }
         let mut spec = BucketSpec::new(&self.name);
         spec.ttl = Some(KEPT);
+        spec.replicas = self.replicas;
         spec.description = Some("results of exclusive work with idempotency keys".to_owned());
         let bucket = self.store.open(spec, deadline).await?;
         Ok(opened.insert(bucket).clone())
     }
 
-    /// Asks for the right to run a piece of work.
+    /// Asks for the right to run a piece of work, under a leadership that must hold meanwhile.
+    ///
+    /// Errors: `NotActive` if it does not.
     pub(super) async fn begin(
         self: &Arc<Self>,
         work: &str,
-        epoch: u64,
+        leader: &Leadership,
         idempotent: bool,
     ) -> Result<Begun> {
         let key = KvKey::new(work)?;
@@ -129,10 +147,15 @@ impl Once {
             once: self.clone(),
             key,
             revision: 0,
-            epoch,
+            nonce: observe::random() | 1,
+            epoch: leader.epoch(),
             again: false,
         };
-        let outcome = ticket.claim(idempotent).await;
+        let outcome = ticket.claim(leader, idempotent).await;
+        if outcome.is_err() {
+            // The mark may stand, or come to stand.
+            self.never_began(ticket.nonce);
+        }
         if let Err(error) = &outcome
             && error.kind() == ErrorKind::NoService
         {
@@ -142,8 +165,21 @@ impl Once {
         Ok(match outcome? {
             Claimed::Ours => Begun::Run(ticket),
             Claimed::Found(State::Done(kept)) => Begun::Done(kept),
-            Claimed::Found(State::Started { epoch }) => Begun::Unknown { epoch },
+            Claimed::Found(State::Started { epoch, .. }) => Begun::Unknown { epoch },
         })
+    }
+
+    fn never_began(&self, nonce: u64) {
+        let mut unbegun = self.unbegun.lock().unwrap_or_else(PoisonError::into_inner);
+        if unbegun.len() == MOST_UNBEGUN {
+            unbegun.pop_front();
+        }
+        unbegun.push_back(nonce);
+    }
+
+    fn began(&self, nonce: u64) -> bool {
+        let unbegun = self.unbegun.lock().unwrap_or_else(PoisonError::into_inner);
+        !unbegun.contains(&nonce)
     }
 
     fn running(&self) -> std::sync::MutexGuard<'_, HashSet<KvKey>> {
@@ -157,7 +193,7 @@ enum Claimed {
 }
 
 impl Ticket {
-    async fn claim(&mut self, idempotent: bool) -> Result<Claimed> {
+    async fn claim(&mut self, leader: &Leadership, idempotent: bool) -> Result<Claimed> {
         let deadline = Instant::now() + ASK;
         let bucket = self.once.bucket(deadline).await?;
         loop {
@@ -165,16 +201,24 @@ impl Ticket {
             let expect = match found.filter(KvEntry::is_value) {
                 None => Expect::Absent,
                 Some(entry) => match serde_json::from_slice::<State>(&entry.value) {
-                    Ok(State::Started { .. }) if idempotent => {
+                    // Ours, of a try whose answer was lost, or that came too late to begin.
+                    Ok(State::Started { nonce, .. }) if !self.once.began(nonce) => {
+                        Expect::Revision(entry.revision)
+                    }
+                    Ok(State::Started { epoch, .. }) if idempotent && epoch <= self.epoch => {
                         self.again = true;
                         Expect::Revision(entry.revision)
                     }
                     Ok(state) => return Ok(Claimed::Found(state)),
                     // Nobody knows what it is: the work may have been done.
-                    Err(_) => return Ok(Claimed::Found(State::Started { epoch: 0 })),
+                    Err(_) => return Ok(Claimed::Found(State::Started { epoch: 0, nonce: 0 })),
                 },
             };
-            let mark = State::Started { epoch: self.epoch };
+            leader.ensure()?;
+            let mark = State::Started {
+                epoch: self.epoch,
+                nonce: self.nonce,
+            };
             let mark = serde_json::to_vec(&mark).unwrap_or_default();
             let write = KvWrite::put(self.key.clone(), mark).expecting(expect);
             match bucket.write(write, deadline).await {
@@ -205,8 +249,12 @@ impl Ticket {
         self.replace(KvWrite::put(self.key.clone(), value)).await
     }
 
-    /// It had no effect, and may run again.
+    /// It had no effect, and may run again. What may have run before keeps its mark.
     pub(super) async fn give_back(&self) -> Result<()> {
+        if self.again {
+            return Ok(());
+        }
+        self.once.never_began(self.nonce);
         self.replace(KvWrite::purge(self.key.clone())).await
     }
 

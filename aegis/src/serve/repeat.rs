@@ -1,13 +1,15 @@
 //! Exclusive work with a key on its way: whether it runs, and what is kept of it.
 
+use std::marker::PhantomData;
+
 use bytes::Bytes;
 use serde_json::{Value, json};
-use std::marker::PhantomData;
 
 use super::call::{Incoming, Job};
 use super::endpoint::Endpoint;
 use super::once::{Begun, Kept};
 use super::respond::{self, Reply};
+use crate::error::{Error, ErrorKind};
 use crate::model::{Code, Failure, InEnvelope};
 
 impl Endpoint {
@@ -18,12 +20,12 @@ impl Endpoint {
         let (Some(key), Some(pass)) = (key, &job.pass) else {
             return Some(job);
         };
-        let (method, epoch) = (self.row.name, pass.leader.epoch());
+        let method = self.row.name;
         let work = format!("{}.{method}.{key}", context.service());
         let begun = self
             .shared
             .once
-            .begin(&work, epoch, self.handler.idempotent);
+            .begin(&work, &pass.leader, self.handler.idempotent);
         let failure = match begun.await {
             Ok(Begun::Run(ticket)) => {
                 context.note_repetition(ticket.again);
@@ -37,7 +39,7 @@ impl Endpoint {
             }
             Ok(Begun::Running) => {
                 let text = format!("{method} runs with this key already: ask again for its result");
-                Failure::framework(Code::Overloaded, text)
+                Failure::framework(Code::OutcomeUnknown, text).retryable()
             }
             Ok(Begun::Unknown { epoch }) => {
                 let text = format!(
@@ -46,6 +48,10 @@ impl Endpoint {
                 );
                 let details = json!({"epoch": epoch});
                 Failure::framework(Code::OutcomeUnknown, text).with_details(details)
+            }
+            Err(error) if error.kind() == ErrorKind::NotActive => pass.too_late(method),
+            Err(error) if error.kind() == ErrorKind::Invalid => {
+                Failure::framework(Code::InvalidParams, error.to_string())
             }
             Err(error) => {
                 let text =
@@ -65,33 +71,39 @@ impl Endpoint {
         }
     }
 
-    /// Keeps what came of work with a key, before its caller hears of it.
-    pub(super) async fn keep(&self, job: &Job, reply: &Reply) {
-        let Some(ticket) = &job.ticket else { return };
+    /// Keeps what came of work with a key, before its caller hears of it; tells whether it is ours
+    /// to tell.
+    pub(super) async fn keep(&self, job: &Job, reply: &Reply) -> bool {
+        let Some(ticket) = &job.ticket else {
+            return true;
+        };
         let call = &job.request.call;
         let kept = match &reply.failure {
             None => match bare(call, &reply.payload) {
                 Some(body) => ticket.keep(call.codec, Ok(body)).await,
-                None => return,
+                None => Err(Error::new(
+                    ErrorKind::Encode,
+                    "the result has no plain form",
+                )),
             },
             Some(failed) => match Code::parse(failed.failure.code()) {
                 // The handler says itself that it may be tried again.
                 None if failed.failure.is_retryable() => ticket.give_back().await,
                 None => {
-                    ticket
-                        .keep(call.codec, Err((*failed.failure).clone()))
-                        .await
+                    let failure = (*failed.failure).clone();
+                    ticket.keep(call.codec, Err(failure)).await
                 }
                 // It did not begin.
                 Some(Code::InvalidParams) => ticket.give_back().await,
                 // An error that it did not foresee: how far it came is unknown.
-                Some(_) => return,
+                Some(_) => return true,
             },
         };
-        if let Err(error) = kept {
-            let method = self.row.name;
-            tracing::warn!(method, %error, "a result was not kept: whoever repeats the call is not told it");
-        }
+        let Err(error) = kept else { return true };
+        let method = self.row.name;
+        tracing::warn!(method, %error, "a result was not kept: whoever repeats the call is not told it");
+        // A newer leader has taken the work over, and keeps its own result.
+        error.kind() != ErrorKind::Conflict
     }
 }
 

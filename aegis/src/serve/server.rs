@@ -36,6 +36,8 @@ use crate::port::{Message, Outgoing, Stop, Subscription};
 pub(crate) struct ServeSettings {
     /// Prefixes that a reply subject may have.
     pub(crate) reply_prefixes: Vec<String>,
+    /// On how many servers the results of exclusive work are kept.
+    pub(crate) replicas: Option<u8>,
     /// The program's state, for self-description.
     pub(crate) state: watch::Receiver<Lifecycle>,
 }
@@ -66,7 +68,7 @@ impl Server {
     ) -> Self {
         let bus = home.client.bus().clone();
         let results = home.client.layout().bucket(RESULTS);
-        let once = Once::new(home.client.store().clone(), results);
+        let once = Once::new(home.client.store().clone(), results, settings.replicas);
         let shared = Arc::new(Shared {
             bus,
             home,

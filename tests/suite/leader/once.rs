@@ -151,7 +151,7 @@ async fn a_crash_in_the_middle_is_no_second_effect() {
             .unwrap();
         // While it runs nobody runs it a second time.
         let error = calls.pay(7).idempotency_key("a").await.unwrap_err();
-        assert_eq!(error.kind(), Some(ErrorKind::Overloaded), "{error}");
+        assert_eq!(error.kind(), Some(ErrorKind::OutcomeUnknown), "{error}");
         let second = till(&config, &counter).await;
         drop(first);
         assert!(calls_of_the_first.await.unwrap().0.is_err());
@@ -168,6 +168,24 @@ async fn a_crash_in_the_middle_is_no_second_effect() {
         assert_eq!(calls.settle().idempotency_key("b").await.unwrap(), settled);
         assert_eq!(counter.runs(), 3);
         second.stop().await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn what_may_have_run_is_remembered_also_when_it_is_put_off() {
+    for config in configs().await {
+        let counter = Till::default();
+        let running = till(&config, &counter).await;
+        let client = client(&config).await;
+        let calls = TillClient::new(&client);
+        let settle = || calls.settle().idempotency_key("a");
+        counter.fate(Fate::Panics);
+        assert!(settle().await.is_err());
+        counter.fate(Fate::TryAgain);
+        assert!(settle().await.is_err());
+        counter.fate(Fate::Succeeds);
+        assert_eq!(settle().await.unwrap(), (3, true));
+        running.stop().await.unwrap();
     }
 }
 

@@ -10,19 +10,19 @@ async fn a_standby_says_who_leads() {
         let client = client(&config).await;
         let posted = post(&client).await;
         let second = serve(&config, "ledger-2", &Ledger::default()).await;
-        let error = soon("the standby knows", async {
-            loop {
-                let call = client.call("ledger", "post", &());
-                let called = call.to_instance("ledger-2").await;
-                let Err(CallError::Failed(error)) = called else {
-                    panic!("{called:?}");
-                };
-                if error.failure().unwrap().details()["leader"] == "ledger-1" {
-                    return error;
-                }
-            }
+        let ask = async || match client
+            .call("ledger", "post", &())
+            .to_instance("ledger-2")
+            .await
+        {
+            Err(CallError::Failed(error)) => error,
+            other => panic!("{other:?}"),
+        };
+        eventually("the standby knows", async || {
+            ask().await.failure().unwrap().details()["leader"] == "ledger-1"
         })
         .await;
+        let error = ask().await;
         assert_eq!(error.kind(), ErrorKind::NotActive);
         assert_eq!(error.failure().unwrap().details()["epoch"], posted.epoch);
         assert!(error.to_string().contains("ledger-1"), "{error}");

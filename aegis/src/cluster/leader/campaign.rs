@@ -180,7 +180,7 @@ impl Campaign {
                 order = self.orders.recv() => match order {
                     Some(order) => order.event(),
                     // Nobody is left who could lead.
-                    None => return self.over(),
+                    None => return self.over(false),
                 },
                 Some(heard) = self.asked.next(), if !self.asked.is_empty() => self.hear(heard),
                 Some(told) = self.told.next() => Event::Seen(self.see(Some(told))),
@@ -234,7 +234,7 @@ impl Campaign {
             Action::Extend { epoch, until } => self.extend(epoch, until),
             Action::Activate { epoch } => self.active(epoch),
             Action::Drain { .. } => self.standing.send_modify(|standing| standing.drains = true),
-            Action::Lost { .. } => self.over(),
+            Action::Lost { given_up, .. } => self.over(given_up),
             Action::End => {}
         }
     }

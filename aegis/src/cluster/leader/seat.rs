@@ -143,7 +143,8 @@ impl Seat {
         loop {
             let found = bucket.latest(&self.fence, deadline).await?;
             let stands = found.as_ref().filter(|entry| entry.is_value());
-            let highest = stands.and_then(|entry| number(&entry.value)).unwrap_or(0);
+            // What cannot be read is no epoch of ours.
+            let highest = stands.map_or(0, |entry| number(&entry.value).unwrap_or(u64::MAX));
             if highest > epoch {
                 return Ok(false);
             }

@@ -92,12 +92,16 @@ impl Campaign {
     }
 
     /// Nothing may be done any more in the name of the epoch.
-    pub(super) fn over(&mut self) {
+    pub(super) fn over(&mut self, given_up: bool) {
         let Some(lease) = self.lease.take() else {
             return;
         };
         let was_valid = lease.is_valid();
-        lease.end();
+        if given_up {
+            lease.give_up();
+        } else {
+            lease.end();
+        }
         let Candidate { service, group, .. } = &self.who;
         let epoch = lease.epoch();
         if was_valid {

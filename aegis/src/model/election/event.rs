@@ -93,8 +93,9 @@ pub(crate) enum Action {
     Extend { epoch: u64, until: Moment },
     /// Take nothing new, and tell when what runs has ended. The leadership is still valid.
     Drain { epoch: u64 },
-    /// The leadership is over: nothing more may be done in its name. The last word on an epoch.
-    Lost { epoch: u64 },
+    /// The leadership is over: nothing more may be done in its name. The last word on an epoch. If
+    /// it was given up, another instance may lead at once.
+    Lost { epoch: u64, given_up: bool },
     /// It is over; nothing further will be asked.
     End,
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::event::{Action, Claim, Moment, NoAnswer, Outcome};
 use super::machine::{Election, again, portion};
-use super::state::{Known, Leader, Phase, Renewal, Role, Step};
+use super::state::{Asked, Known, Leader, Phase, Renewal, Role, Step};
 use crate::model::Expect;
 
 /// Followers of one leader do not all come at once.
@@ -116,11 +116,47 @@ impl Election {
         } else if now >= self.next_read {
             let op = self.number();
             self.next_read = now + self.failover.lease();
-            self.role = Role::Follower { reads: Some(op) };
+            let reads = Some(Asked { op, at: now });
+            self.role = Role::Follower { reads };
             actions.push(Action::Read {
                 op,
                 within: self.patiently(),
             });
+        }
+    }
+
+    fn followed(
+        &mut self,
+        asked: Moment,
+        answer: Result<Option<(u64, Claim)>, NoAnswer>,
+        now: Moment,
+        random: u64,
+    ) {
+        let Ok(found) = answer else {
+            let pause = again(random) * 2_u32.pow(self.stumbles.min(6));
+            self.stumbles = self.stumbles.saturating_add(1);
+            self.next_read = now + pause.min(self.failover.lease());
+            return;
+        };
+        self.stumbles = 0;
+        if let Some(found) = found {
+            self.went_back(&found, asked, now);
+        }
+    }
+
+    /// A read shows an older record than the one that was seen before it was asked: the store went
+    /// back, or what was told of it was wrong. What stands there counts, seen now.
+    fn went_back(&mut self, found: &(u64, Claim), asked: Moment, now: Moment) {
+        if let Known::Record { revision, at, .. } = &self.known
+            && found.0 < *revision
+            && *at <= asked
+        {
+            let (revision, claim) = found.clone();
+            self.known = Known::Record {
+                revision,
+                claim,
+                at: now,
+            };
         }
     }
 
@@ -144,11 +180,10 @@ impl Election {
             self.observe(found.clone(), now, random);
         }
         match &mut self.role {
-            Role::Follower { reads } if *reads == Some(op) => {
-                *reads = None;
-                if answer.is_err() {
-                    self.next_read = now + again(random);
-                }
+            Role::Follower { reads: Some(asked) } if asked.op == op => {
+                let asked = asked.at;
+                self.role = Role::Follower { reads: None };
+                self.followed(asked, answer, now, random);
             }
             Role::Candidate {
                 op: asked,
@@ -218,7 +253,8 @@ impl Election {
                 let op = self.number();
                 self.next_read = now + self.failover.lease();
                 self.patience = self.patience.max(now + again(random));
-                self.role = Role::Follower { reads: Some(op) };
+                let reads = Some(Asked { op, at: now });
+                self.role = Role::Follower { reads };
                 let within = self.patiently();
                 actions.push(Action::Read { op, within });
             }

@@ -144,7 +144,11 @@ impl Election {
                 let epoch = leader.epoch;
                 actions.push(Action::Activate { epoch });
             }
-            Some(false) => self.step_down(now, actions),
+            // It was raised by hand, or copied here: without a wait this would go on and on.
+            Some(false) => {
+                self.step_down(now, actions);
+                self.patience = now + self.failover.lease();
+            }
             None => leader.phase = Phase::Fence(Step::At(now + again(random))),
         }
     }
@@ -193,7 +197,10 @@ impl Election {
             return;
         };
         let epoch = leader.epoch;
-        actions.push(Action::Lost { epoch });
+        actions.push(Action::Lost {
+            epoch,
+            given_up: false,
+        });
         let ours = self.claim(leader.term, Some(epoch), 0);
         let revision = leader.revision;
         self.observe(Some((revision, ours)), now, 0);
@@ -203,7 +210,10 @@ impl Election {
     /// Gives the leadership up, so that another takes it at once.
     fn release(&mut self, leader: &Leader, now: Moment, random: u64, actions: &mut Vec<Action>) {
         let epoch = leader.epoch;
-        actions.push(Action::Lost { epoch });
+        actions.push(Action::Lost {
+            epoch,
+            given_up: true,
+        });
         let op = self.number();
         let mut claim = self.claim(leader.term, Some(epoch), random);
         claim.released = true;

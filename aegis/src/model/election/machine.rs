@@ -28,6 +28,8 @@ pub(crate) struct Election {
     pub(super) term: u64,
     ops: u64,
     pub(super) next_read: Moment,
+    /// Reads without an answer since the last one that had one.
+    pub(super) stumbles: u32,
     /// It does not try to win before this time.
     pub(super) patience: Moment,
     /// Drawn for each record.
@@ -51,6 +53,7 @@ impl Election {
             term: 0,
             ops: 0,
             next_read: Moment::ZERO,
+            stumbles: 0,
             patience: Moment::ZERO,
             jitter: Duration::ZERO,
             leaving: false,
@@ -90,6 +93,10 @@ impl Election {
     /// Takes an event, at that time, with a random number.
     pub(crate) fn on(&mut self, event: Event, now: Moment, random: u64) -> Vec<Action> {
         let mut actions = Vec::new();
+        // A lease that has run out is not revived by an answer that comes now.
+        if matches!(&self.role, Role::Leader(leader) if now >= leader.until) {
+            self.step_down(now, &mut actions);
+        }
         self.take(event, now, random, &mut actions);
         self.advance(now, random, &mut actions);
         actions

@@ -22,7 +22,7 @@ pub(super) enum Known {
 pub(super) enum Role {
     /// Another leads, or nobody. A read may be under way.
     Follower {
-        reads: Option<u64>,
+        reads: Option<Asked>,
     },
     /// It has tried to win, with a write sent at that time; after an unknown outcome it reads.
     Candidate {
@@ -36,6 +36,13 @@ pub(super) enum Role {
         op: u64,
     },
     Ended,
+}
+
+/// A read that was asked at that time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) struct Asked {
+    pub(super) op: u64,
+    pub(super) at: Moment,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
