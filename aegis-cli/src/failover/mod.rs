@@ -25,7 +25,8 @@ use round::Round;
 
 pub(crate) use service::instance;
 
-/// What a call may take, beyond three times the promise.
+/// What a call may take, beyond four times the promise: it is tried four times, and no attempt may
+/// be over before a failover is.
 const GRACE: Duration = Duration::from_secs(2);
 
 pub(crate) async fn run(wish: &Failover, common: &Common, out: &Out) -> anyhow::Result<()> {
@@ -62,7 +63,7 @@ async fn measure(wish: &Failover, ground: &mut Ground, out: &Out) -> anyhow::Res
     ground.start(wish, out).await?;
     let journal = Arc::new(Journal::new());
     // As a leader that crashes needs it, also where it ends in order.
-    let within = 3 * crate::cli::Fault::Kill.promise(&wish.preset) + GRACE;
+    let within = 4 * crate::cli::Fault::Kill.promise(&wish.preset) + GRACE;
     let load = ground.load(wish, within).await?;
     let running = load.start(ground.config(), &journal).await?;
     let mut rounds: Vec<Round> = Vec::new();
