@@ -1,8 +1,11 @@
 //! Fenced writes as they stand on the wire, and while the server fails.
 
+use std::time::Duration;
+
 use aegis::testing::{NatsServer, leadership, store};
 use aegis::{Bucket, Client, Config, ErrorKind};
-use aegis_tests::{shared_server, soon, unique_prefix};
+use aegis_tests::proxy::{Direction, Proxy};
+use aegis_tests::{eventually, shared_server, soon, unique_prefix};
 use serde_json::{Value, json};
 
 /// The newest message on a subject, as any client reads it: its headers, and its body.
@@ -73,7 +76,7 @@ async fn a_fence_outlives_the_server() {
     books.put("a", &1).fenced(&old).await.unwrap();
     books.put("a", &2).fenced(&new).await.unwrap();
     server.kill().await;
-    let within = std::time::Duration::from_millis(200);
+    let within = Duration::from_millis(200);
     for leader in [&new, &old] {
         let put = books.put("a", &3).fenced(leader).within(within);
         let kind = put.await.unwrap_err().kind();
@@ -81,10 +84,62 @@ async fn a_fence_outlives_the_server() {
         assert!(outage, "{kind:?} is no word about who leads");
     }
     server.restart().await.unwrap();
-    let within = std::time::Duration::from_secs(20);
+    let within = Duration::from_secs(20);
     let put = books.put("a", &4).fenced(&new).within(within);
     put.await.unwrap();
     let late = books.put("a", &5).fenced(&old).await.unwrap_err();
     assert_eq!(late.kind(), ErrorKind::NotActive, "{late}");
     assert_eq!(books.get("a").await.unwrap(), Some(4));
+}
+
+/// Which of two ways to the server a client has taken.
+async fn taken(ways: &[Proxy; 2]) -> &Proxy {
+    soon("a connection", async {
+        loop {
+            if let Some(way) = ways.iter().find(|way| way.connections() == 1) {
+                return way;
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    })
+    .await
+}
+
+#[tokio::test]
+async fn what_is_lost_on_its_way_never_lands_behind_a_later_write() {
+    let server = NatsServer::start().await.unwrap();
+    let ways = [(); 2].map(|()| Proxy::start(([127, 0, 0, 1], server.port()).into()));
+    let [one, two] = &ways;
+    let config = Config::default().url(&format!("{},{}", one.url(), two.url()));
+    let config = config.ping_interval(Duration::from_millis(200));
+    let client = Client::connect(config).await.unwrap();
+    let books: Bucket<u64> = client.bucket("books").open().await.unwrap();
+    let leader = leadership("ledger", "main", 7).unwrap();
+    books.put("a", &1).fenced(&leader).await.unwrap();
+
+    let way = taken(&ways).await;
+    way.blackhole(Direction::Both);
+    let within = Duration::from_millis(100);
+    let put = books.put("a", &2).fenced(&leader).within(within);
+    let lost = put.await.unwrap_err();
+    assert_eq!(lost.kind(), ErrorKind::Timeout, "{lost}");
+    // On the same connection, so behind it.
+    let put = books.put("behind", &1).within(within);
+    assert!(put.await.is_err());
+    // The client has given that connection up before it takes the other way.
+    let other = [one, two]
+        .into_iter()
+        .find(|other| other.address() != way.address());
+    eventually("the other way", async || other.unwrap().connections() == 1).await;
+    for value in 3..=5 {
+        let within = Duration::from_secs(20);
+        let put = books.put("a", &value).fenced(&leader).within(within);
+        put.await.unwrap();
+    }
+    way.heal();
+    eventually("what was on its way", async || {
+        books.get("behind").await.unwrap().is_some()
+    })
+    .await;
+    assert_eq!(books.get("a").await.unwrap(), Some(5));
 }

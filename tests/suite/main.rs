@@ -8,6 +8,7 @@
 
 mod bad_input;
 mod calling;
+mod chaos;
 mod connection;
 mod ending;
 mod extremes;

@@ -183,7 +183,16 @@ impl Stage {
             tracing::error!(%service, group = self.group, epoch, %failure, "`#[on_leader]` failed: another instance may lead");
             return false;
         }
-        if let Err(error) = self.exclusive.open(leader).await {
+        let opened = tokio::select! {
+            opened = self.exclusive.open(leader) => opened,
+            // A connection that is away does not keep us from the next leadership.
+            () = lease.ended() => {
+                self.exclusive.shut();
+                self.stand_by(epoch).await;
+                return false;
+            }
+        };
+        if let Err(error) = opened {
             tracing::error!(service = %self.home.service, %error, "exclusive methods cannot be served: another instance may lead");
             self.exclusive.shut();
             self.stand_by(epoch).await;

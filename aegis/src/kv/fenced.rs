@@ -10,6 +10,9 @@ use crate::model::{Expect, KvFence, KvKey, KvWrite};
 use crate::observe;
 use crate::port::KvBucket;
 
+/// A write is tried under so many fences: tasks of one leader may raise it again for one another.
+const RAISES: u32 = 4;
+
 /// Writes unless a newer leader has raised the fence.
 pub(super) async fn write(
     bucket: &Arc<dyn KvBucket>,
@@ -20,21 +23,46 @@ pub(super) async fn write(
     if write.expect != Expect::Any {
         return Err(observe::fence_and_condition(bucket.name()));
     }
-    leader.ensure()?;
-    let fence = match leader.fences().get(bucket.name()) {
-        Some(revision) => fence(leader, revision)?,
-        None => raise(bucket, leader, deadline).await?,
-    };
-    let known = fence.revision;
-    match bucket.write(write.clone().fenced(fence), deadline).await {
-        Err(error) if error.kind() == ErrorKind::NotActive => {}
-        written => return written,
+    let fences = leader.fences();
+    for _ in 1..RAISES {
+        leader.ensure()?;
+        let fence = match fences.get(bucket.name()) {
+            Some(revision) => fence(leader, revision)?,
+            None => raise(bucket, leader, deadline).await?,
+        };
+        let known = fence.revision;
+        match send(bucket, write.clone().fenced(fence), leader, deadline).await {
+            Err(error) if error.kind() == ErrorKind::NotActive => {}
+            written => return written,
+        }
+        // By a newer leader, which is found now; or by another task of this one. Or the bucket was
+        // made anew, and its fence is gone.
+        fences.forget(bucket.name(), known);
     }
-    // By a newer leader, which is found now. Or the bucket was made anew, and its fence is gone.
-    leader.fences().forget(bucket.name(), known);
     leader.ensure()?;
     let fence = raise(bucket, leader, deadline).await?;
-    bucket.write(write.fenced(fence), deadline).await
+    send(bucket, write.fenced(fence), leader, deadline).await
+}
+
+/// Sends a write. If its outcome is not known, or nobody waits for it any more, it may land later:
+/// the next one raises the fence once more, which keeps it out.
+async fn send(
+    bucket: &Arc<dyn KvBucket>,
+    write: KvWrite,
+    leader: &Leadership,
+    deadline: Instant,
+) -> Result<u64> {
+    let revision = write.fence.as_ref().map_or(0, |fence| fence.revision);
+    let under_way = leader.fences().under_way(bucket.name(), revision);
+    let written = bucket.write(write, deadline).await;
+    let unknown = written.as_ref().is_err_and(|error| {
+        let lost = matches!(error.kind(), ErrorKind::Timeout | ErrorKind::Disconnected);
+        lost && error.was_sent()
+    });
+    if !unknown {
+        under_way.ended();
+    }
+    written
 }
 
 /// The fence of a leader's group.
@@ -63,7 +91,11 @@ async fn raise(
                 return Err(observe::fenced_off(bucket.name(), &fence));
             }
             // By another task of this leader.
-            Some(epoch) if epoch == fence.epoch => newest,
+            Some(epoch)
+                if epoch == fence.epoch && !leader.fences().doubts(bucket.name(), newest) =>
+            {
+                newest
+            }
             _ => {
                 let value = fence.epoch.to_string();
                 let write = KvWrite::put(fence.key.clone(), value);

@@ -203,29 +203,39 @@ impl NatsBus {
     /// Sends a message to ourselves: the server handles a connection's lines in order, so its
     /// arrival proves that everything before was handled. (`Client::flush` only writes.)
     async fn round_trip(&self) -> Result<()> {
-        let inbox = &self.watch.inbox;
-        let call = inbox.new_call();
-        let subject = Subject::trusted(inbox.reply_to(&call));
         let deadline = Instant::now() + STUCK;
-        self.connected(&subject, deadline).await?;
-        let mut ticket = inbox.ticket(&call, &subject);
-        let (headers, payload) = (Headers::new(), Bytes::new());
-        let handing = self.hand_over(&subject, &headers, payload, None);
-        match tokio::time::timeout_at(deadline, handing).await {
-            Ok(handed) => handed?,
-            Err(_) => return Err(stuck(&subject)),
-        }
-        match tokio::time::timeout_at(deadline, ticket.answered()).await {
-            Ok(Ok(Ok(_))) => Ok(()),
-            // A user who may not send to inboxes: the refusal comes back in order as well.
-            Ok(Ok(Err(error))) if error.kind() == ErrorKind::Denied && !inbox.is_refused() => {
-                Ok(())
+        let mut state = self.watch.state.subscribe();
+        loop {
+            let inbox = &self.watch.inbox;
+            let call = inbox.new_call();
+            let subject = Subject::trusted(inbox.reply_to(&call));
+            self.connected(&subject, deadline).await?;
+            state.mark_unchanged();
+            let mut ticket = inbox.ticket(&call, &subject);
+            let (headers, payload) = (Headers::new(), Bytes::new());
+            let handing = self.hand_over(&subject, &headers, payload, None);
+            match tokio::time::timeout_at(deadline, handing).await {
+                Ok(handed) => handed?,
+                Err(_) => return Err(stuck(&subject)),
             }
-            Ok(Ok(Err(error))) => Err(error),
-            _ => Err(Error::new(
-                ErrorKind::Disconnected,
-                format!("NATS at {} did not answer within {STUCK:?}", self.name),
-            )),
+            let answered = tokio::select! {
+                biased;
+                answered = tokio::time::timeout_at(deadline, ticket.answered()) => answered,
+                // It is lost with its connection; what it follows is said again on the next one.
+                Ok(()) = state.changed() => continue,
+            };
+            return match answered {
+                Ok(Ok(Ok(_))) => Ok(()),
+                // A user who may not send to inboxes: the refusal comes back in order as well.
+                Ok(Ok(Err(error))) if error.kind() == ErrorKind::Denied && !inbox.is_refused() => {
+                    Ok(())
+                }
+                Ok(Ok(Err(error))) => Err(error),
+                _ => Err(Error::new(
+                    ErrorKind::Disconnected,
+                    format!("NATS at {} did not answer within {STUCK:?}", self.name),
+                )),
+            };
         }
     }
 
