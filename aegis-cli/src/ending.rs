@@ -55,6 +55,18 @@ impl fmt::Display for Missing {
 
 impl std::error::Error for Missing {}
 
+/// What is promised was not kept.
+#[derive(Debug)]
+pub(crate) struct Broken(pub(crate) String);
+
+impl fmt::Display for Broken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "a promise was broken:\n  {}", self.0)
+    }
+}
+
+impl std::error::Error for Broken {}
+
 /// Another revision is there than the one expected; nothing was written.
 #[derive(Debug)]
 pub(crate) struct Conflicting(pub(crate) String);
@@ -103,7 +115,7 @@ pub(crate) fn code(outcome: anyhow::Result<()>) -> ExitCode {
         return ExitCode::SUCCESS;
     }
     tell(&error);
-    if error.is::<Answered>() || error.is::<Missing>() {
+    if error.is::<Answered>() || error.is::<Missing>() || error.is::<Broken>() {
         ExitCode::from(ANSWERED)
     } else if error.is::<Conflicting>() {
         ExitCode::from(CONFLICT)

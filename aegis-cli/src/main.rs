@@ -1,12 +1,16 @@
-//! The command-line tool of aegis: `cli` what can be said, `call`, `services`, `kv`, `dev` and `demo`
-//! the commands, `ending` errors and exit codes, `out` what is printed, `signals` Ctrl-C and SIGTERM.
+//! The command-line tool of aegis: `cli` what can be said, `call`, `services`, `kv`, `leader`,
+//! `failover`, `dev` and `demo` the commands, `ending` errors and exit codes, `out` what is printed,
+//! `signals` Ctrl-C and SIGTERM, `child` processes that the tool starts.
 
 mod call;
+mod child;
 mod cli;
 mod demo;
 mod dev;
 mod ending;
+mod failover;
 mod kv;
+mod leader;
 mod out;
 mod services;
 mod signals;
@@ -43,6 +47,9 @@ async fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Call(wish) => call::run(&wish, &common, out).await,
         Command::Services(wish) => services::run(&wish, &common, out).await,
         Command::Kv(wish) => kv::run(&wish, &common, out).await,
+        Command::Leader(wish) => leader::run(&wish, &common, out).await,
+        Command::Failover(wish) => failover::run(&wish, &common, out).await,
+        Command::FailoverInstance(wish) => failover::instance(&wish, out).await,
         Command::DemoInstance(wish) => demo::instance(&wish, out).await,
     }
 }

@@ -1,4 +1,4 @@
-//! Ctrl-C and SIGTERM, as one stream.
+//! Ctrl-C and SIGTERM, as one stream; signals to other processes.
 
 use std::io;
 
@@ -53,5 +53,27 @@ impl Signals {
 
     pub(crate) async fn terminate(&mut self) {
         std::future::pending::<()>().await;
+    }
+}
+
+#[cfg(unix)]
+pub(crate) use rustix::process::Signal;
+
+/// Sends a signal to a process.
+#[cfg(unix)]
+pub(crate) fn send(pid: u32, signal: Signal) -> io::Result<()> {
+    let pid = i32::try_from(pid).ok();
+    let pid = pid.and_then(rustix::process::Pid::from_raw);
+    let pid = pid.ok_or(io::ErrorKind::NotFound)?;
+    Ok(rustix::process::kill_process(pid, signal)?)
+}
+
+/// From now on this process is killed when its parent dies, also while it stands still and could
+/// not notice by itself.
+pub(crate) fn die_with_parent() {
+    #[cfg(target_os = "linux")]
+    {
+        // Without it a process that goes on notices by the end of its input.
+        let _ = rustix::process::set_parent_process_death_signal(Some(Signal::KILL));
     }
 }

@@ -7,6 +7,11 @@
 
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
+#[cfg(unix)]
+use std::{
+    io::Lines,
+    process::{Child, ChildStdout},
+};
 
 use aegis::testing::NatsServer;
 
@@ -15,6 +20,9 @@ const TYPED_ERRORS: &str = env!("CARGO_BIN_EXE_02_typed_errors");
 const BY_HAND: &str = env!("CARGO_BIN_EXE_03_by_hand");
 const DISCOVERY: &str = env!("CARGO_BIN_EXE_04_discovery");
 const KEY_VALUE: &str = env!("CARGO_BIN_EXE_05_key_value");
+const SINGLE_ACTIVE: &str = env!("CARGO_BIN_EXE_06_single_active");
+const ORDERS: &str = env!("CARGO_BIN_EXE_07_orders");
+const INVENTORY: &str = env!("CARGO_BIN_EXE_08_inventory");
 
 /// What each example says, among other things.
 const SAID: &[(&str, &[&str])] = &[
@@ -75,6 +83,38 @@ const SAID: &[(&str, &[&str])] = &[
             "session:2 is gone: Expired\n",
         ],
     ),
+    (
+        SINGLE_ACTIVE,
+        &[
+            "echo-1 leads as epoch ",
+            "everybody: hello, from echo-1\neverybody: hello, from echo-2\n",
+            "a standby says Some(NotActive)\n",
+            "echo-1 stands by\n",
+            "after a stop: echo-2, as a greater epoch\n",
+            "after a crash: echo-3, as a greater epoch\n",
+            "every call meanwhile was answered: true\n",
+        ],
+    ),
+    (
+        ORDERS,
+        &[
+            "refused: order A-7 is another one already\n",
+            "refused: a payment needs an idempotency key\n",
+            "refused: 20000 cents are due, not 50000\n",
+            "paid: 5000 cents, taken by orders-1\n",
+            "asked again: 5000 cents, taken by orders-1\n",
+            "paid: 20000 cents, taken by orders-2, Paid\nepoch grown: true\n",
+            "Statistics { orders: 1, paid: 1, cents: 20000 }\n",
+        ],
+    ),
+    (
+        INVENTORY,
+        &[
+            "the leader changed twice: true\n",
+            "60 asked: 45 have one, 15 were told that it is sold out\n",
+            "45 of 45 are reserved\n",
+        ],
+    ),
 ];
 
 /// The program, free from whatever the environment of the test says.
@@ -105,6 +145,74 @@ async fn examples_run_to_their_end() {
             }
         }
     }
+}
+
+/// A program that goes on until it is ended; killed when it is dropped.
+#[cfg(unix)]
+struct Process {
+    child: Child,
+    lines: Lines<BufReader<ChildStdout>>,
+}
+
+#[cfg(unix)]
+impl Process {
+    fn start(mut command: Command) -> Self {
+        let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
+        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        Self { child, lines }
+    }
+
+    /// The next line that it prints with this part.
+    fn until(&mut self, part: &str) -> String {
+        let mut lines = self.lines.by_ref().map_while(Result::ok);
+        lines.find(|line| line.contains(part)).unwrap()
+    }
+
+    fn signal(&self, signal: &str) {
+        let id = self.child.id().to_string();
+        let told = Command::new("kill").args([signal, &id]).status().unwrap();
+        assert!(told.success());
+    }
+}
+
+#[cfg(unix)]
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn another_process_leads_when_the_leader_is_killed() {
+    let nats = NatsServer::start().await.unwrap();
+    let url = nats.url();
+    let start = |mode, id| {
+        let mut command = program(SINGLE_ACTIVE, Some(&url));
+        command.arg(mode).env("AEGIS_INSTANCE_ID", id);
+        command.env("AEGIS_LOG", "warn");
+        Process::start(command)
+    };
+    // Who answers, and as which epoch.
+    let answer = |client: &mut Process| -> (String, u64) {
+        let line = client.until(" answers as epoch ");
+        let (id, rest) = line.split_once(" answers as epoch ").unwrap();
+        let epoch = rest.split(',').next().unwrap();
+        (id.to_owned(), epoch.parse().unwrap())
+    };
+    let first = start("server", "echo-1");
+    let mut client = start("client", "caller");
+    let (id, epoch) = answer(&mut client);
+    assert_eq!(id, "echo-1");
+    let second = start("server", "echo-2");
+    first.signal("-KILL");
+    let (id, next) = answer(&mut client);
+    assert!(id == "echo-2" && next > epoch, "{id} {next} after {epoch}");
+    let _third = start("server", "echo-3");
+    second.signal("-TERM");
+    let (id, last) = answer(&mut client);
+    assert!(id == "echo-3" && last > next, "{id} {last} after {next}");
 }
 
 #[cfg(unix)]

@@ -1,4 +1,5 @@
-//! What intention does not keep true: layers, files of one idea, and the names of settings.
+//! What intention does not keep true: layers, files of one idea, the names of settings, and those of
+//! tests that a promise names.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -6,6 +7,7 @@
     reason = "a helper of a test that fails is a test that fails"
 )]
 
+mod guarantees;
 mod layers;
 mod settings;
 mod size;

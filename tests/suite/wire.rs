@@ -6,6 +6,7 @@ mod caller;
 mod control;
 mod envelope;
 mod failures;
+mod leader;
 mod micro;
 pub(crate) mod peer;
 mod plain;

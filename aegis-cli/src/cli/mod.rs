@@ -1,6 +1,7 @@
-//! What can be said on the command line; `kv` the words of that command.
+//! What can be said on the command line; `kv` and `leader` the words of those commands.
 
 mod kv;
+mod leader;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -9,6 +10,7 @@ use aegis::Config;
 use clap::{Args, Parser, Subcommand};
 
 pub(crate) use kv::{Kv, KvCommand, KvDel, KvGet, KvHistory, KvLs, KvPut, KvWatch};
+pub(crate) use leader::{Failover, FailoverInstance, Fault, Leader};
 
 /// How long a connection may take: who waits at a terminal wants to know soon.
 const CONNECT_WITHIN: Duration = Duration::from_secs(2);
@@ -20,7 +22,8 @@ The NATS server: nats://host:4222, tls://.., several with commas between them
 const EXIT_CODES: &str = "\
 Exit codes:
   0    done
-  1    the answer is no: the service answered with an error, there is no such key or bucket
+  1    the answer is no: the service answered with an error, there is no such key or bucket, nobody
+       leads, a promise of a failover was broken
   2    it could not be done: no connection, no instance, no answer in time, calls of the demo failed
   3    conflict: another revision of the key is there than the one expected; nothing was written
   64   the command line or its JSON is wrong
@@ -31,7 +34,7 @@ The configuration is that of every aegis program: aegis.toml (or the file that A
 then the environment (AEGIS_NATS_URL, AEGIS_NATS_USER, AEGIS_SUBJECT_PREFIX ..), then these options.";
 
 /// The tool of the aegis service framework: try it, run a NATS server, call services, see who is
-/// there, look into buckets.
+/// there and who leads, look into buckets, measure failovers.
 #[derive(Debug, Parser)]
 #[command(name = "aegis", version, after_help = EXIT_CODES)]
 pub(crate) struct Cli {
@@ -62,6 +65,14 @@ impl Common {
         })
     }
 
+    /// The server that was named, other than in a file.
+    pub(crate) fn given(&self) -> Option<String> {
+        let variable = |name: &str| std::env::var(name).ok();
+        let url = self.url.clone();
+        url.or_else(|| variable("AEGIS_NATS_URL"))
+            .or_else(|| variable("NATS_URL"))
+    }
+
     /// The same for a run that may take so long in all: so may the connection.
     pub(crate) fn config_within(&self, timeout: Option<Duration>) -> aegis::Result<Config> {
         let config = self.config()?;
@@ -85,8 +96,14 @@ pub(crate) enum Command {
     Services(Services),
     /// Read, write and follow key-value buckets
     Kv(Kv),
+    /// Show who leads a service, follow it, or ask it to hand over
+    Leader(Leader),
+    /// Measure failovers: do something to the leader, under load, and see what it costs
+    Failover(Failover),
     #[command(hide = true)]
     DemoInstance(DemoInstance),
+    #[command(hide = true)]
+    FailoverInstance(FailoverInstance),
 }
 
 /// `aegis demo`.

@@ -6,7 +6,8 @@ use aegis::testing::NatsServer;
 use aegis::{Client, Config, ErrorKind};
 
 use super::echo::EchoClient;
-use super::instance::{Instance, Plan};
+use super::instance::Instance;
+use crate::child::{self, Plan};
 use crate::cli::{Common, Demo};
 use crate::out::Out;
 
@@ -54,7 +55,7 @@ impl Stage {
             Place::Given(url) => common.config()?.url(url),
             Place::Own(server) => Config::default().url(&server.url()),
         };
-        let config = config.log("warn").subject_prefix(&prefix);
+        let config = config.log(child::LOG).subject_prefix(&prefix);
         config.start_log();
         let url = match &place {
             Place::Memory => String::new(),
@@ -62,6 +63,8 @@ impl Stage {
             Place::Own(server) => server.url(),
         };
         let plan = Plan {
+            command: "demo-instance",
+            words: &[],
             url: &url,
             prefix: &prefix,
             own_server: matches!(place, Place::Own(_)),
@@ -134,7 +137,7 @@ impl Stage {
 
 impl Place {
     async fn find(wish: &Demo, common: &Common, out: &Out) -> anyhow::Result<Self> {
-        let given = given(common);
+        let given = common.given();
         let in_memory = |url: &String| url.starts_with("memory://");
         if wish.memory || given.as_ref().is_some_and(in_memory) {
             out.line("   None: messages stay inside this process, and so do all instances.")?;
@@ -161,14 +164,6 @@ impl Place {
         ))?;
         Ok(Self::Own(server))
     }
-}
-
-/// The server that was named.
-fn given(common: &Common) -> Option<String> {
-    let variable = |name: &str| std::env::var(name).ok();
-    let url = common.url.clone();
-    url.or_else(|| variable("AEGIS_NATS_URL"))
-        .or_else(|| variable("NATS_URL"))
 }
 
 async fn processes(wish: &Demo, plan: &Plan<'_>, out: &Out) -> anyhow::Result<Vec<Instance>> {

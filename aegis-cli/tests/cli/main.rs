@@ -8,8 +8,10 @@
 mod calculator;
 mod commands;
 mod demo;
+mod failover;
 mod kv;
 mod kv_watch;
+mod leader;
 mod services;
 #[cfg(target_os = "linux")]
 mod terminal;

@@ -89,3 +89,27 @@ async fn the_registry_shows_the_leader() {
         second.stop().await.unwrap();
     }
 }
+
+#[tokio::test]
+async fn a_leader_that_stops_tells_that_it_gave_up() {
+    let (url, prefix) = (shared_server().await, unique_prefix());
+    let config = Config::default().url(&url).subject_prefix(&prefix);
+    let nats = async_nats::connect(url).await.unwrap();
+    let subject = format!("{prefix}.leaders.ledger.main");
+    let mut told = nats.subscribe(subject).await.unwrap();
+    nats.flush().await.unwrap();
+    let running = serve(&config, "ledger-1", &Ledger::default()).await;
+    post(running.client()).await;
+    running.stop().await.unwrap();
+    // Who only heard of renewals would wait for the whole lease.
+    soon("the last words", async {
+        loop {
+            let message = futures_util::StreamExt::next(&mut told).await.unwrap();
+            let said = String::from_utf8_lossy(&message.payload).into_owned();
+            if said.contains("\"state\":\"released\"") {
+                return;
+            }
+        }
+    })
+    .await;
+}

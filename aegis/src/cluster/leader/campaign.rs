@@ -21,6 +21,9 @@ use crate::model::{
 use crate::observe::{self, Seldom};
 use crate::port::ConnectionState;
 
+/// What is still on its way when an election ends is given up after this.
+const LAST_WORDS: Duration = Duration::from_millis(250);
+
 /// Who takes part, and where.
 #[derive(Debug, Clone)]
 pub(crate) struct Candidate {
@@ -166,7 +169,7 @@ impl Campaign {
             let actions = self.election.on(event, now, observe::random());
             for action in actions {
                 if action == Action::End {
-                    return;
+                    return self.finish().await;
                 }
                 self.act(action);
             }
@@ -185,6 +188,13 @@ impl Campaign {
                 () = tokio::time::sleep(rest) => Event::Tick,
             };
         }
+    }
+
+    /// Tells what is still to be told, above all that the lease was given up: who does not hear
+    /// that waits until it would have run out.
+    async fn finish(mut self) {
+        let told = async { while self.asked.next().await.is_some() {} };
+        let _ = tokio::time::timeout(LAST_WORDS, told).await;
     }
 
     fn connection(&self) -> Event {
