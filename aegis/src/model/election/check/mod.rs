@@ -288,12 +288,15 @@ fn every_mutant_is_caught() {
     };
     let mut no_margin = with(|faults| faults.drifts = 1);
     no_margin.failover = Failover::checked(40, 0, 10);
+    // An answer that is late, but not too late to be taken.
+    let mut long = world();
+    (long.failover, long.horizon) = (Failover::checked(50, 10, 10), 7);
     // As much drift as the reserve cannot bear.
     let thin_margin = with(|faults| faults.drifts = 2);
     for (world, property) in [
         (no_margin, "never two leaders"),
         (thin_margin, "never two leaders"),
-        (mutant(Mutant::FromTheAnswer, world()), "never two leaders"),
+        (mutant(Mutant::FromTheAnswer, long), "never two leaders"),
         (mutant(Mutant::BlindTakeOver, world()), "never two leaders"),
         (mutant(Mutant::Unfenced, world()), "no stale guarded write"),
         (
