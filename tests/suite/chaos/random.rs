@@ -1,7 +1,5 @@
 //! Faults in a random order, for a while.
 
-use std::collections::BTreeMap;
-
 use tokio::time::Instant;
 
 use super::fault::Fault;
@@ -80,36 +78,8 @@ fn tell(history: &History) {
     let refused = count(|what| matches!(what, What::Refused { .. }));
     let over = count(|what| matches!(what, What::Over { .. }));
     let faults = count(|what| matches!(what, What::Fault { .. }));
-    tell_changes(history);
     println!(
         "{faults} faults, {over} leaderships over, {ok} calls succeeded, of {nothing} nothing ran, \
          of {unknown} it is unknown, {refused} writes refused"
     );
-}
-
-/// How long it took from each kind of fault to a leader that it made, at most and how often.
-fn tell_changes(history: &History) {
-    let mut led: BTreeMap<u64, u64> = BTreeMap::new();
-    for line in history.lines() {
-        if let What::Lead { epoch, .. } = line.what {
-            led.entry(epoch).or_insert(line.at);
-        }
-    }
-    let mut changes: BTreeMap<&str, Vec<Duration>> = BTreeMap::new();
-    for line in history.lines() {
-        let What::Fault { name, from, to } = &line.what else {
-            continue;
-        };
-        let next = led.values().filter(|at| *at > from).min();
-        // What comes much later is of another fault.
-        let grace = Limits::default().fault_grace;
-        let caused = next.map(|at| Duration::from_nanos(at - from));
-        let caused = caused.filter(|took| *took < Duration::from_nanos(to - from) + grace);
-        changes.entry(name).or_default().extend(caused);
-    }
-    for (name, took) in changes.iter().filter(|(_, took)| !took.is_empty()) {
-        let longest = took.iter().max().unwrap();
-        let number = took.len();
-        println!("{name}: {number} changes of leader, after {longest:?} at most");
-    }
 }

@@ -133,6 +133,21 @@ async fn the_leader_stays_while_all_connections_are_reset_again_and_again() {
 }
 
 #[tokio::test]
+async fn the_leader_stays_when_a_round_trip_takes_an_eleventh_of_its_lease() {
+    let world = World::start(3).await;
+    let clients = world.clients(2);
+    clients.succeed().await;
+    let leader = &world.nodes[world.running_leader().await];
+    leader.proxy.delay(Duration::from_millis(40));
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    leader.proxy.heal();
+    clients.succeed().await;
+    clients.end().await;
+    // No fault is noted, so none excuses a change of leader.
+    kept(world).await;
+}
+
+#[tokio::test]
 async fn the_leader_stays_while_other_programs_keep_the_host_busy() {
     // A minute of a whole host: for long runs only.
     if std::env::var("AEGIS_TEST_CHAOS").is_err() {
