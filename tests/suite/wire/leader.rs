@@ -24,7 +24,7 @@ struct Book {
     name = "book",
     version = "1.0.0",
     group = "blue",
-    failover = "conservative"
+    failover(lease = "1800ms", margin = "300ms", renew = "300ms")
 )]
 impl Book {
     #[exclusive_rpc]
@@ -145,7 +145,7 @@ async fn the_record_and_the_fence_stand_as_they_are_described() {
     let (first, record) = town.record().await;
     assert_eq!(record["instance_id"], "one");
     assert_eq!(record["state"], "held");
-    assert_eq!(record["lease_ms"], 3000);
+    assert_eq!(record["lease_ms"], 1800);
     assert!(
         is_hex(&record["boot"]) && is_hex(&record["nonce"]),
         "{record}"
