@@ -112,12 +112,16 @@ impl Prepared {
         }
     }
 
-    /// Whether nobody leads, for a moment. Who asks one instance hears of it at once.
+    /// Whether nobody leads, for a moment, or the leadership was over before the work was, which may
+    /// be repeated. Who asks one instance hears of it at once.
     fn waits_for_a_leader(&self, error: &Error) -> bool {
         let shared = !matches!(self.target, Target::Instance(_));
         let passes = matches!(
             error.kind(),
-            ErrorKind::NoService | ErrorKind::NotActive | ErrorKind::CircuitOpen
+            ErrorKind::NoService
+                | ErrorKind::NotActive
+                | ErrorKind::CircuitOpen
+                | ErrorKind::OutcomeUnknown
         );
         self.way.exclusive && shared && passes
     }

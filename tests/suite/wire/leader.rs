@@ -267,7 +267,7 @@ async fn late_results_are_not_answered_but_what_is_known_of_them() {
     let ((headers, slow), (_, again), ()) = tokio::join!(slow, again, ended);
     assert_eq!(
         headers.get("Nats-Service-Error-Code").unwrap().as_str(),
-        "503"
+        "504"
     );
     assert_eq!(
         (epoch(&headers), &slow["details"]),
@@ -279,7 +279,7 @@ async fn late_results_are_not_answered_but_what_is_known_of_them() {
     );
     assert_eq!(
         (&again["code"], &again["retryable"]),
-        (&json!("NOT_ACTIVE"), &json!(true))
+        (&json!("OUTCOME_UNKNOWN"), &json!(true))
     );
     assert_eq!(again["details"], json!({"epoch": leads}));
     town.stop().await;
