@@ -175,19 +175,17 @@ impl Error {
     /// `repeatable` says that running the work twice does no harm: the method is idempotent, or
     /// the call has an idempotency key.
     pub fn is_retryable(&self, repeatable: bool) -> bool {
-        let unknown = matches!(
-            self.0.kind,
-            ErrorKind::Timeout
-                | ErrorKind::Disconnected
-                | ErrorKind::Cancelled
-                | ErrorKind::OutcomeUnknown
-        );
-        // The service says itself that its work may be repeated.
-        let allowed = || {
-            let failure = self.0.failure.as_ref();
-            self.0.kind == ErrorKind::OutcomeUnknown && failure.is_some_and(Failure::is_retryable)
-        };
-        self.nothing_ran() || repeatable && unknown || allowed()
+        match self.0.kind {
+            // The service knows whether its work may be repeated.
+            ErrorKind::OutcomeUnknown => {
+                let failure = self.0.failure.as_ref();
+                failure.map_or(repeatable, Failure::is_retryable)
+            }
+            ErrorKind::Timeout | ErrorKind::Disconnected | ErrorKind::Cancelled => {
+                self.nothing_ran() || repeatable
+            }
+            _ => self.nothing_ran(),
+        }
     }
 }
 
@@ -318,6 +316,7 @@ mod tests {
             (K::TooLarge, false, false),
             (K::Rejected, false, false),
             (K::Cancelled, false, true),
+            (K::OutcomeUnknown, false, true),
             (K::Internal, false, false),
             (K::Denied, false, false),
             (K::Conflict, false, false),

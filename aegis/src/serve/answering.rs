@@ -35,7 +35,9 @@ impl Endpoint {
                 match job.pass.as_ref().filter(|pass| !ours || !pass.is_valid()) {
                     None => self.answer(job, reply).await,
                     Some(pass) => {
-                        let failure = pass.refused(self.row.name, self.handler.idempotent);
+                        // Whoever asks with the key again hears what came of it.
+                        let repeatable = self.handler.idempotent || job.ticket.is_some();
+                        let failure = pass.refused(self.row.name, repeatable);
                         self.answer_failure(job, &failure).await;
                     }
                 }

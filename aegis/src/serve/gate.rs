@@ -161,14 +161,14 @@ impl Pass {
     }
 
     /// What a caller is told instead of a result that came after the leadership was over.
-    pub(super) fn refused(&self, method: &str, idempotent: bool) -> Failure {
+    pub(super) fn refused(&self, method: &str, repeatable: bool) -> Failure {
         let text = format!(
             "the leadership was over before {method} ended: it may have had its effect, or a part \
              of it; what it wrote under the fence was refused"
         );
         let details = json!({"epoch": self.leader.epoch()});
         let failure = Failure::framework(Code::OutcomeUnknown, text).with_details(details);
-        if idempotent {
+        if repeatable {
             failure.retryable()
         } else {
             failure
@@ -202,10 +202,10 @@ mod tests {
         assert_eq!(pass.epoch(), ("Aegis-Epoch", "7".to_owned()));
         lease.end();
         assert!(gate.enter().is_none() && !pass.is_valid());
-        for idempotent in [true, false] {
-            let refused = pass.refused("post", idempotent);
+        for repeatable in [true, false] {
+            let refused = pass.refused("post", repeatable);
             assert_eq!(refused.code(), "OUTCOME_UNKNOWN");
-            assert_eq!(refused.is_retryable(), idempotent);
+            assert_eq!(refused.is_retryable(), repeatable);
         }
     }
 
