@@ -98,7 +98,13 @@ async fn bucket<T>(client: &Client) -> Result<Bucket<T>>
 where
     T: Serialize + serde::de::DeserializeOwned + Send + Sync + 'static,
 {
-    client.bucket(BUCKET).open().await
+    // In a cluster the counter is kept on as many servers as the leases are.
+    let servers = std::env::var("AEGIS_LEADER_REPLICAS").ok();
+    let bucket = client.bucket(BUCKET);
+    match servers.and_then(|servers| servers.parse().ok()) {
+        Some(servers) => bucket.replicas(servers).open().await,
+        None => bucket.open().await,
+    }
 }
 
 /// What stands in the bucket when everybody has gone.

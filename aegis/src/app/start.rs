@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::future::FutureExt;
 use tokio::sync::watch;
@@ -211,10 +212,36 @@ async fn presence(
         parts.presence.insert(presence).announce().await;
     }
     if leads {
+        for part in started {
+            one_group(client, part).await;
+        }
         parts.leading = Some(Leading::start(config, client, control, started)?);
     }
     Ok(())
 }
+
+/// Warns of another group of the same service: exclusive methods have one subject, so both leaders
+/// would run every call. That it cannot be asked is no reason not to start.
+async fn one_group(client: &Client, part: &Started) {
+    let Some(led) = part.led else { return };
+    let service = part.home.service.as_str();
+    let asked = tokio::time::timeout(GROUPS, client.leaders(service)).await;
+    let Ok(Ok(leaders)) = asked else { return };
+    let mut others = leaders.iter().filter(|leader| leader.group != led.group);
+    if let Some(other) = others.find(|leader| !leader.released) {
+        tracing::warn!(
+            service,
+            group = led.group,
+            other = other.group,
+            leader = other.instance,
+            "another group of this service has a leader, or had one: every exclusive call reaches \
+             both; give each group a service name of its own"
+        );
+    }
+}
+
+/// How long other groups are asked for.
+const GROUPS: Duration = Duration::from_secs(1);
 
 /// Answers go to inboxes only: `_R_` and `_GR_` are those of other accounts and clusters.
 fn reply_prefixes(config: &Config) -> Vec<String> {

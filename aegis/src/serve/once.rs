@@ -93,10 +93,22 @@ pub(super) struct Kept {
     body: Option<String>,
     /// The service's own error.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) failure: Option<Failure>,
+    failure: Option<Failure>,
+    /// The number of that error.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    status: Option<u16>,
 }
 
 impl Kept {
+    /// The service's own error, if it was one.
+    pub(super) fn failure(&self) -> Option<Failure> {
+        let failure = self.failure.clone()?;
+        Some(match self.status {
+            Some(status) => failure.with_status(status),
+            None => failure,
+        })
+    }
+
     /// The result, with its encoding; none if it was a failure, or cannot be read.
     pub(super) fn result(&self) -> Option<(Codec, Bytes)> {
         let body = BASE64.decode(self.body.as_ref()?.as_bytes()).ok()?;
@@ -243,6 +255,7 @@ impl Ticket {
             epoch: self.epoch,
             codec: codec.content_type().to_owned(),
             body,
+            status: failure.as_ref().map(Failure::status),
             failure,
         });
         let value = serde_json::to_vec(&state).unwrap_or_default();

@@ -123,8 +123,8 @@ fn bare(call: &Incoming, payload: &Bytes) -> Option<Bytes> {
 /// The answer to somebody who asks again, in his own encoding and form.
 fn replay(job: &Job, kept: &Kept) -> Reply {
     let call = &job.request.call;
-    if let Some(failure) = &kept.failure {
-        return respond::failure(call, failure);
+    if let Some(failure) = kept.failure() {
+        return respond::failure(call, &failure);
     }
     let Some((codec, body)) = kept.result() else {
         let text = "the result that was kept for this key cannot be read";

@@ -42,7 +42,7 @@ impl Till {
         let fate = *self.fate.lock().unwrap();
         match fate {
             Fate::Succeeds => Ok(run),
-            Fate::SoldOut => Err(Failure::new("SOLD_OUT", "no more")),
+            Fate::SoldOut => Err(Failure::new("SOLD_OUT", "no more").with_status(409)),
             Fate::TryAgain => Err(Failure::new("BUSY", "later").retryable()),
             Fate::Breaks => Err(Failure::internal("on purpose")),
             Fate::Panics => panic!("on purpose"),
@@ -127,6 +127,9 @@ async fn how_it_ended_decides_whether_it_runs_again() {
                 let outcome = calls.pay(7).idempotency_key(&key).await;
                 let kind = outcome.as_ref().err().and_then(CallError::kind);
                 assert_eq!(kind, expected, "{fate:?}: {outcome:?}");
+                if let Some(sold_out) = outcome.err().filter(|_| fate == Fate::SoldOut) {
+                    assert_eq!(sold_out.service().unwrap().status(), 409);
+                }
             }
             assert_eq!(counter.runs() - before, runs, "{fate:?}");
         }
