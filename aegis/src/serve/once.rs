@@ -40,7 +40,15 @@ pub(super) struct Once {
     /// What runs here now.
     running: Mutex<HashSet<KvKey>>,
     /// Marks of ours that may stand although their work never began, the latest last.
-    unbegun: Mutex<VecDeque<u64>>,
+    unbegun: Mutex<VecDeque<Unbegun>>,
+}
+
+/// A mark whose work did not begin under it.
+#[derive(Debug, Clone, Copy)]
+struct Unbegun {
+    nonce: u64,
+    /// It had replaced a mark whose work may have run.
+    again: bool,
 }
 
 /// What may be done with a piece of work.
@@ -166,7 +174,7 @@ impl Once {
         let outcome = ticket.claim(leader, idempotent).await;
         if outcome.is_err() {
             // The mark may stand, or come to stand.
-            self.never_began(ticket.nonce);
+            self.never_began(&ticket);
         }
         if let Err(error) = &outcome
             && error.kind() == ErrorKind::NoService
@@ -181,17 +189,19 @@ impl Once {
         })
     }
 
-    fn never_began(&self, nonce: u64) {
+    fn never_began(&self, ticket: &Ticket) {
+        let Ticket { nonce, again, .. } = *ticket;
         let mut unbegun = self.unbegun.lock().unwrap_or_else(PoisonError::into_inner);
         if unbegun.len() == MOST_UNBEGUN {
             unbegun.pop_front();
         }
-        unbegun.push_back(nonce);
+        unbegun.push_back(Unbegun { nonce, again });
     }
 
-    fn began(&self, nonce: u64) -> bool {
+    /// The mark of this nonce, if it is one of ours that never began.
+    fn unbegun(&self, nonce: u64) -> Option<Unbegun> {
         let unbegun = self.unbegun.lock().unwrap_or_else(PoisonError::into_inner);
-        !unbegun.contains(&nonce)
+        unbegun.iter().find(|mark| mark.nonce == nonce).copied()
     }
 
     fn running(&self) -> std::sync::MutexGuard<'_, HashSet<KvKey>> {
@@ -212,19 +222,12 @@ impl Ticket {
             let found = bucket.latest(&self.key, deadline).await?;
             let expect = match found.filter(KvEntry::is_value) {
                 None => Expect::Absent,
-                Some(entry) => match serde_json::from_slice::<State>(&entry.value) {
-                    // Ours, of a try whose answer was lost, or that came too late to begin.
-                    Ok(State::Started { nonce, .. }) if !self.once.began(nonce) => {
-                        Expect::Revision(entry.revision)
+                Some(entry) => {
+                    if let Some(state) = self.stands_in_the_way(&entry, idempotent) {
+                        return Ok(Claimed::Found(state));
                     }
-                    Ok(State::Started { epoch, .. }) if idempotent && epoch <= self.epoch => {
-                        self.again = true;
-                        Expect::Revision(entry.revision)
-                    }
-                    Ok(state) => return Ok(Claimed::Found(state)),
-                    // Nobody knows what it is: the work may have been done.
-                    Err(_) => return Ok(Claimed::Found(State::Started { epoch: 0, nonce: 0 })),
-                },
+                    Expect::Revision(entry.revision)
+                }
             };
             leader.ensure()?;
             let mark = State::Started {
@@ -243,6 +246,26 @@ impl Ticket {
                 Err(error) => return Err(error),
             }
         }
+    }
+
+    /// What stands there and must not be replaced; none if it is a mark that may be.
+    fn stands_in_the_way(&mut self, entry: &KvEntry, idempotent: bool) -> Option<State> {
+        // What cannot be read is work that may have been done.
+        let unknown = State::Started { epoch: 0, nonce: 0 };
+        let state = serde_json::from_slice::<State>(&entry.value).unwrap_or(unknown);
+        let State::Started { epoch, nonce } = state else {
+            return Some(state);
+        };
+        // Ours, of a try whose answer was lost, or that came too late to begin.
+        if let Some(mark) = self.once.unbegun(nonce) {
+            self.again = mark.again;
+            return None;
+        }
+        if idempotent && epoch > 0 && epoch <= self.epoch {
+            self.again = true;
+            return None;
+        }
+        Some(state)
     }
 
     /// Keeps what came of it.
@@ -267,7 +290,7 @@ impl Ticket {
         if self.again {
             return Ok(());
         }
-        self.once.never_began(self.nonce);
+        self.once.never_began(self);
         self.replace(KvWrite::purge(self.key.clone())).await
     }
 
