@@ -1,7 +1,8 @@
 //! Layer 5: how is it put together. `config` what can be set, `settings` where it comes from,
 //! `address` the settings that name servers, `connect` from a configuration to a bus, `builder` the
 //! program, `start` and `running` its life, `control` the thread of heartbeats and leases,
-//! `presence` the registry, `leading` the elections, `run` signals, `entry` what `#[aegis::main]` calls, `log` the log output.
+//! `presence` the registry, `leading` the elections, `run` signals, `entry` what `#[aegis::main]`
+//! calls, `log` the log output.
 
 mod address;
 mod builder;

@@ -1,6 +1,6 @@
 //! Layer 2: typed buckets. `open` says which bucket and how, `bucket` is what can be done with it,
-//! `request` one operation before it is sent, `fenced` a write of a leader, `batch` many at once, `watch` follows changes,
-//! `value` is how values are written and what is read.
+//! `request` one operation before it is sent, `fenced` a write of a leader, `batch` many at once,
+//! `watch` follows changes, `value` is how values are written and what is read.
 
 mod batch;
 mod bucket;

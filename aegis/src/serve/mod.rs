@@ -1,10 +1,11 @@
 //! Layer 4: how do I serve. `descriptor` is one handler as data, `table` those of one service,
 //! `context` what a handler may ask, `call` one request and its state, `respond` its answer, `hook`
 //! the end of a start hook, `reader` what waits, `endpoint` admission and the way of a request,
-//! `exclusive` what only a leader serves, `gate` who may run that, `once` the results of work that has a key, `repeat` whether it runs, `work` the running of a handler, `cancel` calls whose callers gave up, `inboxes` where answers
-//! may go, `figures` what is counted, `latency` how long it took, `load` how busy that is,
-//! `manifest` the handlers and `metadata` what the service adds for the registry, `server` one
-//! service on a bus, `micro` its self-description.
+//! `answering` its answer, `exclusive` what only a leader serves, `gate` who may run that, `once`
+//! the results of work that has a key, `repeat` whether it runs, `work` the running of a handler,
+//! `cancel` calls whose callers gave up, `inboxes` where answers may go, `figures` what is counted,
+//! `latency` how long it took, `load` how busy that is, `manifest` the handlers and `metadata` what
+//! the service adds for the registry, `server` one service on a bus, `micro` its self-description.
 
 mod answering;
 mod call;

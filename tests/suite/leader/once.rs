@@ -127,9 +127,10 @@ async fn how_it_ended_decides_whether_it_runs_again() {
                 let outcome = calls.pay(7).idempotency_key(&key).await;
                 let kind = outcome.as_ref().err().and_then(CallError::kind);
                 assert_eq!(kind, expected, "{fate:?}: {outcome:?}");
-                if let Some(sold_out) = outcome.err().filter(|_| fate == Fate::SoldOut) {
-                    assert_eq!(sold_out.service().unwrap().status(), 409);
-                }
+                let failure = outcome.as_ref().err().and_then(CallError::service);
+                let sold_out = failure.filter(|failure| failure.code() == "SOLD_OUT");
+                assert!(sold_out.is_none_or(|failure| failure.status() == 409));
+                assert_eq!(sold_out.is_some(), fate == Fate::SoldOut, "{failure:?}");
             }
             assert_eq!(counter.runs() - before, runs, "{fate:?}");
         }

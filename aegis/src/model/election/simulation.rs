@@ -51,14 +51,13 @@ fn step(world: &World, state: State, choice: u32) -> State {
 }
 
 /// One tick without faults.
-fn calm(world: &World, state: State) -> State {
+fn calm(state: State) -> State {
     let mut state = state;
     for index in 0..state.nodes.len() {
         state.tell(index, Event::Tick);
         state.settle();
     }
     state.nodes.iter_mut().for_each(|node| node.clock += 1);
-    let _ = world;
     state
 }
 
@@ -85,12 +84,12 @@ proptest! {
         }
         state.give_up_all();
         for _ in 0..CALM {
-            state = calm(&world, state);
+            state = calm(state);
         }
         let first = leaders(&state);
         prop_assert_eq!(first.len(), 1, "{:?}", state);
         for _ in 0..CALM {
-            state = calm(&world, state);
+            state = calm(state);
             prop_assert_eq!(&leaders(&state), &first, "no change of leader without a fault");
         }
     }
