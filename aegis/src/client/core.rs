@@ -17,7 +17,7 @@ use crate::model::{
     BreakerPolicy, BreakerState, Codec, Failure, Layout, MethodName, RetryPolicy, ServiceName,
 };
 use crate::observe;
-use crate::port::{Bus, ConnectionState, KvStore};
+use crate::port::{Bus, ConnectionState, KvStore, Streams};
 
 /// How the params of a call stand in its body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -68,6 +68,7 @@ pub struct Client {
 pub(super) struct Shared {
     pub(super) bus: Arc<dyn Bus>,
     pub(super) store: Arc<dyn KvStore>,
+    pub(super) streams: Arc<dyn Streams>,
     pub(super) settings: ClientSettings,
     /// Tells this client from others.
     pub(super) number: u64,
@@ -85,13 +86,13 @@ impl fmt::Debug for Client {
 
 impl Client {
     pub(crate) fn new(
-        bus: Arc<dyn Bus>,
-        store: Arc<dyn KvStore>,
+        (bus, store, streams): (Arc<dyn Bus>, Arc<dyn KvStore>, Arc<dyn Streams>),
         settings: ClientSettings,
     ) -> Self {
         let shared = Shared {
             bus,
             store,
+            streams,
             settings,
             number: observe::random(),
             routes: Routes::default(),
@@ -179,6 +180,10 @@ impl Client {
 
     pub(crate) fn store(&self) -> &Arc<dyn KvStore> {
         &self.shared.store
+    }
+
+    pub(crate) fn streams(&self) -> &Arc<dyn Streams> {
+        &self.shared.streams
     }
 
     pub(crate) fn layout(&self) -> &Layout {

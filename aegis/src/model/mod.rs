@@ -1,7 +1,8 @@
 //! Layer 0: values and decisions. Nothing here waits, reads a clock or knows a transport.
 //!
 //! `grammar`, `name`, `subject`, `layout` say what may be named how; `header`, `codec`, `envelope`,
-//! `failure`, `deadline`, `trace` are what travels; `kv` is what buckets hold, `instance` and
+//! `failure`, `deadline`, `trace` are what travels; `kv` is what buckets hold, `stream` what
+//! streams do, `instance` and
 //! `roster` are who is there; `retry`, `breaker`, `lifecycle`, `select`, `health`, `election`
 //! decide.
 
@@ -24,6 +25,7 @@ mod retry;
 mod roster;
 mod select;
 mod status;
+mod stream;
 mod subject;
 mod trace;
 mod version;
@@ -63,6 +65,10 @@ pub(crate) use roster::{LOOK, Roster, changes};
 pub use select::Select;
 pub(crate) use select::{Candidate, Chance, choose};
 pub use status::Code;
+pub use stream::{
+    ConsumerDrift, ConsumerSpec, ConsumerStatus, DeliverFrom, Discard, ExpectSequence, Retention,
+    Settling, Stored, StoredMessage, StreamDrift, StreamMessage, StreamSpec, StreamStatus,
+};
 pub use subject::{Pattern, Subject};
 pub use trace::TraceContext;
 pub(crate) use version::ServerVersion;

@@ -10,6 +10,7 @@ use tokio::time::Instant;
 
 use super::hub::{Hub, ListenerId};
 use super::kv::MemoryStore;
+use super::stream::MemoryStreams;
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{Headers, Pattern, Subject, header};
 use crate::port::{Answer, Bus, ConnectionState, Message, OpenCall, Outgoing, Stop, Subscription};
@@ -67,6 +68,11 @@ impl MemoryBus {
     /// The buckets of the same hub, for as long as this connection is open.
     pub(crate) fn store(&self) -> MemoryStore {
         MemoryStore::new(self.hub.clone(), self.state.subscribe())
+    }
+
+    /// The streams of the same hub, for as long as this connection is open.
+    pub(crate) fn streams(&self) -> MemoryStreams {
+        MemoryStreams::new(self.hub.clone(), self.state.subscribe())
     }
 
     fn check(&self, headers: &Headers, payload: &Bytes) -> Result<()> {

@@ -3,5 +3,6 @@
 mod bus;
 mod hub;
 mod kv;
+mod stream;
 
 pub(crate) use bus::MemoryBus;

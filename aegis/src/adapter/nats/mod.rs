@@ -2,7 +2,7 @@
 //!
 //! `options` says how to connect, `connect` does it, `refusal` explains why it may not, `inbox`
 //! receives the answers to calls, `listener` is one subscription, `bus` the port, `convert`
-//! translates messages, `kv` the buckets.
+//! translates messages, `kv` the buckets, `stream` the streams.
 
 mod bus;
 mod connect;
@@ -12,7 +12,9 @@ mod kv;
 mod listener;
 mod options;
 mod refusal;
+mod stream;
 
 pub(crate) use connect::connect;
 pub(crate) use kv::NatsStore;
 pub(crate) use options::{Authentication, NatsOptions, Tls};
+pub(crate) use stream::NatsStreams;
