@@ -64,15 +64,16 @@ pub use kv::{
 };
 pub use lease::Leadership;
 pub use model::{
-    BreakerPolicy, BreakerState, BucketStatus, Code, Codec, CodecError, DomainError, Failover,
-    FailoverError, Failure, HeaderError, Headers, Health, IllegalTransition, Instance,
-    InstanceEvent, InstanceId, InstanceStatus, Layout, Leader, Lifecycle, Load, MethodName,
-    NameError, Params, Pattern, RetryPolicy, Select, ServiceName, Storage, Subject, TraceContext,
+    AnyEvent, BreakerPolicy, BreakerState, BucketStatus, Code, Codec, CodecError, DomainError,
+    Event, EventMode, EventStart, Failover, FailoverError, Failure, FromEvent, HeaderError,
+    Headers, Health, IllegalTransition, Instance, InstanceEvent, InstanceId, InstanceStatus,
+    Layout, Leader, Lifecycle, Load, MethodName, NameError, Params, Pattern, RetryPolicy, Select,
+    ServiceName, Storage, Subject, TraceContext,
 };
 pub use port::{ConnectionState, WatchHealth};
 pub use serve::{
-    Context, HandlerDescriptor, HandlerKind, HookFuture, Metadata, Reply, Request, RpcCall,
-    RpcHandler, Service, Source,
+    Context, Delivered, EventCall, EventHandler, HandlerDescriptor, HandlerKind, HookFuture,
+    Metadata, Reply, Request, RpcCall, RpcHandler, Service, Source,
 };
 
 /// The code of the README compiles.

@@ -17,6 +17,14 @@ pub(crate) const EPOCH: &str = "Aegis-Epoch";
 pub(crate) const TRACEPARENT: &str = "traceparent";
 /// W3C trace context, vendor part: passed on untouched.
 pub(crate) const TRACESTATE: &str = "tracestate";
+/// Who sends an event.
+pub(crate) const SOURCE: &str = "Aegis-Source";
+/// What an event belongs to.
+pub(crate) const CORRELATION_ID: &str = "Aegis-Correlation-Id";
+/// The version of an event's body; none is `1.0`.
+pub(crate) const EVENT_VERSION: &str = "Aegis-Event-Version";
+/// Names a message: a stream stores one of each name inside its window (NATS JetStream).
+pub(crate) const MESSAGE_ID: &str = "Nats-Msg-Id";
 /// Encoding of the body.
 pub(crate) const CONTENT_TYPE: &str = "Content-Type";
 /// Text of an error (NATS micro, ADR-32).

@@ -145,6 +145,18 @@ impl Layout {
         ]
     }
 
+    /// `events.{domain}.{type}`: an event of this name.
+    pub fn event(&self, name: &str) -> Result<Subject, NameError> {
+        let subject = Subject::parse(&format!("{}events.{name}", self.prefix))?;
+        Ok(subject)
+    }
+
+    /// `events.{pattern}`: what a handler for these events listens on. The pattern has been
+    /// checked.
+    pub(crate) fn event_pattern(&self, pattern: &str) -> Pattern {
+        Pattern::trusted(format!("{}events.{pattern}", self.prefix))
+    }
+
     /// `$SRV.{verb}`: where everybody is asked (NATS micro, ADR-32).
     pub fn micro_all(&self, verb: &str) -> Subject {
         Subject::trusted(format!("{}.{verb}", self.micro))

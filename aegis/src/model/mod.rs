@@ -12,6 +12,7 @@ mod codec;
 mod deadline;
 mod election;
 mod envelope;
+mod event;
 mod failure;
 pub(crate) mod grammar;
 pub(crate) mod header;
@@ -38,11 +39,16 @@ pub use breaker::{BreakerPolicy, BreakerState};
 pub use codec::{Codec, CodecError};
 pub(crate) use deadline::{DEFAULT_TIMEOUT, deadline_header, deadline_of};
 pub(crate) use election::{
-    Action, Claim, Election, Event, LeaderRecord, Moment, NoAnswer, Outcome,
+    Action, Claim, Election, Event as ElectionEvent, LeaderRecord, Moment, NoAnswer, Outcome,
 };
 pub use election::{Failover, FailoverError, Leader};
 pub(crate) use envelope::{
     Facts, InEnvelope, RequestEnvelope, ResponseEnvelope, read_facts, with_timeout,
+};
+pub use event::{AnyEvent, Event, EventMode, EventStart, FromEvent};
+pub(crate) use event::{
+    DEFAULT_BACKOFF, DEFAULT_RETRIES, EventEnvelope, EventFacts, EventSource, LONGEST_BACKOFF,
+    Verdict, read_event_facts, verdict,
 };
 pub use failure::{DomainError, Failure};
 pub use header::{HeaderError, Headers};

@@ -82,14 +82,12 @@ impl Server {
         let endpoints: Vec<Arc<Endpoint>> = table
             .rows
             .iter()
-            .map(|row| {
-                let HandlerKind::Rpc(handler) = &row.kind;
-                Arc::new(Endpoint::new(
-                    row,
-                    handler.clone(),
-                    service.clone(),
-                    shared.clone(),
-                ))
+            .filter_map(|row| {
+                let HandlerKind::Rpc(handler) = &row.kind else {
+                    return None;
+                };
+                let endpoint = Endpoint::new(row, handler.clone(), service.clone(), shared.clone());
+                Some(Arc::new(endpoint))
             })
             .collect();
         Self {

@@ -53,7 +53,9 @@ impl HandlerTable {
         }
         let service = ServiceName::parse(name)?;
         for row in &rows {
-            let HandlerKind::Rpc(handler) = &row.kind;
+            let HandlerKind::Rpc(handler) = &row.kind else {
+                continue;
+            };
             let subject = Layout::default().rpc(&service, &MethodName::parse(row.name)?);
             if handler.subject != subject {
                 return Err(Error::new(
@@ -70,11 +72,8 @@ impl HandlerTable {
 
     /// A handler that only a leader runs, if there is one.
     pub(crate) fn exclusive(&self) -> Option<&'static HandlerDescriptor> {
-        let exclusive = |row: &&&'static HandlerDescriptor| {
-            let HandlerKind::Rpc(handler) = &row.kind;
-            handler.exclusive
-        };
-        self.rows.iter().find(exclusive).copied()
+        let mut rows = self.rows.iter().copied();
+        rows.find(|row| row.is_exclusive())
     }
 
     /// Services that are linked in but not mounted, for a warning.

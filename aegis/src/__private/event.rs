@@ -1,0 +1,43 @@
+//! What generated code calls for events.
+
+use crate::model::FromEvent;
+use crate::serve::{BorrowedByEvent, BorrowedByLeader, Delivered, leadership};
+
+pub use crate::serve::{Handled, HandledOtherwise, event};
+
+/// What a handler for events borrows.
+pub fn borrowed_by_event<B: BorrowedByEvent + ?Sized>(delivered: &Delivered) -> &B {
+    B::of_event(delivered)
+}
+
+/// What an exclusive handler for events borrows.
+///
+/// # Panics
+/// Never for rows that macros write: they say that they are exclusive.
+pub fn borrowed_by_leader_for_event<B: BorrowedByLeader + ?Sized>(delivered: &Delivered) -> &B {
+    match leadership(delivered) {
+        Some(lent) => lent,
+        #[expect(clippy::panic, reason = "a row written by hand contradicts itself")]
+        None => panic!("this handler's row does not say that it is exclusive"),
+    }
+}
+
+/// Says at an argument's type that a handler for events can borrow it.
+pub const fn assert_borrowed_by_event<T: BorrowedByEvent + ?Sized>() {}
+
+/// Says at an argument's type that it is an event, and returns the names it can have.
+pub const fn event_names<T: FromEvent>() -> &'static [&'static str] {
+    T::NAMES
+}
+
+/// Whether a pattern matches each of these names; of none of them it is true.
+pub const fn pattern_covers(pattern: &str, names: &[&str]) -> bool {
+    let mut at = 0;
+    while at < names.len() {
+        if !crate::model::grammar::covers(pattern, names[at]) {
+            return false;
+        }
+        at += 1;
+    }
+    true
+}
