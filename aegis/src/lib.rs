@@ -55,7 +55,9 @@ pub use aegis_macros::{
 };
 
 pub use app::{App, Config, LogFormat, Running};
-pub use client::{Call, Client, EndpointInfo, ServiceInfo};
+pub use client::{
+    Call, Client, EndpointInfo, Publish, PublishAll, Published, PublishedAll, ServiceInfo,
+};
 pub use cluster::{Discovery, DiscoveryMode, Found, InstanceEvents, Staleness};
 pub use error::{CallError, Error, ErrorKind, Result};
 pub use kv::{

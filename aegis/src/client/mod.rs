@@ -2,7 +2,7 @@
 //! `attempt` the sending with deadline, retry and breaker, `route` what is remembered of a method,
 //! `answer` what came back, `target` which instance it goes to, `scope` what calls inside a handler
 //! inherit, `stub` what generated clients use, `ask` the questions of NATS micro, `buckets` the way
-//! to key-value buckets, `leaders` who leads.
+//! to key-value buckets, `leaders` who leads, `publish` events.
 
 mod answer;
 mod ask;
@@ -11,6 +11,7 @@ mod buckets;
 mod call;
 mod core;
 mod leaders;
+mod publish;
 mod route;
 mod scope;
 mod stub;
@@ -20,5 +21,7 @@ pub use ask::{EndpointInfo, ServiceInfo};
 pub use call::Call;
 pub use core::Client;
 pub(crate) use core::{ClientSettings, Wire};
+pub use publish::{Publish, PublishAll, Published, PublishedAll};
+pub(crate) use publish::{StreamSettings, dead_letters, events};
 pub(crate) use scope::Scope;
 pub use stub::{Method, Stub};
