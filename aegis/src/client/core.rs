@@ -189,6 +189,11 @@ impl Client {
         &self.shared.streams
     }
 
+    /// How the framework's streams are set up.
+    pub(crate) fn stream_settings(&self) -> &StreamSettings {
+        &self.shared.settings.streams
+    }
+
     pub(crate) fn layout(&self) -> &Layout {
         &self.shared.settings.layout
     }

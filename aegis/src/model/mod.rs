@@ -47,8 +47,7 @@ pub(crate) use envelope::{
 };
 pub use event::{AnyEvent, Event, EventMode, EventStart, FromEvent};
 pub(crate) use event::{
-    DEFAULT_BACKOFF, DEFAULT_RETRIES, EventEnvelope, EventFacts, EventSource, LONGEST_BACKOFF,
-    Verdict, read_event_facts, verdict,
+    DEFAULT_BACKOFF, DEFAULT_RETRIES, EventEnvelope, EventSource, LONGEST_BACKOFF, Verdict, verdict,
 };
 pub use failure::{DomainError, Failure};
 pub use header::{HeaderError, Headers};

@@ -13,8 +13,7 @@ pub struct Delivered {
 }
 
 impl Delivered {
-    #[allow(dead_code, reason = "STAND-IN: the runtime makes it")]
-    pub(crate) fn new(event: AnyEvent, context: Context, leader: Option<Leadership>) -> Self {
+    pub(super) fn new(event: AnyEvent, context: Context, leader: Option<Leadership>) -> Self {
         Self {
             event,
             context,
