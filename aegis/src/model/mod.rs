@@ -9,6 +9,7 @@
 mod arguments;
 mod breaker;
 mod codec;
+mod dead;
 mod deadline;
 mod election;
 mod envelope;
@@ -37,6 +38,8 @@ pub(crate) use arguments::{ReadArguments, WriteArguments};
 pub(crate) use breaker::Breaker;
 pub use breaker::{BreakerPolicy, BreakerState};
 pub use codec::{Codec, CodecError};
+pub use dead::DeadLetter;
+pub(crate) use dead::told;
 pub(crate) use deadline::{DEFAULT_TIMEOUT, deadline_header, deadline_of};
 pub(crate) use election::{
     Action, Claim, Election, Event as ElectionEvent, LeaderRecord, Moment, NoAnswer, Outcome,

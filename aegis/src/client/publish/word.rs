@@ -128,6 +128,26 @@ impl Client {
     }
 }
 
+impl Client {
+    /// Publishes what was published before, under an id of its own.
+    pub(in super::super) async fn publish_again(
+        &self,
+        message: StreamMessage,
+    ) -> Result<Published> {
+        let name = message.subject.as_str();
+        let name = self.layout().event_name(name).unwrap_or(name).to_owned();
+        let prepared = Prepared {
+            client: self.clone(),
+            name,
+            message,
+            within: None,
+            leader: None,
+            envelope: None,
+        };
+        send::until_stored(prepared).await
+    }
+}
+
 impl Publish {
     fn with(mut self, change: impl FnOnce(&mut Prepared) -> Result<()>) -> Self {
         self.prepared = self

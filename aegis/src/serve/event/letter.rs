@@ -3,28 +3,8 @@
 
 use time::format_description::well_known::Rfc3339;
 
-use crate::model::{Failure, Headers, Layout, StreamMessage, header};
+use crate::model::{Failure, Headers, Layout, StreamMessage, header, told};
 use crate::port::Delivery;
-
-/// The subject that the message was sent on.
-pub(crate) const SUBJECT: &str = "Aegis-Dead-Subject";
-/// The stream it stood in, and its number there.
-pub(crate) const STREAM: &str = "Aegis-Dead-Stream";
-pub(crate) const SEQUENCE: &str = "Aegis-Dead-Sequence";
-/// When that stream took it.
-pub(crate) const STORED: &str = "Aegis-Dead-Stored";
-/// Its id there.
-pub(crate) const MESSAGE_ID: &str = "Aegis-Dead-Message-Id";
-/// Who gave it up: `{service}__{handler}`, and on which instance.
-pub(crate) const HANDLER: &str = "Aegis-Dead-Handler";
-pub(crate) const INSTANCE: &str = "Aegis-Dead-Instance";
-/// How often it was delivered.
-pub(crate) const ATTEMPTS: &str = "Aegis-Dead-Attempts";
-/// Why: the code of the failure, and its text.
-pub(crate) const CODE: &str = "Aegis-Dead-Code";
-pub(crate) const REASON: &str = "Aegis-Dead-Reason";
-/// The body did not fit beside all that: it is where the message stood.
-pub(crate) const BODY_LEFT: &str = "Aegis-Dead-Body-Left";
 
 /// Longest reason, in characters.
 const LONGEST_REASON: usize = 1024;
@@ -57,23 +37,27 @@ pub(super) fn letter(
             let _ = headers.set(name, value);
         }
     }
-    let id = message.headers.get(header::MESSAGE_ID).unwrap_or_default();
+    let ids = [header::EVENT_ID, header::MESSAGE_ID];
+    let mut ids = ids.into_iter();
+    let id = ids
+        .find_map(|name| message.headers.get(name))
+        .unwrap_or_default();
     let reason: String = failure.message().chars().take(LONGEST_REASON).collect();
     let reason = reason.replace(char::is_control, " ");
     for (name, value) in [
-        (SUBJECT, message.subject.as_str()),
-        (STREAM, from.stream),
-        (SEQUENCE, &delivery.sequence.to_string()),
+        (told::SUBJECT, message.subject.as_str()),
+        (told::STREAM, from.stream),
+        (told::SEQUENCE, &delivery.sequence.to_string()),
         (
-            STORED,
+            told::STORED,
             &delivery.stored.format(&Rfc3339).unwrap_or_default(),
         ),
-        (MESSAGE_ID, id),
-        (HANDLER, from.handler),
-        (INSTANCE, from.instance),
-        (ATTEMPTS, &delivery.attempt.to_string()),
-        (CODE, failure.code()),
-        (REASON, &reason),
+        (told::MESSAGE_ID, id),
+        (told::HANDLER, from.handler),
+        (told::INSTANCE, from.instance),
+        (told::ATTEMPTS, &delivery.attempt.to_string()),
+        (told::CODE, failure.code()),
+        (told::REASON, &reason),
     ] {
         headers.own(name, value.to_owned());
     }
@@ -92,11 +76,11 @@ pub(super) fn letter(
 pub(super) fn without_body(letter: &StreamMessage) -> StreamMessage {
     let mut headers = Headers::new();
     for (name, value) in letter.headers.iter() {
-        if name.starts_with("Aegis-Dead-") {
+        if name.starts_with(told::ALL) {
             let _ = headers.set(name, value);
         }
     }
-    headers.own(BODY_LEFT, "true".to_owned());
+    headers.own(told::BODY_LEFT, "true".to_owned());
     let mut short = letter.clone();
     short.headers = headers;
     short.payload = bytes::Bytes::new();

@@ -6,7 +6,7 @@
 mod delivered;
 mod figures;
 mod handler;
-pub(crate) mod letter;
+mod letter;
 mod place;
 mod prepare;
 mod reading;
