@@ -50,8 +50,8 @@ pub mod port;
 mod serve;
 
 pub use aegis_macros::{
-    Failure, client, exclusive_rpc, health, main, on_leader, on_standby, on_start, on_stop, rpc,
-    service,
+    Event, Events, Failure, client, exclusive_rpc, health, main, on_leader, on_standby, on_start,
+    on_stop, rpc, service, subscribe,
 };
 
 pub use app::{App, Config, LogFormat, Running};

@@ -1,6 +1,6 @@
 //! What generated code calls for events.
 
-use crate::model::FromEvent;
+use crate::model::{AnyEvent, Code, Event, Failure, FromEvent};
 use crate::serve::{BorrowedByEvent, BorrowedByLeader, Delivered, leadership};
 
 pub use crate::serve::{Handled, HandledOtherwise, event};
@@ -31,13 +31,27 @@ pub const fn event_names<T: FromEvent>() -> &'static [&'static str] {
 }
 
 /// Whether a pattern matches each of these names; of none of them it is true.
+///
+/// An empty name stands for one with a mistake, which is told where it was written.
 pub const fn pattern_covers(pattern: &str, names: &[&str]) -> bool {
     let mut at = 0;
     while at < names.len() {
-        if !crate::model::grammar::covers(pattern, names[at]) {
+        if !names[at].is_empty() && !crate::model::grammar::covers(pattern, names[at]) {
             return false;
         }
         at += 1;
     }
     true
+}
+
+/// Whether two types have one name: then what arrives is always read as the first of them.
+pub const fn same_event<A: Event, B: Event>() -> bool {
+    // A name is a pattern that matches itself alone.
+    !A::NAME.is_empty() && crate::model::grammar::covers(A::NAME, B::NAME)
+}
+
+/// An event that no variant of a choice holds; no repetition helps.
+pub fn unexpected_event(event: &AnyEvent, names: &[&str]) -> Failure {
+    let text = format!("the event {} is none of {}", event.name(), names.join(", "));
+    Failure::framework(Code::InvalidParams, text).terminal()
 }

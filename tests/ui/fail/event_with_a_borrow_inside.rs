@@ -1,0 +1,7 @@
+#[derive(serde::Serialize, serde::Deserialize, aegis::Event)]
+#[event("orders.created")]
+struct OrderCreated {
+    id: &'static str,
+}
+
+fn main() {}
