@@ -3,7 +3,7 @@
 use crate::model::{AnyEvent, Code, Event, Failure, FromEvent};
 use crate::serve::{BorrowedByEvent, BorrowedByLeader, Delivered, leadership};
 
-pub use crate::serve::{Handled, HandledOtherwise, event};
+pub use crate::serve::{Handled, HandledOtherwise, read_event as event};
 
 /// What a handler for events borrows.
 pub fn borrowed_by_event<B: BorrowedByEvent + ?Sized>(delivered: &Delivered) -> &B {

@@ -13,7 +13,8 @@ mod reading;
 mod settle;
 mod worker;
 
-pub use delivered::{BorrowedByEvent, Delivered, Handled, HandledOtherwise, event, leadership};
+pub(crate) use delivered::leadership;
+pub use delivered::{BorrowedByEvent, Delivered, Handled, HandledOtherwise, read_event};
 pub use handler::{EventCall, EventHandler};
 pub(super) use prepare::{leave, prepare};
 pub(super) use reading::{Reader, Reading};
