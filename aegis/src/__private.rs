@@ -20,7 +20,7 @@ pub use crate::serve::{
 };
 
 pub use event::{
-    Handled, HandledOtherwise, assert_borrowed_by_event, borrowed_by_event,
+    BorrowedByEvent, Handled, HandledOtherwise, assert_borrowed_by_event, borrowed_by_event,
     borrowed_by_leader_for_event, event, event_names, pattern_covers, same_event, unexpected_event,
 };
 pub use hook::{Lent, LentToHook, Promoted, PromotedOtherwise};

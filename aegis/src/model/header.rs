@@ -23,8 +23,6 @@ pub(crate) const SOURCE: &str = "Aegis-Source";
 pub(crate) const CORRELATION_ID: &str = "Aegis-Correlation-Id";
 /// The version of an event's body; none is `1.0`.
 pub(crate) const EVENT_VERSION: &str = "Aegis-Event-Version";
-/// Names a message: a stream stores one of each name inside its window (NATS JetStream).
-pub(crate) const MESSAGE_ID: &str = "Nats-Msg-Id";
 /// The id of an event that is published again, and so under another one.
 pub(crate) const EVENT_ID: &str = "Aegis-Event-Id";
 /// The one handler that an event is meant for which was given up before: `{service}__{handler}`.

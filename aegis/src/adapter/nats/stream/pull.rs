@@ -21,7 +21,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::model::{Pattern, Settling, Subject, header};
 use crate::observe::Seldom;
 use crate::port::{
-    AskMore, Bus, ConnectionState, Delivery, Message, Outgoing, Pull, Settle, Subscription,
+    AskMore, Bus, ConnectionState, Delivery, Message, Outgoing, Pull, Settle, Stop, Subscription,
 };
 
 /// How many of a request are left, says the server when it ends.
@@ -42,6 +42,8 @@ struct Desk {
     connection: watch::Receiver<ConnectionState>,
     /// Nobody reads any more.
     ended: AtomicBool,
+    /// The reader takes what has come, and nothing more.
+    stopped: AtomicBool,
 }
 
 /// Reads deliveries and what the server says beside them.
@@ -70,6 +72,7 @@ pub(super) async fn begin(consumer: &NatsConsumer) -> Result<Pull> {
     let inbox = bus.inbox_for(&uuid::Uuid::new_v4().simple().to_string());
     let pattern = Pattern::trusted(format!("{inbox}.*"));
     let messages = bus.subscribe(pattern, None).await?;
+    let end = messages.stop_handle();
     let terms = Terms::within(consumer.limits);
     let next = format!("$JS.API.CONSUMER.MSG.NEXT.{stream}.{name}");
     let desk = Arc::new(Desk {
@@ -82,6 +85,7 @@ pub(super) async fn begin(consumer: &NatsConsumer) -> Result<Pull> {
         credit: Mutex::new(Credit::new(terms, Instant::now())),
         connection: connection.clone(),
         ended: AtomicBool::new(false),
+        stopped: AtomicBool::new(false),
     });
     let reader = Reader {
         desk: desk.clone(),
@@ -94,16 +98,21 @@ pub(super) async fn begin(consumer: &NatsConsumer) -> Result<Pull> {
         let mut reader = reader?;
         match reader.next().await {
             Ok(delivery) => Some((Ok(delivery), Some(reader))),
+            Err(_) if reader.desk.stopped.load(Ordering::Relaxed) => None,
             Err(error) => Some((Err(error), None)),
         }
     });
-    let asker = desk.clone();
+    let (asker, stopper) = (desk.clone(), desk.clone());
+    let stop: Stop = Arc::new(move || {
+        stopper.stopped.store(true, Ordering::Relaxed);
+        end()
+    });
     let more: AskMore = Arc::new(move |count| {
         let desk = asker.clone();
         async move { desk.more(count).await }.boxed()
     });
     let heard = Arc::new(move || desk.credit().heard(Instant::now()));
-    Ok(Pull::new(deliveries.boxed(), more, heard))
+    Ok(Pull::new(deliveries.boxed(), more, heard, stop))
 }
 
 impl Desk {
@@ -114,7 +123,9 @@ impl Desk {
 
     /// Whether nothing is to be asked for any more on this connection.
     fn is_over(&self) -> bool {
-        self.ended.load(Ordering::Relaxed) || self.connection.has_changed().unwrap_or(true)
+        let ended = [&self.ended, &self.stopped];
+        ended.iter().any(|flag| flag.load(Ordering::Relaxed))
+            || self.connection.has_changed().unwrap_or(true)
     }
 
     async fn more(&self, count: usize) -> Result<()> {
