@@ -23,9 +23,13 @@ pub(crate) const CONTENT_TYPE: &str = "Content-Type";
 pub(crate) const SERVICE_ERROR: &str = "Nats-Service-Error";
 /// Number of an error (NATS micro, ADR-32).
 pub(crate) const SERVICE_ERROR_CODE: &str = "Nats-Service-Error-Code";
+/// The id of a message, which a stream stores once.
+pub(crate) const MESSAGE_ID: &str = "Nats-Msg-Id";
 
 /// What the server itself answers, such as 503 for "nobody listens".
 pub(crate) const STATUS: &str = "Status";
+/// The same in words.
+pub(crate) const DESCRIPTION: &str = "Description";
 
 /// How to say what one of the framework's own headers says; none if the name is a user's.
 pub(crate) fn word_for(name: &str) -> Option<&'static str> {
@@ -152,7 +156,7 @@ impl Headers {
 }
 
 /// The framework's own names.
-const KNOWN: [&str; 9] = [
+const KNOWN: [&str; 10] = [
     DEADLINE,
     CANCEL,
     VERSION,
@@ -162,6 +166,7 @@ const KNOWN: [&str; 9] = [
     IDEMPOTENCY_KEY,
     SERVICE_ERROR,
     SERVICE_ERROR_CODE,
+    MESSAGE_ID,
 ];
 
 /// The framework's own names need no copy.
