@@ -84,6 +84,20 @@ async fn a_message_with_an_id_is_stored_once() {
 }
 
 #[tokio::test]
+async fn an_id_that_cannot_travel_is_refused() {
+    for streams in Streaming::all().await {
+        streams.make().await;
+        let long = "x".repeat(20_000);
+        for id in ["", "a\r\nNats-Expected-Stream: b", "a\nb", &long] {
+            let message = streams.message("a", "x").with_id(id);
+            let refused = outcome(&streams, message).await;
+            assert_eq!(refused, Err(ErrorKind::Invalid), "{}: {id:?}", streams.name);
+        }
+        assert_eq!(streams.status().await.messages, 0, "{}", streams.name);
+    }
+}
+
+#[tokio::test]
 async fn an_id_is_forgotten_after_its_window() {
     for streams in Streaming::all().await {
         streams
@@ -176,7 +190,7 @@ async fn a_conflict_says_what_to_do() {
             let message = streams.message("a", "x").expecting(expect);
             let error = streams.try_store(message).await.unwrap_err();
             let text = error.to_string();
-            assert!(text.contains("nothing was stored"), "{name}: {text}");
+            assert!(text.contains("was not stored"), "{name}: {text}");
         }
     }
 }

@@ -68,7 +68,8 @@ pub trait Streams: Send + Sync + fmt::Debug {
     /// gives it an id.
     ///
     /// Errors: `NoService` if no stream stores the subject, `Conflict` if what was expected does not
-    /// hold, `TooLarge`, `Overloaded` if the stream is full and refuses; nothing was stored in all
+    /// hold, `TooLarge`, `Overloaded` if the stream is full and refuses, `Invalid` for an id that
+    /// cannot travel ([`StreamMessage::check`]); nothing was stored in all
     /// these cases.
     ///
     /// Whoever repeats a message that has an id and a condition too: servers up to 2.11 look at the
