@@ -55,7 +55,10 @@ pub use aegis_macros::{
 };
 
 pub use app::{App, Config, LogFormat, Running};
-pub use client::{Call, Client, EndpointInfo, ServiceInfo};
+pub use client::{
+    Call, Client, DeadLetters, EndpointInfo, Observe, Observed, Publish, PublishAll, Published,
+    PublishedAll, ServiceInfo,
+};
 pub use cluster::{Discovery, DiscoveryMode, Found, InstanceEvents, Staleness};
 pub use error::{CallError, Error, ErrorKind, Result};
 pub use kv::{
@@ -64,11 +67,11 @@ pub use kv::{
 };
 pub use lease::Leadership;
 pub use model::{
-    AnyEvent, BreakerPolicy, BreakerState, BucketStatus, Code, Codec, CodecError, DomainError,
-    Event, EventMode, EventStart, Failover, FailoverError, Failure, FromEvent, HeaderError,
-    Headers, Health, IllegalTransition, Instance, InstanceEvent, InstanceId, InstanceStatus,
-    Layout, Leader, Lifecycle, Load, MethodName, NameError, Params, Pattern, RetryPolicy, Select,
-    ServiceName, Storage, Subject, TraceContext,
+    AnyEvent, BreakerPolicy, BreakerState, BucketStatus, Code, Codec, CodecError, DeadLetter,
+    DomainError, Event, EventMode, EventStart, Failover, FailoverError, Failure, FromEvent,
+    HeaderError, Headers, Health, IllegalTransition, Instance, InstanceEvent, InstanceId,
+    InstanceStatus, Layout, Leader, Lifecycle, Load, MethodName, NameError, Params, Pattern,
+    RetryPolicy, Select, ServiceName, Storage, Subject, TraceContext,
 };
 pub use port::{ConnectionState, WatchHealth};
 pub use serve::{

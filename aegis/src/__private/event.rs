@@ -1,9 +1,9 @@
 //! What generated code calls for events.
 
 use crate::model::{AnyEvent, Code, Event, Failure, FromEvent};
-use crate::serve::{BorrowedByEvent, BorrowedByLeader, Delivered, leadership};
+use crate::serve::{BorrowedByLeader, Delivered, leadership};
 
-pub use crate::serve::{Handled, HandledOtherwise, event};
+pub use crate::serve::{BorrowedByEvent, Handled, HandledOtherwise, read_event as event};
 
 /// What a handler for events borrows.
 pub fn borrowed_by_event<B: BorrowedByEvent + ?Sized>(delivered: &Delivered) -> &B {

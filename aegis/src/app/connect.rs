@@ -78,6 +78,7 @@ pub(super) fn client(config: &Config, connection: Connection, source: &str) -> R
         retry: config.retry,
         breaker: config.breaker,
         source: source.to_owned(),
+        streams: config.streams.clone(),
     };
     let Connection {
         bus,

@@ -9,6 +9,7 @@ use serde_json::Value;
 use tokio::sync::watch;
 
 use super::call::{Call, Way};
+use super::publish::StreamSettings;
 use super::route::{Route, Routes};
 use super::scope::Scope;
 use crate::cluster::{Directory, Discovery, DiscoveryMode, Registry, SharedDiscovery};
@@ -38,8 +39,10 @@ pub(crate) struct ClientSettings {
     pub(crate) timeout: Duration,
     pub(crate) retry: RetryPolicy,
     pub(crate) breaker: BreakerPolicy,
-    /// Who calls, for envelopes.
+    /// Who calls, for envelopes; who publishes.
     pub(crate) source: String,
+    /// How the framework's streams are set up.
+    pub(crate) streams: StreamSettings,
 }
 
 /// Calls services: cheap to clone, safe to share.
@@ -184,6 +187,11 @@ impl Client {
 
     pub(crate) fn streams(&self) -> &Arc<dyn Streams> {
         &self.shared.streams
+    }
+
+    /// How the framework's streams are set up.
+    pub(crate) fn stream_settings(&self) -> &StreamSettings {
+        &self.shared.settings.streams
     }
 
     pub(crate) fn layout(&self) -> &Layout {

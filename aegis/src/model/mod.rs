@@ -9,6 +9,7 @@
 mod arguments;
 mod breaker;
 mod codec;
+mod dead;
 mod deadline;
 mod election;
 mod envelope;
@@ -37,6 +38,8 @@ pub(crate) use arguments::{ReadArguments, WriteArguments};
 pub(crate) use breaker::Breaker;
 pub use breaker::{BreakerPolicy, BreakerState};
 pub use codec::{Codec, CodecError};
+pub use dead::DeadLetter;
+pub(crate) use dead::told;
 pub(crate) use deadline::{DEFAULT_TIMEOUT, deadline_header, deadline_of};
 pub(crate) use election::{
     Action, Claim, Election, Event as ElectionEvent, LeaderRecord, Moment, NoAnswer, Outcome,
@@ -47,8 +50,7 @@ pub(crate) use envelope::{
 };
 pub use event::{AnyEvent, Event, EventMode, EventStart, FromEvent};
 pub(crate) use event::{
-    DEFAULT_BACKOFF, DEFAULT_RETRIES, EventEnvelope, EventFacts, EventSource, LONGEST_BACKOFF,
-    Verdict, read_event_facts, verdict,
+    DEFAULT_BACKOFF, DEFAULT_RETRIES, EventEnvelope, EventSource, LONGEST_BACKOFF, Verdict, verdict,
 };
 pub use failure::{DomainError, Failure};
 pub use header::{HeaderError, Headers};

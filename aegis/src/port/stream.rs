@@ -13,7 +13,7 @@ use futures_util::stream::BoxStream;
 use time::OffsetDateTime;
 use tokio::time::Instant;
 
-use super::bus::Message;
+use super::bus::{Message, Stop};
 use crate::error::Result;
 use crate::model::{
     ConsumerSpec, ConsumerStatus, Pattern, Settling, Stored, StoredMessage, StreamMessage,
@@ -216,25 +216,35 @@ pub struct Pull {
     deliveries: BoxStream<'static, Result<Delivery>>,
     more: AskMore,
     heard: Arc<dyn Fn() -> Instant + Send + Sync>,
+    stop: Stop,
 }
 
 impl Pull {
-    /// Made by adapters; `heard` tells when the server was heard last, and does not wait.
+    /// Made by adapters; `heard` tells when the server was heard last, and does not wait; `stop`
+    /// ends it at its source.
     pub fn new(
         deliveries: BoxStream<'static, Result<Delivery>>,
         more: AskMore,
         heard: Arc<dyn Fn() -> Instant + Send + Sync>,
+        stop: Stop,
     ) -> Self {
         Self {
             deliveries,
             more,
             heard,
+            stop,
         }
     }
 
+    /// Takes nothing new: once this returns, everything that was delivered is in the stream, which
+    /// then ends without an error.
+    pub fn stop(&self) -> BoxFuture<'static, Result<()>> {
+        (self.stop)()
+    }
+
     /// Asks for so many more.
-    pub async fn more(&self, count: usize) -> Result<()> {
-        (self.more)(count).await
+    pub fn more(&self, count: usize) -> BoxFuture<'static, Result<()>> {
+        (self.more)(count)
     }
 
     /// The same, to be kept beside the stream.

@@ -10,9 +10,9 @@ use tokio_util::sync::CancellationToken;
 
 use super::call::Request;
 use super::metadata::Metadata;
-use crate::client::{Client, Scope};
+use crate::client::{Client, Publish, Scope};
 use crate::lease::Leadership;
-use crate::model::{AnyEvent, Headers, InstanceId, ServiceName, TraceContext, header};
+use crate::model::{AnyEvent, Event, Headers, InstanceId, ServiceName, TraceContext, header};
 
 /// The call being handled: who calls, how long there is, and a client for further calls.
 ///
@@ -123,6 +123,40 @@ impl Context {
             return client.clone();
         }
         client.within(scope)
+    }
+
+    /// Publishes an event, as [`Client::publish`] does, in the name of the service. In a handler for
+    /// events it belongs to what the handled event belongs to: it has its correlation id, else its
+    /// id.
+    ///
+    /// ```
+    /// # use aegis::prelude::*;
+    /// # use serde::{Deserialize, Serialize};
+    /// #[derive(Debug, Serialize, Deserialize, aegis::Event)]
+    /// #[event("orders.created")]
+    /// struct OrderCreated {
+    ///     id: String,
+    /// }
+    ///
+    /// # struct Shop;
+    /// # #[aegis::service(name = "shop", version = "1.0.0")]
+    /// # impl Shop {
+    /// #[rpc]
+    /// async fn buy(&self, ctx: &Context, id: String) -> Result<(), Failure> {
+    ///     ctx.publish(&OrderCreated { id }).await?;
+    ///     Ok(())
+    /// }
+    /// # }
+    /// ```
+    pub fn publish<E: Event>(&self, event: &E) -> Publish {
+        let publish = self.client().publish(event).source(self.service());
+        match self.event() {
+            Some(cause) => {
+                let correlation = cause.correlation_id().unwrap_or(cause.id());
+                publish.correlation_id(correlation)
+            }
+            None => publish,
+        }
     }
 
     /// The service.

@@ -21,6 +21,7 @@ use super::gate::{Gate, Origin};
 use super::inboxes::Inboxes;
 use super::once::Once;
 use super::reader::Takes;
+use super::respond::Reply;
 use super::work::Work;
 use crate::model::DEFAULT_TIMEOUT;
 use crate::port::{Bus, Message};
@@ -163,7 +164,7 @@ impl Endpoint {
     }
 
     /// Starts the user's code and answers if that is all it needs.
-    async fn first_step(&self, job: Job) -> Option<(Job, Work)> {
+    async fn first_step(&self, job: Job) -> Option<(Job, Work<Reply>)> {
         let started = Instant::now();
         if self.is_too_late(&job, started).await {
             return None;
@@ -201,7 +202,7 @@ impl Endpoint {
         true
     }
 
-    fn begin(&self, job: &Job) -> Work {
+    fn begin(&self, job: &Job) -> Work<Reply> {
         let context = &job.request.context;
         let span = tracing::debug_span!(
             "rpc",
@@ -215,7 +216,7 @@ impl Endpoint {
     }
 
     /// Waits for the user's code, as long as its work is wanted.
-    async fn finish_work(&self, job: Job, mut work: Work, permit: OwnedSemaphorePermit) {
+    async fn finish_work(&self, job: Job, mut work: Work<Reply>, permit: OwnedSemaphorePermit) {
         let unwanted = tokio::select! {
             biased;
             outcome = work.ended() => return self.answer_outcome(&job, outcome).await,

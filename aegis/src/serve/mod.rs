@@ -39,9 +39,9 @@ pub(crate) use descriptor::Hooks;
 pub use descriptor::{
     HandlerDescriptor, HandlerKind, HookFuture, RpcCall, RpcHandler, Service, Source,
 };
+pub(crate) use event::leadership;
 pub use event::{
-    BorrowedByEvent, Delivered, EventCall, EventHandler, Handled, HandledOtherwise, event,
-    leadership,
+    BorrowedByEvent, Delivered, EventCall, EventHandler, Handled, HandledOtherwise, read_event,
 };
 pub(crate) use exclusive::Exclusive;
 pub use hook::{Started, StartedOtherwise};

@@ -18,6 +18,7 @@ use super::cancel::Cancels;
 use super::context::Home;
 use super::descriptor::HandlerKind;
 use super::endpoint::{Endpoint, GRACE, Shared};
+use super::event::{self, Reader, Reading, Worker};
 use super::exclusive::Exclusive;
 use super::gate::{Gate, Origin};
 use super::inboxes::Inboxes;
@@ -47,6 +48,8 @@ pub(crate) struct ServeSettings {
 pub(crate) struct Server {
     shared: Arc<Shared>,
     endpoints: Vec<Arc<Endpoint>>,
+    workers: Vec<Arc<Worker>>,
+    readings: Vec<Reading>,
     about: About,
     state: watch::Receiver<Lifecycle>,
     /// Ends what brings calls.
@@ -90,7 +93,16 @@ impl Server {
                 Some(Arc::new(endpoint))
             })
             .collect();
+        let workers = table.rows.iter().filter_map(|row| {
+            let HandlerKind::Event(handler) = &row.kind else {
+                return None;
+            };
+            let worker = Worker::new(row, handler.clone(), service.clone(), shared.clone());
+            Some(Arc::new(worker))
+        });
         Self {
+            workers: workers.collect(),
+            readings: Vec::new(),
             shared,
             endpoints,
             about,
@@ -142,12 +154,27 @@ impl Server {
             self.last_readers
                 .push(spawn(micro.clone().answer(subscription)));
         }
+        self.read_events().await
+    }
+
+    /// Makes the places of its handlers in the stream of events, and reads from there on; those of a
+    /// leader are read when there is one.
+    async fn read_events(&mut self) -> Result<()> {
+        for worker in &self.workers {
+            event::prepare(worker).await?;
+            if worker.is_exclusive() {
+                continue;
+            }
+            let mut reader = Reader::new(worker.clone(), None);
+            reader.open().await?;
+            self.readings.push(reader.start());
+        }
         Ok(())
     }
 
     /// What it serves while it leads.
     pub(crate) fn exclusive(&self) -> Exclusive {
-        Exclusive::new(self.shared.clone(), &self.endpoints)
+        Exclusive::new(self.shared.clone(), &self.endpoints, &self.workers)
     }
 
     /// Measures what its handlers do.
@@ -165,6 +192,8 @@ impl Server {
     /// and dropped after a second.
     pub(crate) async fn stop(self, deadline: Instant) {
         end(self.stops).await;
+        let readings = self.readings.into_iter();
+        join_all(readings.map(|reading| reading.stop(deadline))).await;
         for reader in self.readers {
             // It ends by itself once the subscription's last message is handled.
             let _ = tokio::time::timeout_at(deadline + GRACE, reader).await;
@@ -182,6 +211,9 @@ impl Server {
             shared.abort.cancel();
             let rest = GRACE + Duration::from_millis(100);
             let _ = tokio::time::timeout(rest, shared.tasks.wait()).await;
+        }
+        for worker in &self.workers {
+            event::leave(worker, Instant::now() + GRACE).await;
         }
         end(self.last_stops).await;
         for reader in self.last_readers {

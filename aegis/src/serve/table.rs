@@ -3,8 +3,9 @@
 use std::any::TypeId;
 
 use super::descriptor::{HandlerDescriptor, HandlerKind, Service};
+use super::event::EventHandler;
 use crate::error::{Error, ErrorKind, Result};
-use crate::model::{Layout, MethodName, ServiceName};
+use crate::model::{Layout, MethodName, NameError, ServiceName};
 
 /// The handlers of one service, sorted by name.
 #[derive(Debug, Clone)]
@@ -53,8 +54,12 @@ impl HandlerTable {
         }
         let service = ServiceName::parse(name)?;
         for row in &rows {
-            let HandlerKind::Rpc(handler) = &row.kind else {
-                continue;
+            let handler = match &row.kind {
+                HandlerKind::Rpc(handler) => handler,
+                HandlerKind::Event(handler) => {
+                    check_event(row, handler, name)?;
+                    continue;
+                }
             };
             let subject = Layout::default().rpc(&service, &MethodName::parse(row.name)?);
             if handler.subject != subject {
@@ -86,6 +91,25 @@ impl HandlerTable {
         unknown.dedup_by_key(|row| (row.service)());
         unknown
     }
+}
+
+/// What the macros check, of a row that was written by hand.
+fn check_event(row: &HandlerDescriptor, handler: &EventHandler, service: &str) -> Result<()> {
+    let patterns = handler.patterns();
+    let wrong = if handler.service != service {
+        format!("it says that it is one of {}", handler.service)
+    } else if patterns.is_empty() {
+        "it has neither a pattern nor events with a name".to_owned()
+    } else if let Some(fault) = patterns
+        .iter()
+        .find_map(|pattern| NameError::event_pattern(pattern).err())
+    {
+        fault.to_string()
+    } else {
+        return Ok(());
+    };
+    let text = format!("the handler {} of {service} is wrong: {wrong}", row.source);
+    Err(Error::new(ErrorKind::Lifecycle, text))
 }
 
 #[cfg(test)]

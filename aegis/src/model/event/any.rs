@@ -72,7 +72,8 @@ impl AnyEvent {
         let told = |name: &str| headers.get(name).map(str::to_owned);
         let stored = place.stored.unix_timestamp_nanos();
         let facts = EventFacts {
-            id: told(header::MESSAGE_ID)
+            id: told(header::EVENT_ID)
+                .or_else(|| told(header::MESSAGE_ID))
                 .or(envelope.message_id)
                 .unwrap_or_else(|| format!("{}@{stored}", place.sequence)),
             source: told(header::SOURCE).or(envelope.source),

@@ -10,8 +10,8 @@ mod types;
 mod verdict;
 
 pub use any::AnyEvent;
-pub(crate) use any::{EventFacts, EventSource};
-pub(crate) use envelope::{EventEnvelope, read_event_facts};
+pub(crate) use any::EventSource;
+pub(crate) use envelope::EventEnvelope;
 pub use mode::{EventMode, EventStart};
 pub use types::{Event, FromEvent};
 pub(crate) use verdict::{DEFAULT_BACKOFF, DEFAULT_RETRIES, LONGEST_BACKOFF, Verdict, verdict};

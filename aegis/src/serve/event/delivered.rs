@@ -13,8 +13,7 @@ pub struct Delivered {
 }
 
 impl Delivered {
-    #[allow(dead_code, reason = "STAND-IN: the runtime makes it")]
-    pub(crate) fn new(event: AnyEvent, context: Context, leader: Option<Leadership>) -> Self {
+    pub(super) fn new(event: AnyEvent, context: Context, leader: Option<Leadership>) -> Self {
         Self {
             event,
             context,
@@ -39,12 +38,12 @@ impl Delivered {
 }
 
 /// The event as the handler takes it.
-pub fn event<E: FromEvent>(delivered: &Delivered) -> Result<E, Failure> {
+pub fn read_event<E: FromEvent>(delivered: &Delivered) -> Result<E, Failure> {
     E::from_event(&delivered.event)
 }
 
 /// What an exclusive handler for events borrows; none if it was not delivered under a leadership.
-pub fn leadership<B: BorrowedByLeader + ?Sized>(delivered: &Delivered) -> Option<&B> {
+pub(crate) fn leadership<B: BorrowedByLeader + ?Sized>(delivered: &Delivered) -> Option<&B> {
     let leader = delivered.leader.as_ref()?;
     Some(B::of_leader(&delivered.context, leader))
 }

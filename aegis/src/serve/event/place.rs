@@ -1,0 +1,146 @@
+//! The place of one handler in the stream: its name, and how its consumer is set up.
+
+use std::time::Duration;
+
+use super::handler::EventHandler;
+use crate::model::{
+    ConsumerSpec, DeliverFrom, EventMode, EventStart, InstanceId, Layout, ServiceName,
+};
+
+/// What is neither settled nor worked on for so long is delivered again, if nothing is said.
+const DEFAULT_ACK_WAIT: Duration = Duration::from_secs(30);
+/// Events that may be on their way to handlers, or wait for another attempt, in all instances
+/// together. As long as more wait for another attempt, nothing new is delivered.
+const MOST_PENDING: u32 = 10_000;
+/// An instance that was away for longer begins anew, where it was.
+const AWAY: Duration = Duration::from_secs(60);
+/// The same for one that says that it comes back.
+const AWAY_FOR_LONG: Duration = Duration::from_secs(7 * 24 * 3600);
+/// The server names files after consumers.
+const LONGEST: usize = 200;
+
+/// What the names of one handler's consumers are made of.
+#[derive(Debug, Clone)]
+pub(super) struct Place {
+    /// `{service}__{handler}`
+    base: String,
+    instance: InstanceId,
+    mode: EventMode,
+}
+
+impl Place {
+    pub(super) fn new(
+        service: &ServiceName,
+        handler: &str,
+        instance: &InstanceId,
+        mode: EventMode,
+    ) -> Self {
+        Self {
+            base: format!("{service}__{handler}"),
+            instance: instance.clone(),
+            mode,
+        }
+    }
+
+    /// Which handler it is, whatever the instance: `{service}__{handler}`.
+    pub(super) fn handler(&self) -> &str {
+        &self.base
+    }
+
+    /// The name of its consumer; that of a leader has the epoch.
+    pub(super) fn consumer(&self, epoch: Option<u64>) -> String {
+        let name = match (self.mode, epoch) {
+            (EventMode::Broadcast, _) => format!("{}__{}", self.base, self.instance),
+            (EventMode::Exclusive, Some(epoch)) => format!("{}__{epoch}", self.base),
+            _ => self.base.clone(),
+        };
+        shortened(name)
+    }
+
+    /// The epoch in the name of a consumer that a leader of this handler made.
+    pub(super) fn epoch_of(&self, consumer: &str) -> Option<u64> {
+        let rest = consumer.strip_prefix(&self.base)?.strip_prefix("__")?;
+        rest.parse().ok()
+    }
+}
+
+/// A name that is too long keeps its beginning, and is told apart by a sum of the whole (FNV-1a).
+fn shortened(name: String) -> String {
+    if name.len() <= LONGEST {
+        return name;
+    }
+    let sum = name.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |sum, byte| {
+        (sum ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    });
+    format!("{}-{sum:016x}", &name[..LONGEST - 17])
+}
+
+/// How long the server waits before it delivers an event of this handler again.
+pub(super) fn ack_wait(handler: &EventHandler) -> Duration {
+    handler.ack_wait.unwrap_or(DEFAULT_ACK_WAIT)
+}
+
+/// The consumer of a handler, which begins as the handler says if it has no place yet.
+pub(super) fn spec(handler: &EventHandler, layout: &Layout, name: String) -> ConsumerSpec {
+    let patterns = handler.patterns();
+    let mut spec = ConsumerSpec::new(name);
+    spec.filters = patterns
+        .iter()
+        .map(|pattern| layout.event_pattern(pattern))
+        .collect();
+    spec.from = match handler.start {
+        EventStart::New => DeliverFrom::New,
+        EventStart::All => DeliverFrom::All,
+    };
+    spec.ack_wait = ack_wait(handler);
+    spec.max_ack_pending = match handler.mode {
+        // In order: the next one only when this one is done with, also if that takes attempts.
+        EventMode::Exclusive => 1,
+        _ => MOST_PENDING,
+    };
+    if handler.mode == EventMode::Broadcast {
+        let away = if handler.durable { AWAY_FOR_LONG } else { AWAY };
+        spec.inactive_threshold = Some(away);
+    }
+    spec
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn place(mode: EventMode) -> Place {
+        let service = ServiceName::parse("billing").unwrap();
+        let instance = InstanceId::parse("billing-7").unwrap();
+        Place::new(&service, "bill", &instance, mode)
+    }
+
+    #[test]
+    fn each_mode_has_a_consumer_of_its_own_kind() {
+        for (mode, epoch, name) in [
+            (EventMode::Compete, None, "billing__bill"),
+            (EventMode::Broadcast, None, "billing__bill__billing-7"),
+            (EventMode::Exclusive, Some(42), "billing__bill__42"),
+        ] {
+            assert_eq!(place(mode).consumer(epoch), name);
+            assert_eq!(place(mode).handler(), "billing__bill");
+        }
+        let exclusive = place(EventMode::Exclusive);
+        for (name, epoch) in [
+            ("billing__bill__42", Some(42)),
+            ("billing__bill__x", None),
+            ("billing__bill", None),
+            ("billing__bills__42", None),
+        ] {
+            assert_eq!(exclusive.epoch_of(name), epoch, "{name}");
+        }
+    }
+
+    #[test]
+    fn names_that_are_too_long_stay_apart() {
+        let (one, other) = ("a".repeat(300), format!("{}b", "a".repeat(299)));
+        let names = [shortened(one), shortened(other)];
+        assert_ne!(names[0], names[1]);
+        assert!(names.iter().all(|name| name.len() == LONGEST));
+    }
+}
