@@ -92,7 +92,7 @@ impl Ground {
 }
 
 /// A client of a program that runs.
-fn client(app: &RunningTest) -> aegis::Client {
+fn client(app: &RunningTest) -> Client {
     app.running().client().clone()
 }
 
