@@ -7,6 +7,7 @@ use aegis::port::{Consumer, Pull, Settling, StreamMessage, Streams};
 use aegis::testing::NatsServer;
 use aegis::{Config, ErrorKind};
 use aegis_tests::{eventually, shared_server, soon, unique_prefix};
+use futures_util::StreamExt;
 use serde_json::json;
 
 use super::{ask, config, connected, deadline, from_all, small, subject};
@@ -34,11 +35,13 @@ async fn take(pull: &mut Pull) -> aegis::Result<String> {
     Ok(String::from_utf8_lossy(&delivery.message.payload).into_owned())
 }
 
-/// Ends as it is to end, and says nothing more.
-async fn ends(pull: &mut Pull, kind: ErrorKind) {
+/// Ends as it is to end, and says nothing more; what came before.
+async fn ends(pull: &mut Pull, kind: ErrorKind) -> Vec<String> {
+    let mut before = Vec::new();
     let error = loop {
-        if let Err(error) = take(pull).await {
-            break error;
+        match take(pull).await {
+            Ok(text) => before.push(text),
+            Err(error) => break error,
         }
     };
     assert_eq!(error.kind(), kind, "{error}");
@@ -48,6 +51,7 @@ async fn ends(pull: &mut Pull, kind: ErrorKind) {
         ErrorKind::Disconnected,
         "it is over"
     );
+    before
 }
 
 #[tokio::test]
@@ -63,7 +67,7 @@ async fn a_reader_goes_on_after_a_crash_of_the_server() {
     }
     pull.more(1).await.unwrap();
     server.kill().await;
-    ends(&mut pull, ErrorKind::Disconnected).await;
+    taken.extend(ends(&mut pull, ErrorKind::Disconnected).await);
     let error = consumer.pull().await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Disconnected, "{error}");
     server.restart().await.unwrap();
@@ -144,24 +148,19 @@ async fn a_request_that_expires_is_made_again_and_limits_are_kept() {
     assert_eq!(found["config"]["max_batch"], 2, "kept");
     assert_eq!(found["config"]["max_deliver"], -1, "no message is given up");
 
+    let next = format!("$JS.API.CONSUMER.MSG.NEXT.{name}.c");
+    let mut requests = raw.subscribe(next).await.unwrap();
+    raw.flush().await.unwrap();
     let mut pull = consumer.pull().await.unwrap();
     pull.more(5).await.unwrap();
-    let later = {
-        let (streams, name) = (streams.clone(), name.clone());
-        let raw = raw.clone();
-        async move {
-            // The first requests end, and others wait in their place.
-            for waiting in [false, true] {
-                eventually("requests", async || {
-                    let found = ask(&raw, &format!("CONSUMER.INFO.{name}.c"), json!({})).await;
-                    (found["num_waiting"] != 0) == waiting
-                })
-                .await;
-            }
-            fill(&*streams, &name, 0..7).await;
+    let (there, on) = (streams.clone(), name.clone());
+    let filling = tokio::spawn(async move {
+        // The first ones have ended by then, and others wait in their place.
+        for _ in 0..12 {
+            soon("a request", requests.next()).await.unwrap();
         }
-    };
-    let filling = tokio::spawn(later);
+        fill(&*there, &on, 0..7).await;
+    });
     for n in 0..5 {
         assert_eq!(take(&mut pull).await.unwrap(), n.to_string());
     }

@@ -20,6 +20,8 @@ const MOST_REQUESTS: u64 = 32;
 const EXPIRES: Duration = Duration::from_secs(30);
 /// The server says so often that it is there.
 const HEARTBEAT: Duration = Duration::from_secs(5);
+/// So long nothing is heard only if the server has nothing to do with us any more.
+pub(super) const QUIET: Duration = Duration::from_millis(12_500);
 /// How long the last word on a request may take.
 const SLACK: Duration = Duration::from_secs(5);
 /// Requests are forgotten together that ended within so long.
@@ -80,11 +82,6 @@ impl Terms {
             batch,
             most: MOST_OUTSTANDING.min(batch * MOST_REQUESTS),
         }
-    }
-
-    /// So long nothing is heard only if the server has nothing to do with us any more.
-    pub(super) fn quiet(&self) -> Duration {
-        HEARTBEAT * 5 / 2
     }
 }
 
@@ -222,18 +219,20 @@ impl Credit {
 
     /// Looks at the clock.
     pub(super) fn look(&mut self, now: Instant) -> Look {
-        while let Some((_, gone)) = self.living.pop_front_if(|(until, _)| *until <= now) {
-            self.lives -= gone;
+        while let Some((until, sum)) = self.living.front().copied()
+            && until <= now
+        {
+            self.living.pop_front();
+            self.lives -= sum;
         }
         // Requests that nobody said a word about.
         let lost = self.outstanding.saturating_sub(self.lives);
         self.outstanding -= lost;
         self.held += lost;
-        let quiet = self.terms.quiet();
         if self.outstanding == 0 {
-            return Look::At(now + quiet);
+            return Look::At(now + QUIET);
         }
-        let silent = self.heard.max(self.waits) + quiet;
+        let silent = self.heard.max(self.waits) + QUIET;
         if silent <= now {
             return Look::Silent;
         }
