@@ -46,6 +46,13 @@ fn types_of_events() {
             "#[event = \"a.b\"] struct A;",
             &["options go into parentheses: `#[event(..)]`"],
         ),
+    ];
+    check(rows, |item| format!("#[derive(Event)] {item}"));
+}
+
+#[test]
+fn shapes_of_events() {
+    let rows: &[Row] = &[
         (
             "#[event(\"a.b\")] enum A { #[event(\"c.d\")] B { #[event(\"e.f\")] c: u8 } }",
             &[

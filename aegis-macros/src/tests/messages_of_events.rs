@@ -77,7 +77,7 @@ fn unknown_words_name_the_nearest_and_all() {
                    the leader)";
     let starts = "`new` (what is published from then on) or `all` (what the stream holds too)";
     let rows = [
-        (r#""#, missing.to_owned()),
+        ("", missing.to_owned()),
         (r#"("orders.*", durable)"#, missing.to_owned()),
         (
             r#" = "orders.*""#,
