@@ -2,12 +2,12 @@
 //!
 //! `grammar`, `name`, `subject`, `layout` say what may be named how; `header`, `codec`, `envelope`,
 //! `failure`, `deadline`, `trace` are what travels; `kv` is what buckets hold, `stream` what
-//! streams do, `instance` and
-//! `roster` are who is there; `retry`, `breaker`, `lifecycle`, `select`, `health`, `election`
-//! decide.
+//! streams do, `instance` and `roster` are who is there; `retry`, `breaker`, `lifecycle`, `select`,
+//! `health`, `election`, `inbox`, `checkpoint` decide.
 
 mod arguments;
 mod breaker;
+mod checkpoint;
 mod codec;
 mod deadline;
 mod election;
@@ -17,6 +17,7 @@ mod failure;
 pub(crate) mod grammar;
 pub(crate) mod header;
 mod health;
+mod inbox;
 mod instance;
 mod kv;
 mod layout;
@@ -36,6 +37,7 @@ pub use arguments::{Arguments, Field, Owned, Params};
 pub(crate) use arguments::{ReadArguments, WriteArguments};
 pub(crate) use breaker::Breaker;
 pub use breaker::{BreakerPolicy, BreakerState};
+pub use checkpoint::Recorded;
 pub use codec::{Codec, CodecError};
 pub(crate) use deadline::{DEFAULT_TIMEOUT, deadline_header, deadline_of};
 pub(crate) use election::{
@@ -53,6 +55,10 @@ pub use failure::{DomainError, Failure};
 pub use header::{HeaderError, Headers};
 pub use health::Health;
 pub(crate) use health::{Signs, judge};
+pub(crate) use inbox::{
+    EffectRecord, EffectState, Ended as EffectEnded, Found as FoundEffect, Stage as EffectStage,
+    Step as EffectStep,
+};
 pub use instance::{Instance, InstanceStatus, Load};
 pub(crate) use instance::{MISSED, OWN_METADATA};
 pub use kv::{
