@@ -2,6 +2,7 @@
 //! something comes again.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use futures_util::future::{BoxFuture, FutureExt, ready};
@@ -16,7 +17,7 @@ use super::readers::Waits;
 use super::streams::MemoryStreams;
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{ConsumerStatus, Settling, Subject};
-use crate::port::{AskMore, ConnectionState, Consumer, Delivery, Message, Pull, Settle};
+use crate::port::{AskMore, ConnectionState, Consumer, Delivery, Message, Pull, Settle, Stop};
 
 /// One consumer, found by its name at each use.
 #[derive(Debug)]
@@ -43,6 +44,8 @@ struct Reading {
     waits: Waits,
     settles: Arc<dyn Settle>,
     over: bool,
+    /// It takes what it was handed, and nothing more.
+    stopped: Arc<AtomicBool>,
 }
 
 impl MemoryConsumer {
@@ -70,7 +73,8 @@ impl MemoryConsumer {
             consumer: self.name.as_str().into(),
             number,
         };
-        let asked = at.clone();
+        let stopped = Arc::new(AtomicBool::new(false));
+        let (asked, left, stops) = (at.clone(), at.clone(), stopped.clone());
         let more: AskMore = Arc::new(move |count| ready(asked.more(reader, count)).boxed());
         let reading = Reading {
             settles: Arc::new(at.clone()),
@@ -78,14 +82,20 @@ impl MemoryConsumer {
             reader,
             waits,
             over: false,
+            stopped,
         };
+        let stop: Stop = Arc::new(move || {
+            stops.store(true, Ordering::Relaxed);
+            left.leave(reader);
+            ready(Ok(())).boxed()
+        });
         let deliveries = stream::unfold(reading, |mut reading| async {
             let next = reading.next().await?;
             Some((next, reading))
         });
         // Nothing lies between this reader and its stream.
         let heard = Arc::new(Instant::now);
-        Ok(Pull::new(deliveries.fuse().boxed(), more, heard))
+        Ok(Pull::new(deliveries.fuse().boxed(), more, heard, stop))
     }
 }
 
@@ -169,6 +179,9 @@ impl Reading {
                 }
                 handed = self.waits.handed.recv() => {
                     self.over = handed.is_none();
+                    if self.over && self.stopped.load(Ordering::Relaxed) {
+                        return None;
+                    }
                     let delivery = handed.map(|handed| self.delivery(handed));
                     return Some(delivery.ok_or_else(|| self.gone()));
                 }
