@@ -32,8 +32,10 @@ async fn start(ground: &Ground, seen: &Seen, name: &'static str) -> (RunningTest
         name,
         pace: pace.clone(),
     };
-    let app = ground.instance(name).service(ledger).start().await;
-    (app.unwrap(), pace)
+    let app = ground.instance(name).service(ledger);
+    // What waits for a permit then is handed back.
+    let app = app.configure(|config| config.drain_timeout(Duration::from_millis(300)));
+    (app.start().await.unwrap(), pace)
 }
 
 async fn leads(client: &Client, name: &str) {
@@ -65,7 +67,7 @@ async fn the_next_leader_goes_on_in_order_where_the_last_one_ended() {
             if crash {
                 drop(first);
             } else {
-                // What runs is finished first.
+                // What runs may be finished first.
                 slow.add_permits(1);
                 first.stop().await.unwrap();
             }
