@@ -44,6 +44,12 @@ impl Streaming {
         all
     }
 
+    /// NATS 2.10 and early 2.11: it miscounts, and does not find the newest message that is left on
+    /// a subject when a newer one was deleted.
+    pub(crate) fn is_old(&self) -> bool {
+        !self.here.features().fenced_writes
+    }
+
     /// The stream, small so that many find room on one server.
     pub(crate) fn spec(&self) -> StreamSpec {
         let mut spec = StreamSpec::new(self.stream.clone(), [self.pattern(">")]);
