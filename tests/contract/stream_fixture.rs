@@ -44,10 +44,10 @@ impl Streaming {
         all
     }
 
-    /// NATS 2.10 and early 2.11: it miscounts, and does not find the newest message that is left on
-    /// a subject when a newer one was deleted.
+    /// NATS before 2.12: it does not find the newest message that is left on a subject when a newer
+    /// one was deleted, and 2.10 miscounts.
     pub(crate) fn is_old(&self) -> bool {
-        !self.here.features().fenced_writes
+        self.name == "nats" && !self.here.features().atomic_batches
     }
 
     /// The stream, small so that many find room on one server.
