@@ -15,7 +15,8 @@ pub enum DeliverFrom {
     New,
     /// With the oldest message that the stream holds.
     All,
-    /// With this sequence, or the next one that the stream holds.
+    /// With this sequence, or the next one that the stream holds. Servers before NATS 2.11 take one
+    /// that was not reached yet for [`New`](Self::New).
     Sequence(u64),
     /// With what was stored at this time or later, by the server's clock.
     Time(OffsetDateTime),

@@ -46,6 +46,7 @@ impl NatsStreams {
         message: StreamMessage,
         deadline: Instant,
     ) -> Result<Stored> {
+        message.check()?;
         let StreamMessage {
             subject,
             mut headers,
