@@ -305,3 +305,6 @@ fn cost(message: &StoredMessage) -> u64 {
     let size = message.subject.as_str().len() + headers + message.payload.len();
     OVERHEAD + size as u64
 }
+
+#[cfg(test)]
+mod tests;

@@ -12,6 +12,8 @@ mod pull;
 mod readers;
 mod shelf;
 mod streams;
+#[cfg(test)]
+mod tests;
 mod word;
 
 pub(super) use shelf::Shelf;
