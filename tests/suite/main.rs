@@ -27,6 +27,7 @@ mod round_trip;
 mod security;
 mod serving;
 mod signals;
+mod streams;
 mod telling;
 mod unanswered;
 mod wire;
