@@ -9,11 +9,13 @@
 mod bad_input;
 mod calling;
 mod chaos;
+mod checkpoint;
 mod connection;
 mod ending;
 mod extremes;
 mod fence;
 mod hooks;
+mod inbox;
 mod interop;
 mod kv;
 mod leader;
