@@ -217,11 +217,16 @@ async fn a_full_inbox_refuses_before_anything_runs() {
     for (name, clients) in clients(1).await {
         let inbox = clients[0].inbox("small").max_bytes(4096).open().await;
         let (inbox, outside) = (inbox.unwrap(), Outside::default());
-        let (mut refused, mut done) = (None, 0);
-        while refused.is_none() && done < 100 {
-            let id = format!("event-{done}");
+        let (mut refused, mut ran) = (None, 0);
+        while refused.is_none() && ran < 100 {
+            let id = format!("event-{ran}");
             match inbox.once(&id).run(|| outside.act(&id)).await {
-                Ok(_) => done += 1,
+                Ok(_) => ran += 1,
+                // The last one: there was room for the first record of it only.
+                Err(failure) if failure.code() == "OUTCOME_UNKNOWN" => {
+                    assert!(failure.is_retryable(), "{name}: {failure}");
+                    ran += 1;
+                }
                 Err(failure) => refused = Some(failure),
             }
         }

@@ -1,7 +1,5 @@
 //! An effect that is to happen once: what stands under its id, and what an attempt does next.
 
-use std::borrow::Cow;
-
 use serde::{Deserialize, Serialize};
 
 /// What stands under an id. The time and the instance are for people; nothing compares them.
@@ -12,30 +10,6 @@ pub(crate) struct EffectRecord {
     pub(crate) owner: String,
     pub(crate) instance: String,
     pub(crate) at: String,
-    /// Makes the first record longer than the last one: a full bucket takes a write only if it is
-    /// shorter than what it replaces, and what has happened must be recorded.
-    #[serde(default, skip_serializing_if = "str::is_empty")]
-    pub(crate) room: Cow<'static, str>,
-}
-
-/// Longer than what the condition of the last write takes more than that of the first.
-const ROOM: &str = "........................";
-
-impl EffectRecord {
-    pub(crate) fn new(state: EffectState, owner: String, instance: String, at: String) -> Self {
-        let room = if state == EffectState::Began {
-            ROOM
-        } else {
-            ""
-        };
-        Self {
-            state,
-            owner,
-            instance,
-            at,
-            room: room.into(),
-        }
-    }
 }
 
 /// How far an effect is.
@@ -162,8 +136,12 @@ mod tests {
     use super::*;
 
     fn record(state: EffectState, owner: &str) -> EffectRecord {
-        let at = "2026-01-01T00:00:00Z".to_owned();
-        EffectRecord::new(state, owner.to_owned(), "billing-1".to_owned(), at)
+        EffectRecord {
+            state,
+            owner: owner.to_owned(),
+            instance: "billing-1".to_owned(),
+            at: "2026-01-01T00:00:00Z".to_owned(),
+        }
     }
 
     #[test]

@@ -23,12 +23,12 @@ impl Shared {
     ) -> Result<u64> {
         let now = OffsetDateTime::now_utc().replace_nanosecond(0);
         let at = now.ok().and_then(|now| now.format(&Rfc3339).ok());
-        let record = EffectRecord::new(
+        let record = EffectRecord {
             state,
-            owner.to_owned(),
-            self.instance.clone(),
-            at.unwrap_or_default(),
-        );
+            owner: owner.to_owned(),
+            instance: self.instance.clone(),
+            at: at.unwrap_or_default(),
+        };
         match revision {
             None => self.records.create(id, &record).await,
             Some(revision) => self.records.update(id, &record, revision).await,
