@@ -9,12 +9,14 @@
 mod bad_input;
 mod calling;
 mod chaos;
+mod checkpoint;
 mod connection;
 mod ending;
 mod events;
 mod extremes;
 mod fence;
 mod hooks;
+mod inbox;
 mod interop;
 mod kv;
 mod leader;

@@ -89,7 +89,9 @@ pub use open::OpenInbox;
 /// publishes it again: a later one runs as if it were the first. The time counts from when the
 /// effect was done.
 ///
-/// **Room.** A full inbox refuses with `OVERLOADED` before the effect runs, and forgets nothing.
+/// **Room.** A full inbox forgets nothing: it refuses with `OVERLOADED` before the effect runs. For
+/// the last one that ran there may be no room to record that it is done (`OUTCOME_UNKNOWN`), and
+/// that one is asked for again. So set [`max_bytes`](OpenInbox::max_bytes) for twice what you expect.
 #[derive(Clone)]
 pub struct Inbox {
     shared: Arc<Shared>,

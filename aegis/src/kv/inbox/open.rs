@@ -13,7 +13,7 @@ use crate::observe;
 
 /// How long a record is kept if nothing is said.
 const TTL: Duration = Duration::from_secs(7 * 24 * 3600);
-/// How much room there is if nothing is said: some ten million ids need 3 GB.
+/// How much room there is if nothing is said: see `max_bytes`.
 const MAX_BYTES: u64 = 1 << 30;
 /// How long a record stands still before it is taken over, if nothing is said.
 const PATIENCE: Duration = Duration::from_secs(2);
