@@ -48,9 +48,7 @@ pub type EventCall =
 
 impl EventHandler {
     /// What kind of handler it is, as services describe themselves.
-    pub(crate) fn kind(&self) -> &'static str {
-        "subscribe"
-    }
+    pub(crate) const KIND: &'static str = "subscribe";
 
     /// The patterns of the events that it wants, without what stands before the domain.
     pub(crate) fn patterns(&self) -> Vec<&'static str> {
