@@ -105,7 +105,9 @@ impl Reader {
             worker.figures.resumed.increment(1);
             let wait = pauses().delay(failures, observe::chance());
             let wait = wait.unwrap_or(LOOK);
-            if let Some(unsaid) = worker.complaints.again() {
+            // That a leadership ended is told elsewhere.
+            let is_news = error.kind() != ErrorKind::NotActive;
+            if let Some(unsaid) = is_news.then(|| worker.complaints.again()).flatten() {
                 tracing::warn!(
                     handler = worker.row.name, %error, unsaid, ?wait,
                     "events cannot be read: begins anew"
@@ -123,6 +125,7 @@ impl Reader {
 
     /// Makes what is missing, and begins where it was.
     pub(in super::super) async fn open(&mut self) -> Result<Arc<dyn Consumer>> {
+        self.ensure()?;
         let worker = self.worker.clone();
         let client = &worker.shared.home.client;
         let deadline = Instant::now() + WITHIN;
@@ -148,6 +151,18 @@ impl Reader {
         let consumer = consumer.await?;
         self.look(&consumer, stream.created, deadline).await?;
         Ok(consumer)
+    }
+
+    /// Errors: `NotActive` if only a leader may read, and this one leads no more.
+    fn ensure(&self) -> Result<()> {
+        if self.worker.may_read(self.term.map(|term| term.epoch)) {
+            return Ok(());
+        }
+        let text = format!(
+            "another instance may lead and handle {}",
+            self.worker.row.name
+        );
+        Err(Error::new(ErrorKind::NotActive, text))
     }
 
     /// The stream of events, which is made if it is missing.
@@ -248,6 +263,7 @@ impl Reader {
                 next = pull.next() => {
                     let delivery = next.unwrap_or_else(|| Err(silent()))?;
                     asked = asked.saturating_sub(1);
+                    self.ensure()?;
                     worker.take(delivery).await;
                 }
                 () = worker.freed.notified() => {}

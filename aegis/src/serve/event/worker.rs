@@ -154,6 +154,13 @@ impl Worker {
         self.running().len()
     }
 
+    /// Whether its events may be read: an exclusive handler's only by the leader of that epoch.
+    pub(super) fn may_read(&self, epoch: Option<u64>) -> bool {
+        let Some(epoch) = epoch else { return true };
+        let pass = self.shared.gate.enter();
+        pass.is_some_and(|pass| pass.leader.epoch() == epoch)
+    }
+
     /// Takes an event. Returns without waiting for a handler that waits.
     pub(super) async fn take(self: &Arc<Self>, delivery: Delivery) {
         let delivery = Arc::new(delivery);
@@ -163,8 +170,9 @@ impl Worker {
             return self.pass_over(&delivery).await;
         }
         let pass = if self.is_exclusive() {
+            // The next leader gets it by a consumer of its own: nothing is to be said here.
             let Some(pass) = self.shared.gate.enter() else {
-                return self.give_back(&delivery).await;
+                return;
             };
             Some(pass)
         } else {
@@ -275,13 +283,11 @@ impl Worker {
             () = self.unwanted(&job) => {}
         }
         job.context.token().cancel();
-        match tokio::time::timeout(GRACE, work.ended()).await {
-            Ok(outcome) => self.settle(job, outcome).await,
-            Err(_) => {
-                drop(work);
-                self.give_back(&job.delivery).await;
-            }
+        if let Ok(outcome) = tokio::time::timeout(GRACE, work.ended()).await {
+            return self.settle(job, outcome).await;
         }
+        drop(work);
+        self.give_back(&job.delivery).await;
     }
 
     /// Becomes ready when the instance stops and waits no longer, or leads no more.
