@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::super::server::spawn;
-use super::place::spec;
+use super::place::{Left, Term, spec};
 use super::worker::Worker;
 use crate::client::{dead_letters, events};
 use crate::error::{Error, ErrorKind, Result};
@@ -58,8 +58,8 @@ impl Reading {
 /// What one reading knows.
 pub(in super::super) struct Reader {
     worker: Arc<Worker>,
-    /// As which epoch it reads, if its handler is exclusive.
-    epoch: Option<u64>,
+    /// As which epoch it reads, and how often it has begun, if its handler is exclusive.
+    term: Option<Term>,
     position: Option<Position>,
 }
 
@@ -67,7 +67,7 @@ impl Reader {
     pub(in super::super) fn new(worker: Arc<Worker>, epoch: Option<u64>) -> Self {
         Self {
             worker,
-            epoch,
+            term: epoch.map(|epoch| Term { epoch, session: 0 }),
             position: None,
         }
     }
@@ -125,17 +125,23 @@ impl Reader {
         let client = &worker.shared.home.client;
         let deadline = Instant::now() + WITHIN;
         let stream = self.stream(deadline).await?;
-        let name = worker.place.consumer(self.epoch);
+        if let Some(term) = &mut self.term {
+            term.session += 1;
+        }
+        let name = worker.place.consumer(self.term);
         let mut spec = spec(&worker.handler, client.layout(), name);
         match self.position {
             // All that is in it came since.
-            Some(position) if position.created != stream.created => spec.from = DeliverFrom::All,
+            Some(position) if position.created != stream.created => {
+                worker.forget_settled();
+                spec.from = DeliverFrom::All;
+            }
             Some(position) => spec.from = DeliverFrom::Sequence(position.floor + 1),
             None => {}
         }
-        let consumer = match self.epoch {
+        let consumer = match self.term {
             None => client.streams().consumer(&stream.name, spec, deadline),
-            Some(epoch) => return self.take_over(&stream, spec, epoch, deadline).await,
+            Some(term) => return self.take_over(&stream, spec, term.epoch, deadline).await,
         };
         let consumer = consumer.await?;
         self.look(&consumer, stream.created, deadline).await?;
@@ -159,8 +165,9 @@ impl Reader {
         }
     }
 
-    /// Goes on where the leader before ended. Each leader has a consumer of its own, so that one of
-    /// the past, which may be frozen and wake up, gets nothing any more.
+    /// Goes on where the leader before ended, or this one before its connection was lost. Each has a
+    /// consumer of its own: so a leader of the past, which may be frozen and wake up, gets nothing
+    /// any more, and what was on its way is delivered anew at once.
     async fn take_over(
         &mut self,
         stream: &StreamStatus,
@@ -171,30 +178,21 @@ impl Reader {
         let worker = &self.worker;
         let streams = worker.shared.home.client.streams();
         let all = streams.consumers(&stream.name, deadline).await?;
-        let mut older = Vec::new();
-        let mut floor = None;
-        for found in &all {
-            match worker.place.epoch_of(&found.name) {
-                Some(other) if other > epoch => {
-                    let text = format!("epoch {other} handles the events of {}", worker.row.name);
-                    return Err(Error::new(ErrorKind::NotActive, text));
-                }
-                Some(other) => {
-                    floor = floor.max(Some(found.ack_floor));
-                    if other < epoch {
-                        older.push(found.name.clone());
-                    }
-                }
-                None => {}
-            }
+        let left = Left::by(&worker.place, &all);
+        if let Some(other) = left.epoch.filter(|other| *other > epoch) {
+            let text = format!("epoch {other} handles the events of {}", worker.row.name);
+            return Err(Error::new(ErrorKind::NotActive, text));
         }
-        if let Some(floor) = floor {
+        let again = matches!(self.position, Some(position) if position.created == stream.created);
+        let own = again.then(|| worker.settled());
+        if let Some(floor) = left.floor.max(own) {
             spec.from = DeliverFrom::Sequence(floor + 1);
         }
+        let own = spec.name.clone();
         let consumer = streams.consumer(&stream.name, spec, deadline).await?;
-        for name in older {
+        for name in left.consumers.iter().filter(|name| **name != own) {
             streams
-                .remove_consumer(&stream.name, &name, deadline)
+                .remove_consumer(&stream.name, name, deadline)
                 .await?;
         }
         self.look(&consumer, stream.created, deadline).await?;

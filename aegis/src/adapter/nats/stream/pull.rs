@@ -14,7 +14,7 @@ use super::super::bus::NatsBus;
 use super::super::place::Place;
 use super::config::nanoseconds;
 use super::consumer::NatsConsumer;
-use super::credit::{Credit, Look, Request, Terms};
+use super::credit::{Credit, Look, QUIET, Request, Terms};
 use super::failure;
 use super::verdict::Verdict;
 use crate::error::{Error, ErrorKind, Result};
@@ -286,10 +286,7 @@ impl Reader {
             format!(
                 "nothing was heard of the consumer {} of the stream {} for {:?}: begin a new pull, \
                  and check that this user may publish on {}",
-                desk.consumer,
-                desk.stream,
-                desk.terms.quiet(),
-                desk.next
+                desk.consumer, desk.stream, QUIET, desk.next
             ),
         )
     }
