@@ -96,16 +96,21 @@ impl ConsumerSpec {
         }
     }
 
+    /// Whether a name can be that of a consumer.
+    pub fn check_name(name: &str) -> Result<(), SpecError> {
+        StreamSpec::check_name(name).map_err(|_| {
+            let shown: String = name.chars().take(80).collect();
+            SpecError::new(format!(
+                "the consumer name {shown:?} is not allowed: it is up to 200 letters, digits, `_` \
+                 or `-`"
+            ))
+        })
+    }
+
     /// Whether such a consumer can be.
     pub fn check(&self) -> Result<(), SpecError> {
         let name = &self.name;
-        if StreamSpec::check_name(name).is_err() {
-            let shown: String = name.chars().take(80).collect();
-            return Err(SpecError::new(format!(
-                "the consumer name {shown:?} is not allowed: it is up to 200 letters, digits, `_` \
-                 or `-`"
-            )));
-        }
+        Self::check_name(name)?;
         let wrong = if self.ack_wait < Duration::from_millis(10) {
             "`ack_wait` is at least 10 ms"
         } else if self.max_ack_pending == 0 {

@@ -86,6 +86,7 @@ impl Reader {
             async move { worker.keep_alive().await }
         });
         let mut failures = 0;
+        let listening = Listening::begin(&worker);
         while !stop.is_cancelled() {
             let begun = Instant::now();
             let ended = tokio::select! {
@@ -112,6 +113,7 @@ impl Reader {
             }
             let _ = tokio::time::timeout(wait, stop.cancelled()).await;
         }
+        drop(listening);
         // What runs is kept alive until it has ended, or the instance has.
         while worker.busy() > 0 {
             worker.freed.notified().await;
@@ -225,6 +227,7 @@ impl Reader {
         let worker = self.worker.clone();
         let mut pull = consumer.pull().await?;
         let heard = pull.heard();
+        worker.note_heard(Some(Instant::now()));
         let most = worker.limit;
         let few = (most / 4).max(1);
         let mut asked = 0;
@@ -249,6 +252,7 @@ impl Reader {
                 }
                 () = worker.freed.notified() => {}
                 _ = looks.tick() => {
+                    worker.note_heard(Some(heard()));
                     worker.figures.stale.set(heard().elapsed().as_secs_f64());
                     self.look_again(consumer).await?;
                 }
@@ -266,6 +270,23 @@ impl Reader {
             // Deliveries tell soon enough whether the server is there.
             _ => Ok(()),
         }
+    }
+}
+
+/// Somebody reads, and should hear something of the server now and then.
+struct Listening(Arc<Worker>);
+
+impl Listening {
+    fn begin(worker: &Arc<Worker>) -> Self {
+        worker.note_heard(Some(Instant::now()));
+        Self(worker.clone())
+    }
+}
+
+impl Drop for Listening {
+    fn drop(&mut self) {
+        self.0.note_heard(None);
+        self.0.figures.stale.set(0.0);
     }
 }
 

@@ -14,6 +14,8 @@ use super::super::context::Context;
 use super::super::descriptor::HandlerDescriptor;
 use super::super::endpoint::{GRACE, Shared};
 use super::super::gate::Pass;
+use super::super::latency::Taken;
+use super::super::load::Metered;
 use super::super::work::Work;
 use super::delivered::Delivered;
 use super::figures::EventFigures;
@@ -57,6 +59,8 @@ pub(in super::super) struct Worker {
     pub(super) freed: Notify,
     /// Its last first step was long: the next event gets a task at once.
     long_steps: AtomicBool,
+    /// When the server was heard last; none if nothing is read.
+    heard: Mutex<Option<Instant>>,
     pub(super) complaints: Seldom,
 }
 
@@ -112,6 +116,7 @@ impl Worker {
             settled: AtomicU64::new(0),
             freed: Notify::new(),
             long_steps: AtomicBool::new(false),
+            heard: Mutex::default(),
             complaints: Seldom::new(),
         }
     }
@@ -137,6 +142,11 @@ impl Worker {
     /// The stream was made anew, and counts from the beginning.
     pub(super) fn forget_settled(&self) {
         self.settled.store(0, Ordering::Release);
+    }
+
+    /// The server was heard at that time, or nothing is read any more.
+    pub(super) fn note_heard(&self, at: Option<Instant>) {
+        *self.heard.lock().unwrap_or_else(PoisonError::into_inner) = at;
     }
 
     /// How many events are worked on now.
@@ -303,5 +313,20 @@ impl Worker {
                 }
             }
         }
+    }
+}
+
+impl Metered for Worker {
+    fn at_work(&self) -> usize {
+        self.busy()
+    }
+
+    fn sums(&self, taken: &mut Taken) -> (u64, u64, u64) {
+        self.figures.sums(taken)
+    }
+
+    fn silence(&self) -> Option<(&'static str, Duration)> {
+        let heard = *self.heard.lock().unwrap_or_else(PoisonError::into_inner);
+        heard.map(|at| (self.row.name, at.elapsed()))
     }
 }
