@@ -23,7 +23,7 @@ mod world;
 use std::time::Duration;
 
 use aegis::prelude::*;
-use aegis::{Bucket, Config};
+use aegis::{Bucket, Config, Inbox, Once};
 use aegis_tests::history::now;
 use aegis_tests::{Folder, turn};
 use serde::{Deserialize, Serialize};
@@ -48,6 +48,13 @@ async fn every_event_that_was_published_is_handled_whoever_is_killed() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_event_has_one_effect_where_its_id_is_the_key() {
     let world = World::run(Effect::Create).await;
+    world.account().await.assert_kept();
+    assert_eq!(world.stored("KV_effects").await, world.events());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_event_has_one_effect_in_an_inbox_that_can_ask() {
+    let world = World::run(Effect::Once).await;
     world.account().await.assert_kept();
     assert_eq!(world.stored("KV_effects").await, world.events());
 }

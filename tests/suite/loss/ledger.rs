@@ -16,6 +16,8 @@ pub(super) enum Effect {
     Note,
     /// A key is made in a bucket, which is the id of the event.
     Create,
+    /// A value is put there under it, whatever was there, inside an inbox.
+    Once,
 }
 
 impl Effect {
@@ -23,11 +25,12 @@ impl Effect {
         match self {
             Self::Note => "note",
             Self::Create => "create",
+            Self::Once => "once",
         }
     }
 
     fn read(word: &str) -> Self {
-        let all = [Self::Note, Self::Create];
+        let all = [Self::Note, Self::Create, Self::Once];
         let found = all.into_iter().find(|effect| effect.word() == word);
         found.unwrap()
     }
@@ -37,15 +40,17 @@ impl Effect {
 struct Ledger {
     journal: Journal,
     effect: Effect,
-    effects: OnceLock<Bucket<String>>,
+    stores: OnceLock<(Bucket<String>, Inbox)>,
 }
 
 #[aegis::service(name = "ledger", version = "1.0.0")]
 impl Ledger {
     #[on_start]
     async fn open(&self, ctx: &Context) -> Result<(), Failure> {
-        let effects = ctx.client().bucket("effects").open().await?;
-        let _ = self.effects.set(effects);
+        let client = ctx.client();
+        let effects = client.bucket("effects").open().await?;
+        let inbox = client.inbox("ledger").open().await?;
+        let _ = self.stores.set((effects, inbox));
         Ok(())
     }
 
@@ -72,18 +77,29 @@ impl Ledger {
 
 impl Ledger {
     async fn act(&self, ctx: &Context, id: &str) -> Result<(), Failure> {
-        if self.effect == Effect::Note {
-            return Ok(());
-        }
-        let effects = self.effects.get().unwrap();
-        match effects.create(id, &ctx.instance().to_owned()).await {
-            Err(error) if error.kind() == ErrorKind::Conflict => {
-                let id = id.to_owned();
-                self.journal.write(Note::HadEffect { id });
+        let (effects, inbox) = self.stores.get().unwrap();
+        let by = ctx.instance().to_owned();
+        let is_first = match self.effect {
+            Effect::Note => true,
+            Effect::Create => match effects.create(id, &by).await {
+                Err(error) if error.kind() == ErrorKind::Conflict => false,
+                made => made.map(|_| true)?,
+            },
+            Effect::Once => {
+                let once = inbox.once(id).resolve(|| async {
+                    let there = effects.exists(id).await?;
+                    Ok(there)
+                });
+                let put = once.run(|| async {
+                    effects.put(id, &by).await?;
+                    Ok(())
+                });
+                matches!(put.await?, Once::Done(()))
             }
-            made => {
-                made?;
-            }
+        };
+        if !is_first {
+            let id = id.to_owned();
+            self.journal.write(Note::HadEffect { id });
         }
         Ok(())
     }
@@ -96,7 +112,7 @@ async fn books() {
     let ledger = Ledger {
         journal: told.journal(),
         effect: Effect::read(&told.word),
-        effects: OnceLock::new(),
+        stores: OnceLock::new(),
     };
     // The same after each start.
     let (instance, _) = told.name.rsplit_once('-').unwrap();
