@@ -55,7 +55,9 @@ pub(super) struct Account {
 /// One time that an event was handled.
 struct Time<'a> {
     at: u64,
-    by: &'a Program,
+    by: &'a str,
+    /// When that process was killed.
+    killed: Option<u64>,
     attempt: u64,
 }
 
@@ -108,16 +110,17 @@ impl Account {
 
     fn read_ledgers<'a>(&mut self, ledgers: &'a [Program]) -> BTreeMap<&'a str, Vec<Time<'a>>> {
         let mut handled: BTreeMap<&str, Vec<Time<'_>>> = BTreeMap::new();
-        for by in ledgers {
-            for line in by.journal.lines() {
-                let at = line.at;
+        for ledger in ledgers {
+            for line in ledger.journal.lines() {
                 match &line.note {
                     Note::Handled { id, attempt } => {
-                        let attempt = *attempt;
-                        handled
-                            .entry(id)
-                            .or_default()
-                            .push(Time { at, by, attempt });
+                        let time = Time {
+                            at: line.at,
+                            by: &ledger.name,
+                            killed: ledger.killed,
+                            attempt: *attempt,
+                        };
+                        handled.entry(id).or_default().push(time);
                     }
                     Note::HadEffect { .. } => self.had_effect += 1,
                     Note::Failed { .. } => self.failed += 1,
@@ -168,7 +171,7 @@ impl Account {
 
 /// The first fault that followed on the one time, and came before the other.
 fn reason(one: &Time<'_>, next: &Time<'_>, outages: &[Outage]) -> Option<Reason> {
-    let killed = one.by.killed.filter(|killed| *killed <= next.at);
+    let killed = one.killed.filter(|killed| *killed <= next.at);
     let mut outages = outages.iter();
     let outage = outages.find(|outage| one.at <= outage.to && outage.from <= next.at);
     match (killed, outage) {
@@ -182,6 +185,32 @@ fn reason(one: &Time<'_>, next: &Time<'_>, outages: &[Outage]) -> Option<Reason>
 fn shown(id: &str, one: &Time<'_>, next: &Time<'_>) -> String {
     format!(
         "{id} was handled by {} at {} (attempt {}) and again by {} at {} (attempt {})",
-        one.by.name, one.at, one.attempt, next.by.name, next.at, next.attempt
+        one.by, one.at, one.attempt, next.by, next.at, next.attempt
     )
+}
+
+#[test]
+fn a_second_time_is_explained_by_the_first_fault_in_between() {
+    let outage = |from| Outage { from, to: from + 9 };
+    for (killed, outages, expected) in [
+        (None, vec![], None),
+        (Some(150), vec![], Some(Reason::Kill)),
+        // After the second time: no reason for it.
+        (Some(250), vec![outage(300)], None),
+        // Over before the first one.
+        (None, vec![outage(80)], None),
+        (None, vec![outage(95)], Some(Reason::Outage)),
+        (None, vec![outage(80), outage(150)], Some(Reason::Outage)),
+        (Some(120), vec![outage(150)], Some(Reason::Kill)),
+        (Some(170), vec![outage(150)], Some(Reason::Outage)),
+    ] {
+        let time = |at, killed| Time {
+            at,
+            by: "a ledger",
+            killed,
+            attempt: 1,
+        };
+        let found = reason(&time(100, killed), &time(200, None), &outages);
+        assert_eq!(found, expected, "{killed:?} {outages:?}");
+    }
 }
