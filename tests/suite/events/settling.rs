@@ -56,7 +56,7 @@ impl Clerk {
     )]
     async fn work(&self, ctx: &Context, event: Wanted) -> Result<(), Failure> {
         let attempt = ctx.event().map_or(0, AnyEvent::attempt);
-        self.seen.note("work", format!("{} {attempt}", event.id));
+        self.seen.note("work", &format!("{} {attempt}", event.id));
         match event.fate.as_str() {
             "never" => Err(Failure::new("NO_WAY", "it cannot be\ndone").terminal()),
             "always" => Err(Failure::new("NOT_NOW", "busy")),
@@ -67,7 +67,7 @@ impl Clerk {
             // Longer than the server waits.
             "slow" => {
                 tokio::time::sleep(Duration::from_millis(2500)).await;
-                self.seen.note("slow", event.id);
+                self.seen.note("slow", &event.id);
                 Ok(())
             }
             "waits" => {
