@@ -12,6 +12,7 @@ use bytes::Bytes;
 use crate::call::listed;
 use crate::cli::{Common, Kv, KvCommand};
 use crate::ending::{Conflicting, Interrupted, Missing, Usage};
+use crate::input;
 use crate::out::Out;
 use crate::signals::Signals;
 
@@ -27,7 +28,7 @@ pub(crate) async fn run(wish: &Kv, common: &Common, out: &Out) -> anyhow::Result
     config.start_log();
     // Before signals are taken: a value that is typed can be given up.
     let value = match &wish.command {
-        KvCommand::Put(put) => Some(write::value(&put.value)?),
+        KvCommand::Put(put) => Some(input::bytes(&put.value)?),
         _ => None,
     };
     let mut signals = Signals::listen()?;

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use super::view::{Method, View};
-use crate::out::plain;
+use crate::out::{aligned, plain};
 
 /// The services, each with its instances; sorted as the views are.
 pub(super) fn tree(views: &[View], detailed: bool) -> String {
@@ -78,24 +78,6 @@ fn remark(view: &View) -> String {
         said.push("does not answer".to_owned());
     }
     said.join("; ")
-}
-
-/// Cells below each other; columns that are empty in every row take no place.
-fn aligned(rows: &[Vec<String>]) -> Vec<String> {
-    let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
-    let width = |column: usize| {
-        let cells = rows.iter().filter_map(|row| row.get(column));
-        cells.map(|cell| cell.chars().count()).max().unwrap_or(0)
-    };
-    let widths: Vec<usize> = (0..columns).map(width).collect();
-    let join = |row: &Vec<String>| {
-        let cells = row.iter().zip(&widths).filter(|(_, width)| **width > 0);
-        let cells: Vec<String> = cells
-            .map(|(cell, &width)| format!("{cell:width$}"))
-            .collect();
-        cells.join("  ").trim_end().to_owned()
-    };
-    rows.iter().map(join).collect()
 }
 
 fn details(text: &mut String, instances: &[&View]) {
@@ -250,12 +232,5 @@ mod tests {
         }
         let times = [0.44, 9.96, 12.3, 1500.0].map(took);
         assert_eq!(times, ["0.4ms", "10.0ms", "12ms", "1.5s"]);
-    }
-
-    #[test]
-    fn columns_stand_below_each_other() {
-        let rows = [["one", "", "x"], ["eleven", "", ""]];
-        let rows = rows.map(|row| row.map(str::to_owned).to_vec());
-        assert_eq!(aligned(&rows), ["one     x", "eleven"]);
     }
 }
