@@ -71,12 +71,18 @@ pub(crate) fn failure(failure: &Failure, diag: &mut Diag) {
 /// Judges a type of event.
 pub(crate) fn event(event: &Event, diag: &mut Diag) {
     let Text { value, span } = &event.name;
-    if let Err(fault) = grammar::event(value) {
-        let (fault, rule) = (fault.text(), grammar::EVENT_RULE);
-        diag.at_span(
-            *span,
-            format_args!("the name of an event `{value}` {fault}: use {rule}"),
-        );
+    match grammar::event(value) {
+        Ok(()) => {}
+        // It says the rule itself.
+        Err(fault @ Fault::OneToken) => {
+            let text = format!("the event name `{value}` {}", fault.text());
+            diag.at_span(*span, text);
+        }
+        Err(fault) => {
+            let (fault, rule) = (fault.text(), grammar::EVENT_RULE);
+            let text = format!("the event name `{value}` {fault}: use {rule}");
+            diag.at_span(*span, text);
+        }
     }
     let Text { value, span } = &event.version;
     let length = value.chars().count();
@@ -170,7 +176,7 @@ fn subscriptions(service: &Service, diag: &mut Diag) {
             event_pattern(pattern, diag);
         }
         let Text { value: name, span } = &subscription.name;
-        let way = "give one of them another with `#[subscribe(name = \"..\")]`";
+        let way = "give one of them another name with `#[subscribe(name = \"..\")]`";
         let earlier = all[..at].iter().find(|earlier| {
             clash(
                 (&earlier.name, &earlier.cfgs),
@@ -205,8 +211,8 @@ fn event_pattern(Text { value, span }: &Text, diag: &mut Diag) {
             Fault::OneToken => "has one token, and the name of an event has two or more",
             fault => fault.text(),
         };
-        let rule = "tokens joined by dots, each of them one of a name, `*` for any, or at the end \
-                    `>` for all that follow, as in `orders.*`";
+        let rule = "the tokens of a name, `*` for any one of them, `>` at the end for all that \
+                    follow, as in `orders.*`";
         diag.at_span(
             *span,
             format_args!("the pattern `{value}` {fault}: use {rule}"),

@@ -20,8 +20,9 @@ pub use crate::serve::{
 };
 
 pub use event::{
-    BorrowedByEvent, Handled, HandledOtherwise, assert_borrowed_by_event, borrowed_by_event,
-    borrowed_by_leader_for_event, event, event_names, pattern_covers, same_event, unexpected_event,
+    BorrowedByEvent, Handled, HandledOtherwise, OneOfSeveral, TheRest, assert_borrowed_by_event,
+    borrowed_by_event, borrowed_by_leader_for_event, event, event_names, pattern_covers, same_name,
+    unexpected_event,
 };
 pub use hook::{Lent, LentToHook, Promoted, PromotedOtherwise};
 

@@ -11,6 +11,7 @@ mod calling;
 mod chaos;
 mod connection;
 mod ending;
+mod events;
 mod extremes;
 mod fence;
 mod hooks;

@@ -1,6 +1,6 @@
 //! `impl Event` for a type of event, `impl FromEvent` for a choice of several.
 
-use proc_macro2::TokenStream;
+use proc_macro2::{Ident, TokenStream};
 use quote::{quote, quote_spanned};
 use syn::spanned::Spanned as _;
 
@@ -44,16 +44,14 @@ pub(crate) fn events(choice: &Choice, aegis: &Aegis) -> TokenStream {
     let path = aegis.path(span);
     // With a variant for all others it can be any.
     let names = variants.iter().filter(|_| other.is_none());
-    let names = names.map(|Variant { ty, .. }| {
-        let span = at(ty.span());
-        let path = aegis.path(span);
-        quote_spanned!(span=> <#ty as #path::Event>::NAME)
-    });
-    let arms = variants.iter().map(arm);
+    let names = names.map(|variant| of_type(variant, "NAME", aegis));
+    let arms = variants.iter().map(|variant| arm(variant, aegis));
     let rest = match other {
         Some(Variant { ident, ty }) => {
-            let whole = quote_spanned!(at(ty.span())=> ::core::clone::Clone::clone(event));
-            quote!(::core::result::Result::Ok(Self::#ident(#whole)))
+            let span = at(ty.span());
+            let path = aegis.path(span);
+            let take = quote_spanned!(span=> <#ty as #path::__private::TheRest>::TAKE);
+            quote!(::core::result::Result::Ok(Self::#ident(#take(event))))
         }
         None => quote! {
             ::core::result::Result::Err(#path::__private::unexpected_event(
@@ -99,14 +97,23 @@ pub(crate) fn empty_events(choice: &Choice, aegis: &Aegis) -> TokenStream {
     }
 }
 
-fn arm(variant: &Variant) -> TokenStream {
-    let Variant { ident, ty } = variant;
-    let span = at(ty.span());
-    quote_spanned! {span=>
-        if event.is::<#ty>() {
-            return event.decode::<#ty>().map(Self::#ident);
+fn arm(variant: &Variant, aegis: &Aegis) -> TokenStream {
+    let ident = &variant.ident;
+    let read = of_type(variant, "READ", aegis);
+    quote! {
+        if let ::core::option::Option::Some(read) = #read(event) {
+            return read.map(Self::#ident);
         }
     }
+}
+
+/// What the type of a variant is asked. A type that is no event gives one answer to all of it, at
+/// one place, which is shown once.
+fn of_type(Variant { ty, .. }: &Variant, asked: &str, aegis: &Aegis) -> TokenStream {
+    let span = at(ty.span());
+    let path = aegis.path(span);
+    let asked = Ident::new(asked, span);
+    quote_spanned!(span=> <#ty as #path::__private::OneOfSeveral>::#asked)
 }
 
 /// Says at a variant that an earlier one holds the same event.
@@ -118,8 +125,8 @@ fn distinct(variants: &[Variant], aegis: &Aegis) -> TokenStream {
     let checks = pairs.map(|(earlier, later)| {
         let span = at(later.ident.span());
         let path = aegis.path(span);
-        let (first, second) = (&earlier.ty, &later.ty);
-        let holds = quote_spanned!(span=> !#path::__private::same_event::<#first, #second>());
+        let [first, second] = [earlier, later].map(|variant| of_type(variant, "NAME", aegis));
+        let holds = quote_spanned!(span=> !#path::__private::same_name(#first, #second));
         let text = format!(
             "`{}` holds the event of `{}`, which is tried first: keep one of the two variants, or \
              give their types names of their own",

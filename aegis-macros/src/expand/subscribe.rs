@@ -109,9 +109,13 @@ fn fits(subscription: &Subscription, aegis: &Aegis) -> TokenStream {
             let (value, span) = (&pattern.value, at(pattern.span));
             let path = aegis.path(span);
             let holds = quote_spanned!(span=> #path::__private::pattern_covers(#value, #names));
+            let way = if value.starts_with("events.") {
+                "leave out `events.`, which stands before every name and is no part of it"
+            } else {
+                "widen the pattern, take another type, or leave the pattern out"
+            };
             let text = format!(
-                "the pattern `{value}` does not match what `{shown}` is named: widen the pattern, \
-                 take another type, or leave the pattern out"
+                "the pattern `{value}` does not match every name that `{shown}` can have: {way}"
             );
             (span, holds, text)
         }

@@ -104,7 +104,7 @@ fn method(member: &mut TraitItem, diag: &mut Diag) -> Option<Handler> {
             let way = "move this to an `impl` block with `#[aegis::service(..)]`";
             let text = format!("a client calls, and does not subscribe: {way}");
             diag.at(attribute, text);
-            (Runs::Everywhere, TokenStream::new())
+            return None;
         }
         Some((marker @ Marker::Hook(_), attribute)) => {
             let text = format!(

@@ -20,7 +20,12 @@ const OTHER: [Rule; 1] = [Rule::new("other", Kind::Flag, "other")];
 pub(crate) fn event(item: TokenStream, diag: &mut Diag) -> Option<Event> {
     let input = input(item, diag)?;
     let before = diag.count();
-    concrete(&input.generics, "an event", diag);
+    concrete(
+        &input.generics,
+        "an event",
+        "its name stands for one body",
+        diag,
+    );
     let fields: Vec<&Fields> = match &input.data {
         Data::Struct(data) => vec![&data.fields],
         Data::Enum(data) => data
@@ -40,8 +45,9 @@ pub(crate) fn event(item: TokenStream, diag: &mut Diag) -> Option<Event> {
         Data::Struct(_) | Data::Union(_) => Vec::new(),
     };
     let fields = fields.iter().copied().flatten().map(|field| &field.attrs);
-    for attribute in fields
-        .chain(variants)
+    for attribute in variants
+        .into_iter()
+        .chain(fields)
         .flat_map(|inside| value::select(inside, &["event"]))
     {
         let way = "put it above the type";
@@ -107,7 +113,12 @@ fn suggestion(ident: &Ident) -> String {
 pub(crate) fn events(item: TokenStream, diag: &mut Diag) -> Option<Choice> {
     let input = input(item, diag)?;
     let before = diag.count();
-    concrete(&input.generics, "a choice of events", diag);
+    concrete(
+        &input.generics,
+        "a choice of events",
+        "what arrives has a type",
+        diag,
+    );
     for attribute in value::select(&input.attrs, &["event"]) {
         let way = "derive `aegis::Event` or `aegis::Events`";
         diag.at(
@@ -217,12 +228,16 @@ fn input(item: TokenStream, diag: &mut Diag) -> Option<DeriveInput> {
     }
 }
 
-fn concrete(generics: &Generics, what: &str, diag: &mut Diag) {
-    if !generics.params.is_empty() {
-        let way = "its name stands for one body, so name the types here";
+fn concrete(generics: &Generics, what: &str, why: &str, diag: &mut Diag) {
+    let params = &generics.params;
+    if generics.lifetimes().next().is_some() {
+        let way = "write `String` for `&str`, `Vec<T>` for `&[T]`";
+        diag.at(params, format_args!("{what} owns what it says: {way}"));
+    } else if !params.is_empty() {
+        let way = "so name the types here";
         diag.at(
-            &generics.params,
-            format_args!("{what} cannot be generic: {way}"),
+            params,
+            format_args!("{what} cannot be generic: {why}, {way}"),
         );
     }
 }

@@ -85,10 +85,10 @@ fn mode(marker: &Path, options: &Args, diag: &mut Diag) -> Option<Mode> {
             let [word, meaning, _] = mode.words();
             format!("`mode = \"{word}\"` ({meaning})")
         });
-        let [first, second, third] = all;
+        let all = either(&all);
         diag.at(
             marker,
-            format_args!("say which instances get an event: add {first}, {second} or {third}"),
+            format_args!("say which instances get an event: add {all}"),
         );
         return None;
     }
@@ -116,11 +116,19 @@ fn chosen<T: Copy>(
             None => "write".to_owned(),
         };
         let words = known().map(|[word, meaning, _]| format!("`{word}` ({meaning})"));
-        let words = words.collect::<Vec<_>>().join(" or ");
+        let words = either(&words.collect::<Vec<_>>());
         let text = format!("there is no {key} `{value}`: {near} {words}");
         diag.at_span(span, text);
     }
     found.copied()
+}
+
+/// `a, b or c`
+fn either(all: &[String]) -> String {
+    match all {
+        [most @ .., last] if !most.is_empty() => format!("{} or {last}", most.join(", ")),
+        all => all.concat(),
+    }
 }
 
 /// Options that mean nothing in this mode.

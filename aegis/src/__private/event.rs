@@ -44,10 +44,48 @@ pub const fn pattern_covers(pattern: &str, names: &[&str]) -> bool {
     true
 }
 
-/// Whether two types have one name: then what arrives is always read as the first of them.
-pub const fn same_event<A: Event, B: Event>() -> bool {
+/// A type of event that a variant of a choice holds. All of its uses say the same where it is none.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be one of several events",
+    label = "not a type of event",
+    note = "add `#[derive(serde::Serialize, serde::Deserialize, aegis::Event)]` and `#[event(\"domain.type\")]` to `{Self}`",
+    note = "a variant with `AnyEvent` takes whatever else comes: mark it with `#[events(other)]`"
+)]
+pub trait OneOfSeveral: Sized {
+    /// Its name.
+    const NAME: &'static str;
+    /// Reads it, if this is one of it.
+    const READ: fn(&AnyEvent) -> Option<Result<Self, Failure>>;
+}
+
+#[diagnostic::do_not_recommend]
+impl<E: Event> OneOfSeveral for E {
+    const NAME: &'static str = <E as Event>::NAME;
+    const READ: fn(&AnyEvent) -> Option<Result<Self, Failure>> =
+        |event| event.is::<E>().then(|| event.decode());
+}
+
+/// What a variant of a choice holds that takes whatever else comes.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot hold whatever else comes",
+    label = "not `AnyEvent`",
+    note = "write `AnyEvent`: what else comes can be of any type"
+)]
+pub trait TheRest: Sized {
+    /// Takes it.
+    const TAKE: fn(&AnyEvent) -> Self;
+}
+
+impl TheRest for AnyEvent {
+    const TAKE: fn(&AnyEvent) -> Self = Clone::clone;
+}
+
+/// Whether two names are one: then what arrives is always read as the first type.
+///
+/// Empty ones stand for names with a mistake, which is told where it was written.
+pub const fn same_name(one: &str, other: &str) -> bool {
     // A name is a pattern that matches itself alone.
-    !A::NAME.is_empty() && crate::model::grammar::covers(A::NAME, B::NAME)
+    !one.is_empty() && crate::model::grammar::covers(one, other)
 }
 
 /// An event that no variant of a choice holds; no repetition helps.

@@ -46,8 +46,8 @@ pub trait Streams: Send + Sync + fmt::Debug {
     fn probe(&self, deadline: Instant) -> BoxFuture<'_, Result<StreamFeatures>>;
 
     /// Makes a stream, or changes one that exists to what is asked for. What is not asked for stays
-    /// as it is, subjects that it stores beyond those asked for included. It is read back: what
-    /// the server did not take over is an error.
+    /// as it is, subjects that it stores beyond those asked for included
+    /// ([`StreamSpec::united`]). It is read back: what the server did not take over is an error.
     ///
     /// Errors: `Invalid` for what cannot be; `Config` for a drift that cannot be changed, which it
     /// names, for subjects that another stream stores, and for what the server does not know;
@@ -68,8 +68,13 @@ pub trait Streams: Send + Sync + fmt::Debug {
     /// gives it an id.
     ///
     /// Errors: `NoService` if no stream stores the subject, `Conflict` if what was expected does not
-    /// hold, `TooLarge`, `Overloaded` if the stream is full and refuses; nothing was stored in all
+    /// hold, `TooLarge`, `Overloaded` if the stream is full and refuses, `Invalid` for an id that
+    /// cannot travel ([`StreamMessage::check`]); nothing was stored in all
     /// these cases.
+    ///
+    /// Whoever repeats a message that has an id and a condition too: servers up to 2.11 look at the
+    /// id first and say that it is a duplicate; since 2.12 they look at the condition first, and it
+    /// is a `Conflict` that the message itself has caused. Read what is there then.
     fn store(&self, message: StreamMessage, deadline: Instant) -> BoxFuture<'_, Result<Stored>>;
 
     /// One message; none if the stream does not hold it (any more).
@@ -107,7 +112,9 @@ pub trait Streams: Send + Sync + fmt::Debug {
     /// Makes a consumer, or changes one that exists to what is asked for. Where one that exists has
     /// begun stays as it was.
     ///
-    /// Errors: `Invalid` for what cannot be, `NoService` if the stream is gone.
+    /// Errors: `Invalid` for what cannot be, which in a work queue is any begin but
+    /// [`All`](crate::model::DeliverFrom::All); `Config` if another consumer of a work queue takes
+    /// the same messages; `NoService` if the stream is gone.
     fn consumer<'a>(
         &'a self,
         stream: &'a str,

@@ -10,7 +10,9 @@ struct OrderCancelled;
 
 #[derive(aegis::Events)]
 enum OrderEvent {
-    Created { event: OrderCreated },
+    Created {
+        event: OrderCreated,
+    },
     Both(OrderCreated, OrderCancelled),
     Nothing,
     #[events(other)]

@@ -3,7 +3,10 @@
 struct OrderCreated;
 
 #[derive(serde::Serialize, serde::Deserialize, aegis::Event)]
-#[event("orders.paid", version = "11111111111111111111111111111111111111111111111111111111111111111")]
+#[event(
+    "orders.paid",
+    version = "11111111111111111111111111111111111111111111111111111111111111111"
+)]
 struct OrderPaid;
 
 fn main() {}

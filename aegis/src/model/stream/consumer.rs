@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use time::OffsetDateTime;
 
-use super::spec::StreamSpec;
+use super::spec::{StreamSpec, any_overlap};
 use crate::model::{Pattern, SpecError};
 
 /// Where a new consumer begins.
@@ -110,6 +110,8 @@ impl ConsumerSpec {
             "`ack_wait` is at least 10 ms"
         } else if self.max_ack_pending == 0 {
             "`max_ack_pending` is at least 1"
+        } else if any_overlap(&self.filters) {
+            "two of its filters overlap: leave out the narrower one"
         } else {
             return Ok(());
         };
@@ -203,7 +205,14 @@ mod tests {
             ack_wait: Duration::ZERO,
             ..asked()
         };
+        let twice = ConsumerSpec {
+            filters: ["a.*", "a.b"]
+                .map(|text| Pattern::parse(text).unwrap())
+                .into(),
+            ..asked()
+        };
         for (spec, text) in [
+            (twice, "overlap"),
             (ConsumerSpec::new("a b"), "is not allowed"),
             (wrong, "`ack_wait` is at least"),
         ] {

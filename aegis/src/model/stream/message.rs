@@ -5,7 +5,10 @@ use std::time::Duration;
 use bytes::Bytes;
 use time::OffsetDateTime;
 
-use crate::model::{Headers, Subject};
+use crate::model::{Headers, SpecError, Subject};
+
+/// Longest id, in bytes: every stream remembers those of its window.
+const LONGEST_ID: usize = 1024;
 
 /// What must hold for a message to be stored; the server decides it together with the storing.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -64,6 +67,24 @@ impl StreamMessage {
             id: Some(id.into()),
             ..self
         }
+    }
+
+    /// Whether such a message can be: its id travels as a header.
+    pub fn check(&self) -> Result<(), SpecError> {
+        let Some(id) = &self.id else { return Ok(()) };
+        let wrong = if id.is_empty() {
+            "is empty"
+        } else if id.len() > LONGEST_ID {
+            "is longer than 1,024 bytes"
+        } else if id.chars().any(char::is_control) {
+            "has a line break or another control character"
+        } else {
+            return Ok(());
+        };
+        Err(SpecError::new(format!(
+            "the id of a message on {} {wrong}: choose another",
+            self.subject
+        )))
     }
 
     /// The same under a condition.

@@ -1,4 +1,4 @@
-//! A stream as it is asked for, as it is found, and how the two differ.
+//! A stream as it is asked for, and as it is found.
 
 use std::fmt;
 use std::time::Duration;
@@ -123,15 +123,6 @@ pub struct StreamStatus {
     pub created: OffsetDateTime,
 }
 
-/// How a stream that exists differs from what is asked for.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub struct StreamDrift {
-    /// What can be changed, each as `` `max_bytes` (2 asked for, 1 there) ``.
-    pub changeable: Vec<String>,
-    /// What cannot.
-    pub fixed: Vec<String>,
-}
-
 impl StreamSpec {
     /// A stream of this name, which stores these subjects, with nothing else asked for.
     pub fn new(name: impl Into<String>, subjects: impl IntoIterator<Item = Pattern>) -> Self {
@@ -160,6 +151,11 @@ impl StreamSpec {
         Self::check_name(&self.name)?;
         let wrong = if self.subjects.is_empty() {
             "it stores nothing: name its subjects"
+        } else if self.subjects.iter().any(begins_wild) {
+            "a subject of a stream begins with a word, not with a wildcard: it would store what \
+             NATS itself says"
+        } else if any_overlap(&self.subjects) {
+            "two of its subjects overlap: one message would be stored twice"
         } else if self
             .replicas
             .is_some_and(|n| !(1..=MOST_REPLICAS).contains(&n))
@@ -195,150 +191,37 @@ impl StreamSpec {
     pub fn dedup_window(&self) -> Duration {
         self.dedup.unwrap_or(DEFAULT_DEDUP)
     }
-
-    /// How a stream that exists differs from this one.
-    pub fn drift(&self, found: &StreamStatus) -> StreamDrift {
-        let mut drift = StreamDrift::default();
-        drift.fixed("retention", Some(&self.retention), &found.retention);
-        drift.fixed("storage", self.storage.as_ref(), &found.storage);
-        let missing: Vec<&str> = self
-            .subjects
-            .iter()
-            .map(Pattern::as_str)
-            .filter(|subject| !found.subjects.iter().any(|there| there == subject))
-            .collect();
-        if !missing.is_empty() {
-            let (missing, there) = (missing.join(", "), found.subjects.join(", "));
-            let text = format!("`subjects` ({missing} asked for, {there} there)");
-            drift.changeable.push(text);
-        }
-        drift.changeable("discard", self.discard, found.discard);
-        drift.changeable("replicas", self.replicas, found.replicas);
-        let limit = |limit: Option<u64>| limit.map_or("no limit".to_owned(), |n| n.to_string());
-        let asked = self.max_bytes.map(|n| limit(Some(n)));
-        drift.changeable("max_bytes", asked, limit(found.max_bytes));
-        let asked = self.max_messages.map(|n| limit(Some(n)));
-        drift.changeable("max_messages", asked, limit(found.max_messages));
-        let time =
-            |time: Option<Duration>| time.map_or("for ever".to_owned(), |t| format!("{t:?}"));
-        let asked = self.max_age.map(|age| time(Some(age)));
-        drift.changeable("max_age", asked, time(found.max_age));
-        let asked = self.dedup.map(|window| time(Some(window)));
-        drift.changeable("dedup", asked, time(Some(found.dedup)));
-        drift
-    }
 }
 
-impl StreamDrift {
-    /// Whether the two are alike.
-    pub fn is_none(&self) -> bool {
-        self.changeable.is_empty() && self.fixed.is_empty()
-    }
+fn begins_wild(pattern: &Pattern) -> bool {
+    pattern.as_str().starts_with(['*', '>'])
+}
 
-    fn fixed<T: PartialEq + fmt::Display>(&mut self, what: &str, asked: Option<&T>, found: &T) {
-        if let Some(asked) = asked.filter(|asked| *asked != found) {
-            let text = format!("`{what}` ({asked} asked for, {found} there)");
-            self.fixed.push(text);
-        }
-    }
-
-    fn changeable<T: PartialEq + fmt::Display>(&mut self, what: &str, asked: Option<T>, found: T) {
-        if let Some(asked) = asked.filter(|asked| *asked != found) {
-            let text = format!("`{what}` ({asked} asked for, {found} there)");
-            self.changeable.push(text);
-        }
-    }
+/// Whether a subject can fall under two of these patterns.
+pub(super) fn any_overlap(patterns: &[Pattern]) -> bool {
+    let rest = |at: usize| patterns.iter().skip(at + 1);
+    let mut all = patterns.iter().enumerate();
+    all.any(|(at, one)| rest(at).any(|other| one.overlaps(other)))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn found() -> StreamStatus {
-        StreamStatus {
-            name: "EVENTS".to_owned(),
-            description: None,
-            subjects: vec!["events.>".to_owned()],
-            retention: Retention::Limits,
-            discard: Discard::Old,
-            storage: Storage::File,
-            replicas: 1,
-            max_bytes: Some(10),
-            max_messages: None,
-            max_age: None,
-            dedup: DEFAULT_DEDUP,
-            messages: 0,
-            bytes: 0,
-            first_sequence: 0,
-            last_sequence: 0,
-            consumers: 0,
-            created: OffsetDateTime::UNIX_EPOCH,
-        }
-    }
-
     fn asked() -> StreamSpec {
         StreamSpec::new("EVENTS", [Pattern::parse("events.>").unwrap()])
     }
 
     #[test]
-    fn what_was_not_asked_for_is_taken_as_it_is() {
-        assert!(asked().drift(&found()).is_none());
-    }
-
-    #[test]
-    fn a_drift_names_what_was_asked_for_and_what_is_there() {
-        let hour = Duration::from_secs(3600);
-        for (spec, changeable, fixed) in [
-            (
-                StreamSpec {
-                    max_bytes: Some(20),
-                    ..asked()
-                },
-                "`max_bytes` (20 asked for, 10 there)",
-                "",
-            ),
-            (
-                StreamSpec {
-                    max_age: Some(hour),
-                    ..asked()
-                },
-                "`max_age` (3600s asked for, for ever there)",
-                "",
-            ),
-            (
-                StreamSpec {
-                    replicas: Some(3),
-                    discard: Some(Discard::New),
-                    ..asked()
-                },
-                "`discard` (new asked for, old there), `replicas` (3 asked for, 1 there)",
-                "",
-            ),
-            (
-                StreamSpec {
-                    storage: Some(Storage::Memory),
-                    retention: Retention::WorkQueue,
-                    ..asked()
-                },
-                "",
-                "`retention` (workqueue asked for, limits there), `storage` (memory asked for, \
-                 file there)",
-            ),
-            (
-                StreamSpec::new("EVENTS", [Pattern::parse("other.>").unwrap()]),
-                "`subjects` (other.> asked for, events.> there)",
-                "",
-            ),
-        ] {
-            let drift = spec.drift(&found());
-            assert_eq!(drift.changeable.join(", "), changeable);
-            assert_eq!(drift.fixed.join(", "), fixed);
-        }
-    }
-
-    #[test]
     fn what_cannot_be_is_told() {
+        let of = |subjects: &[&str]| {
+            let parse = |text: &&str| Pattern::parse(text).unwrap();
+            StreamSpec::new("a", subjects.iter().map(parse))
+        };
         for (spec, text) in [
+            (of(&[">"]), "begins with a word"),
+            (of(&["a", "*.b"]), "begins with a word"),
+            (of(&["a.>", "b", "a.*"]), "overlap"),
             (StreamSpec::new("a.b", []), "is not allowed"),
             (StreamSpec::new("a", []), "it stores nothing"),
             (

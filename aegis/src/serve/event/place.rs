@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use super::handler::EventHandler;
 use crate::model::{
-    ConsumerSpec, DeliverFrom, EventMode, EventStart, InstanceId, Layout, ServiceName,
+    ConsumerSpec, ConsumerStatus, DeliverFrom, EventMode, EventStart, InstanceId, Layout,
+    ServiceName,
 };
 
 /// What is neither settled nor worked on for so long is delivered again, if nothing is said.
@@ -61,6 +62,39 @@ impl Place {
     pub(super) fn epoch_of(&self, consumer: &str) -> Option<u64> {
         let rest = consumer.strip_prefix(&self.base)?.strip_prefix("__")?;
         rest.parse().ok()
+    }
+}
+
+/// What the leaders before left of one handler.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Left {
+    /// The names of their consumers.
+    pub(super) consumers: Vec<String>,
+    /// The greatest epoch among them.
+    pub(super) epoch: Option<u64>,
+    /// Everything up to this sequence is done with.
+    pub(super) floor: Option<u64>,
+}
+
+impl Left {
+    /// Among all consumers of the stream. The one without an epoch notes where the first instance
+    /// began, and counts only before there was a leader: one that starts late may make it anew.
+    pub(super) fn by(place: &Place, all: &[ConsumerStatus]) -> Self {
+        let mut left = Self::default();
+        let mut begun = None;
+        for found in all {
+            if found.name == place.consumer(None) {
+                begun = Some(found.ack_floor);
+            } else if let Some(epoch) = place.epoch_of(&found.name) {
+                left.epoch = left.epoch.max(Some(epoch));
+                left.floor = left.floor.max(Some(found.ack_floor));
+            } else {
+                continue;
+            }
+            left.consumers.push(found.name.clone());
+        }
+        left.floor = left.floor.or(begun);
+        left
     }
 }
 
@@ -133,6 +167,50 @@ mod tests {
             ("billing__bills__42", None),
         ] {
             assert_eq!(exclusive.epoch_of(name), epoch, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_leader_goes_on_where_the_leaders_before_ended() {
+        let place = place(EventMode::Exclusive);
+        let all = |names: &[(&str, u64)]| -> Vec<ConsumerStatus> {
+            let made = names.iter().map(|(name, ack_floor)| ConsumerStatus {
+                name: (*name).to_owned(),
+                filters: Vec::new(),
+                ack_wait: DEFAULT_ACK_WAIT,
+                max_ack_pending: 1,
+                inactive_threshold: None,
+                delivered: 0,
+                ack_floor: *ack_floor,
+                ack_pending: 0,
+                redelivered: 0,
+                pending: 0,
+                created: time::OffsetDateTime::UNIX_EPOCH,
+            });
+            made.collect()
+        };
+        for (there, epoch, floor, consumers) in [
+            (&[][..], None, None, 0),
+            (&[("billing__other__7", 9)], None, None, 0),
+            (&[("billing__bill", 5)], None, Some(5), 1),
+            // Made anew by an instance that started while there was a leader: it skips nothing.
+            (
+                &[("billing__bill", 50), ("billing__bill__7", 9)],
+                Some(7),
+                Some(9),
+                2,
+            ),
+            // A leader died before it removed the place of the one before.
+            (
+                &[("billing__bill__7", 9), ("billing__bill__8", 12)],
+                Some(8),
+                Some(12),
+                2,
+            ),
+        ] {
+            let left = Left::by(&place, &all(there));
+            assert_eq!((left.epoch, left.floor), (epoch, floor), "{there:?}");
+            assert_eq!(left.consumers.len(), consumers, "{there:?}");
         }
     }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::place::{Left, spec};
 use super::worker::Worker;
 use crate::client::{dead_letters, events};
 use crate::error::{Error, Result};
@@ -33,10 +34,26 @@ pub(in super::super) async fn prepare(worker: &Arc<Worker>) -> Result<()> {
         let text = format!("{} cannot get events: {cause}", worker.row.source);
         Error::new(cause.kind(), text).because(cause)
     })?;
+    if worker.is_exclusive() {
+        begin(worker, &stream.name, deadline).await?;
+    }
     if stream.messages > 0 {
         warn_of_silence(worker, &stream.name, deadline).await;
     }
     Ok(())
+}
+
+/// Notes where the first instance of all began, so that the first leader misses nothing since.
+async fn begin(worker: &Arc<Worker>, stream: &str, deadline: Instant) -> Result<()> {
+    let client = &worker.shared.home.client;
+    let streams = client.streams();
+    let all = streams.consumers(stream, deadline).await?;
+    if !Left::by(&worker.place, &all).consumers.is_empty() {
+        return Ok(());
+    }
+    let name = worker.place.consumer(None);
+    let spec = spec(&worker.handler, client.layout(), name);
+    streams.consumer(stream, spec, deadline).await.map(drop)
 }
 
 /// A pattern that matches nothing of what there is may have a mistake. That it cannot be looked at

@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::super::server::spawn;
-use super::place::spec;
+use super::place::{Left, spec};
 use super::worker::Worker;
 use crate::client::{dead_letters, events};
 use crate::error::{Error, ErrorKind, Result};
@@ -171,30 +171,19 @@ impl Reader {
         let worker = &self.worker;
         let streams = worker.shared.home.client.streams();
         let all = streams.consumers(&stream.name, deadline).await?;
-        let mut older = Vec::new();
-        let mut floor = None;
-        for found in &all {
-            match worker.place.epoch_of(&found.name) {
-                Some(other) if other > epoch => {
-                    let text = format!("epoch {other} handles the events of {}", worker.row.name);
-                    return Err(Error::new(ErrorKind::NotActive, text));
-                }
-                Some(other) => {
-                    floor = floor.max(Some(found.ack_floor));
-                    if other < epoch {
-                        older.push(found.name.clone());
-                    }
-                }
-                None => {}
-            }
+        let left = Left::by(&worker.place, &all);
+        if let Some(other) = left.epoch.filter(|other| *other > epoch) {
+            let text = format!("epoch {other} handles the events of {}", worker.row.name);
+            return Err(Error::new(ErrorKind::NotActive, text));
         }
-        if let Some(floor) = floor {
+        if let Some(floor) = left.floor {
             spec.from = DeliverFrom::Sequence(floor + 1);
         }
+        let own = spec.name.clone();
         let consumer = streams.consumer(&stream.name, spec, deadline).await?;
-        for name in older {
+        for name in left.consumers.iter().filter(|name| **name != own) {
             streams
-                .remove_consumer(&stream.name, &name, deadline)
+                .remove_consumer(&stream.name, name, deadline)
                 .await?;
         }
         self.look(&consumer, stream.created, deadline).await?;

@@ -1,7 +1,7 @@
 #[derive(serde::Serialize, serde::Deserialize, aegis::Event)]
 #[event("orders.created")]
-struct OrderCreated {
-    id: &'static str,
+struct OrderCreated<'a> {
+    id: &'a str,
 }
 
 fn main() {}
