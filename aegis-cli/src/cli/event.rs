@@ -50,7 +50,7 @@ pub(crate) struct Publish {
 
 const EVENTS_HELP: &str = "\
 Each line: when the stream took it, its number there, name, source, trace, id (- for what was not
-said) and payload. It looks on, handles nothing and leaves no trace; what the stream does not hold
+said) and payload, as far as it fits. It looks on, handles nothing and leaves no trace; what the stream does not hold
 any more is not shown. It ends with Ctrl-C, after --count, or when nobody reads its output any more.
 
 A pattern may have * for one word of a name and > for one or more at the end. --where compares a
@@ -179,7 +179,12 @@ pub(crate) struct DeadChoice {
     #[arg(long)]
     pub(crate) all: bool,
     /// Of all, only what this handler gave up
-    #[arg(long, value_name = "SERVICE__HANDLER", requires = "all")]
+    #[arg(
+        long,
+        value_name = "SERVICE__HANDLER",
+        requires = "all",
+        conflicts_with = "sequences"
+    )]
     pub(crate) handler: Option<String>,
 }
 
@@ -189,7 +194,7 @@ pub(crate) struct DeadDrop {
     #[command(flatten)]
     pub(crate) choice: DeadChoice,
     /// Yes, all of them
-    #[arg(long, requires = "all")]
+    #[arg(long)]
     pub(crate) yes: bool,
 }
 

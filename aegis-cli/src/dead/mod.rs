@@ -133,11 +133,10 @@ impl Session<'_> {
             let complete = page.len() < size;
             for letter in page {
                 from = letter.sequence + 1;
-                if handler.is_some_and(|handler| handler != letter.handler) {
-                    if others.len() < HANDLERS {
-                        others.insert(letter.handler);
-                    }
-                } else if visit(letter).is_break() {
+                let other = handler.is_some_and(|handler| handler != letter.handler);
+                if other && others.len() < HANDLERS {
+                    others.insert(letter.handler);
+                } else if !other && visit(letter).is_break() {
                     return Ok(others);
                 }
             }

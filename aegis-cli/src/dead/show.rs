@@ -1,5 +1,7 @@
 //! How a dead letter looks: on a line, whole, in JSON.
 
+use std::fmt::Write as _;
+
 use aegis::DeadLetter;
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -118,7 +120,8 @@ pub(super) fn whole(letter: &DeadLetter) -> String {
     }
     text += "\n  body\n";
     for line in body(letter).lines() {
-        text += &format!("    {}\n", plain(line));
+        // Writing to a `String` cannot fail.
+        let _ = writeln!(text, "    {}", plain(line));
     }
     text
 }

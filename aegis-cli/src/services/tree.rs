@@ -109,11 +109,12 @@ fn same_methods(one: &View, other: &View) -> bool {
         let cores = view.methods.iter().map(|method| {
             let Method {
                 name,
+                mode,
                 signature,
                 subject,
                 ..
             } = method.clone();
-            (name, signature, subject, method.timeout_ms)
+            (name, mode, signature, subject, method.timeout_ms)
         });
         cores.collect()
     };
@@ -121,25 +122,34 @@ fn same_methods(one: &View, other: &View) -> bool {
 }
 
 fn methods(text: &mut String, methods: &[Method], indent: &str) {
-    if methods.is_empty() {
-        return;
-    }
-    line(text, "");
-    line(text, &format!("{indent}methods"));
-    for method in methods {
-        line(text, &format!("{indent}  {}", signature(method)));
-        indented(text, &method.description, &format!("{indent}      "));
-        line(
-            text,
-            &format!("{indent}      subject {}", plain(&method.subject)),
-        );
+    let (for_events, called): (Vec<&Method>, Vec<&Method>) =
+        methods.iter().partition(|method| method.is_for_events());
+    for (head, label, methods) in [
+        ("methods", "subject", called),
+        ("events", "takes", for_events),
+    ] {
+        if methods.is_empty() {
+            continue;
+        }
+        line(text, "");
+        line(text, &format!("{indent}{head}"));
+        for method in methods {
+            line(text, &format!("{indent}  {}", signature(method)));
+            indented(text, &method.description, &format!("{indent}      "));
+            let place = plain(&method.subject);
+            line(text, &format!("{indent}      {label} {place}"));
+        }
     }
 }
 
-/// `add(a: i64, b: i64) -> Result<i64, Failure>  idempotent  timeout 2s`.
+/// `add(a: i64, b: i64) -> Result<i64, Failure>  idempotent  timeout 2s`, or
+/// `bill(event: Placed) -> Result<(), Failure>  compete`.
 fn signature(method: &Method) -> String {
     let types = method.signature.as_deref().unwrap_or_default();
     let mut text = format!("{}{}", plain(&method.name), plain(types));
+    if let Some(mode) = &method.mode {
+        text = format!("{text}  {}", plain(mode));
+    }
     if method.idempotent {
         text += "  idempotent";
     }
