@@ -50,8 +50,8 @@ pub(crate) struct Publish {
 
 const EVENTS_HELP: &str = "\
 Each line: when the stream took it, its number there, name, source, trace, id (- for what was not
-said) and payload, as far as it fits. It looks on, handles nothing and leaves no trace; what the stream does not hold
-any more is not shown. It ends with Ctrl-C, after --count, or when nobody reads its output any more.
+said) and payload, as far as it fits. It looks on and handles nothing; what the stream does not
+hold any more is not shown. It ends with Ctrl-C, after --count, or when nobody reads its output any more.
 
 A pattern may have * for one word of a name and > for one or more at the end. --where compares a
 field of the payload with a text: numbers, true, false and null are as in JSON, a dot goes one level

@@ -15,6 +15,7 @@ use crate::ending::{Conflicting, Interrupted, Missing, Usage};
 use crate::input;
 use crate::out::Out;
 use crate::signals::Signals;
+use crate::terminal;
 
 /// What every command of `aegis kv` works with.
 struct Session<'a> {
@@ -46,6 +47,7 @@ pub(crate) async fn run(wish: &Kv, common: &Common, out: &Out) -> anyhow::Result
         outcome = session.obey(&wish.command, value) => outcome,
         // Nothing is left undone when a watch is ended.
         () = signals.next() => if endless { Ok(()) } else { Err(Interrupted.into()) },
+        () = terminal::reader_gone(), if endless => Ok(()),
     };
     session.client.close().await?;
     outcome.map_err(sorted)

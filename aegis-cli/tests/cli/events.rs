@@ -148,12 +148,13 @@ async fn what_cannot_be_published_is_told_before_it_is_sent() {
         assert_eq!((said.code, &*said.out), (2, ""), "{said:?}");
     }
     let without = NatsServer::builder().without_jetstream();
-    let without = without.start().await.unwrap().url();
+    let without = without.start().await.unwrap();
+    let url = without.url();
     for words in [
         &["publish", "a.b", "1", "--timeout", "300ms"][..],
         &["events"],
     ] {
-        let said = run(&[words, &["--url", &without]].concat());
+        let said = run(&[words, &["--url", &url]].concat());
         assert_eq!((said.code, &*said.out), (2, ""), "{said:?}");
         assert!(said.err.contains("JetStream"), "{said:?}");
     }
@@ -259,7 +260,10 @@ async fn events_are_followed_through_a_restart_until_ctrl_c() {
     let said = read_line_with(&mut events, "orders.second");
     assert_eq!(said.lines().count(), 1, "told once: {said}");
     signal(&events, "-INT");
-    assert_eq!(events.wait().unwrap().code(), Some(0));
+    let ended = events.wait_with_output().unwrap();
+    let told = String::from_utf8(ended.stderr).unwrap();
+    assert_eq!(ended.status.code(), Some(0), "{told}");
+    assert!(told.contains(" is heard again; "), "{told}");
 }
 
 #[cfg(unix)]
