@@ -62,8 +62,8 @@ pub use client::{
 pub use cluster::{Discovery, DiscoveryMode, Found, InstanceEvents, Staleness};
 pub use error::{CallError, Error, ErrorKind, Result};
 pub use kv::{
-    Bucket, Change, Entry, KvPut, KvRemove, KvRequest, OpenBucket, Removal, Removed, Watch,
-    WatchRequest,
+    Applied, Bucket, Change, Checkpoint, Effect, Entry, Inbox, KvPut, KvRemove, KvRequest, Once,
+    OpenBucket, OpenCheckpoint, OpenInbox, Removal, Removed, Watch, WatchRequest,
 };
 pub use lease::Leadership;
 pub use model::{
@@ -71,7 +71,7 @@ pub use model::{
     DomainError, Event, EventMode, EventStart, Failover, FailoverError, Failure, FromEvent,
     HeaderError, Headers, Health, IllegalTransition, Instance, InstanceEvent, InstanceId,
     InstanceStatus, Layout, Leader, Lifecycle, Load, MethodName, NameError, Params, Pattern,
-    RetryPolicy, Select, ServiceName, Storage, Subject, TraceContext,
+    Recorded, RetryPolicy, Select, ServiceName, Storage, Subject, TraceContext,
 };
 pub use port::{ConnectionState, WatchHealth};
 pub use serve::{

@@ -16,6 +16,7 @@ mod kv_settings;
 mod kv_typed;
 mod kv_watch;
 mod stream_bus;
+mod stream_clock;
 mod stream_consumer;
 mod stream_deliver;
 mod stream_ends;

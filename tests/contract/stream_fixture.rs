@@ -44,6 +44,12 @@ impl Streaming {
         all
     }
 
+    /// NATS before 2.12: it does not find the newest message that is left on a subject when a newer
+    /// one was deleted, and 2.10 miscounts.
+    pub(crate) fn is_old(&self) -> bool {
+        self.name == "nats" && !self.here.features().atomic_batches
+    }
+
     /// The stream, small so that many find room on one server.
     pub(crate) fn spec(&self) -> StreamSpec {
         let mut spec = StreamSpec::new(self.stream.clone(), [self.pattern(">")]);

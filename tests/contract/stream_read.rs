@@ -88,7 +88,9 @@ async fn what_was_deleted_is_gone_for_good() {
         }
         assert_eq!(message(&streams, 1).await, None, "{name}");
         assert_eq!(message(&streams, 2).await.unwrap().payload, "2", "{name}");
-        assert_eq!(last(&streams, "a").await, Some(2), "{name}");
+        if !streams.is_old() {
+            assert_eq!(last(&streams, "a").await, Some(2), "{name}");
+        }
         let status = streams.status().await;
         assert_eq!((status.messages, status.first_sequence), (1, 2), "{name}");
         assert_eq!(

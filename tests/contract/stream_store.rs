@@ -157,6 +157,9 @@ async fn what_is_expected_is_decided_with_the_storing() {
 async fn the_newest_on_a_subject_is_what_is_left_of_it() {
     for streams in Streaming::all().await {
         let name = streams.name;
+        if streams.is_old() {
+            continue;
+        }
         streams.make().await;
         for sequence in 1..=3 {
             assert_eq!(streams.store("a", "x").await, sequence, "{name}");

@@ -9,6 +9,8 @@ mod modes;
 mod publishing;
 #[path = "events/settling.rs"]
 mod settling;
+#[path = "events/takeover.rs"]
+mod takeover;
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;

@@ -1,5 +1,6 @@
 //! Shared by the tests: one server per test binary, and waiting for events. For tests with faults,
-//! `proxy` disturbs connections, `history` judges what the processes say that happened.
+//! `proxy` disturbs connections, `interrupted` drops futures in the middle, `history` judges what the
+//! processes say that happened.
 #![allow(
     clippy::expect_used,
     clippy::panic,
@@ -9,6 +10,7 @@
 )]
 
 pub mod history;
+pub mod interrupted;
 pub mod proxy;
 
 use std::future::Future;
@@ -16,6 +18,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use aegis::testing::NatsServer;
+use aegis::{Client, Config};
 use tokio::sync::OnceCell;
 
 /// The longest a test waits for an event before it fails.
@@ -44,6 +47,25 @@ pub fn unique_prefix() -> String {
         std::process::id(),
         NEXT.fetch_add(1, Ordering::Relaxed)
     )
+}
+
+/// So many connections in memory, and so many to the shared server, under a prefix of their own.
+pub async fn clients(number: usize) -> Vec<(&'static str, Vec<Client>)> {
+    let prefix = unique_prefix();
+    let mut places = Vec::new();
+    for (name, url) in [
+        ("memory", format!("memory://{prefix}")),
+        ("nats", shared_server().await),
+    ] {
+        let config = Config::default().url(&url).subject_prefix(&prefix);
+        let mut clients = Vec::new();
+        for _ in 0..number {
+            let client = Client::connect(config.clone()).await;
+            clients.push(client.expect("a connection"));
+        }
+        places.push((name, clients));
+    }
+    places
 }
 
 /// Waits until a check holds. Only for what offers no event to wait for.

@@ -1,6 +1,6 @@
 //! `impl Event` for a type of event, `impl FromEvent` for a choice of several.
 
-use proc_macro2::{Ident, TokenStream};
+use proc_macro2::{Ident, Span, TokenStream};
 use quote::{quote, quote_spanned};
 use syn::spanned::Spanned as _;
 
@@ -46,20 +46,7 @@ pub(crate) fn events(choice: &Choice, aegis: &Aegis) -> TokenStream {
     let names = variants.iter().filter(|_| other.is_none());
     let names = names.map(|variant| of_type(variant, "NAME", aegis));
     let arms = variants.iter().map(|variant| arm(variant, aegis));
-    let rest = match other {
-        Some(Variant { ident, ty }) => {
-            let span = at(ty.span());
-            let path = aegis.path(span);
-            let take = quote_spanned!(span=> <#ty as #path::__private::TheRest>::TAKE);
-            quote!(::core::result::Result::Ok(Self::#ident(#take(event))))
-        }
-        None => quote! {
-            ::core::result::Result::Err(#path::__private::unexpected_event(
-                event,
-                <Self as #path::FromEvent>::NAMES,
-            ))
-        },
-    };
+    let rest = rest(other.as_ref(), span, aegis);
     let distinct = distinct(variants, aegis);
     quote_spanned! {span=>
         const _: () = {
@@ -105,6 +92,23 @@ fn arm(variant: &Variant, aegis: &Aegis) -> TokenStream {
             return read.map(Self::#ident);
         }
     }
+}
+
+/// What no variant with a type has taken.
+fn rest(other: Option<&Variant>, span: Span, aegis: &Aegis) -> TokenStream {
+    let Some(Variant { ident, ty }) = other else {
+        let path = aegis.path(span);
+        return quote_spanned! {span=>
+            ::core::result::Result::Err(#path::__private::unexpected_event(
+                event,
+                <Self as #path::FromEvent>::NAMES,
+            ))
+        };
+    };
+    let span = at(ty.span());
+    let path = aegis.path(span);
+    let take = quote_spanned!(span=> <#ty as #path::__private::TheRest>::TAKE);
+    quote!(::core::result::Result::Ok(Self::#ident(#take(event))))
 }
 
 /// What the type of a variant is asked. A type that is no event gives one answer to all of it, at

@@ -2,12 +2,13 @@
 
 use proc_macro2::{Ident, Literal, Span, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
+use syn::Attribute;
 use syn::ext::IdentExt;
 use syn::spanned::Spanned as _;
 
 use super::row::{limit, signature, tidy};
 use super::{Aegis, at, duration, hook, option, timeout};
-use crate::model::{Argument, Service, Subscription};
+use crate::model::{Argument, Service, Subscription, Text};
 
 /// The row, and the checks beside it.
 pub(super) fn row(subscription: &Subscription, service: &Service, aegis: &Aegis) -> TokenStream {
@@ -96,38 +97,28 @@ fn names(subscription: &Subscription, aegis: &Aegis) -> TokenStream {
 
 /// Whether the pattern and the type belong together.
 fn fits(subscription: &Subscription, aegis: &Aegis) -> TokenStream {
-    let Subscription {
-        event,
-        pattern,
-        cfgs,
-        ..
-    } = subscription;
+    let Subscription { event, cfgs, .. } = subscription;
     let names = names(subscription, aegis);
     let shown = tidy(event);
-    let (span, holds, text) = match pattern {
-        Some(pattern) => {
-            let (value, span) = (&pattern.value, at(pattern.span));
-            let path = aegis.path(span);
-            let holds = quote_spanned!(span=> #path::__private::pattern_covers(#value, #names));
-            let way = if value.starts_with("events.") {
-                "leave out `events.`, which stands before every name and is no part of it"
-            } else {
-                "widen the pattern, take another type, or leave the pattern out"
-            };
-            let text = format!(
-                "the pattern `{value}` does not match every name that `{shown}` can have: {way}"
-            );
-            (span, holds, text)
-        }
-        None => {
-            let span = at(event.span());
-            let text = format!(
-                "`{shown}` can be any event: say which ones you want with a pattern, as in \
-                 `#[subscribe(\"orders.*\", ..)]`"
-            );
-            (span, quote_spanned!(span=> !#names.is_empty()), text)
-        }
+    let Some(Text { value, span }) = &subscription.pattern else {
+        let span = at(event.span());
+        let holds = quote_spanned!(span=> !#names.is_empty());
+        let text = format!(
+            "`{shown}` can be any event: say which ones you want with a pattern, as in \
+             `#[subscribe(\"orders.*\", ..)]`"
+        );
+        return assertion(&holds, &text, span, cfgs);
     };
+    let span = at(*span);
+    let path = aegis.path(span);
+    let holds = quote_spanned!(span=> #path::__private::pattern_covers(#value, #names));
+    let way = if value.starts_with("events.") {
+        "leave out `events.`, which stands before every name and is no part of it"
+    } else {
+        "widen the pattern, take another type, or leave the pattern out"
+    };
+    let text =
+        format!("the pattern `{value}` does not match every name that `{shown}` can have: {way}");
     assertion(&holds, &text, span, cfgs)
 }
 
@@ -136,7 +127,7 @@ pub(super) fn assertion(
     holds: &TokenStream,
     text: &str,
     span: Span,
-    cfgs: &[syn::Attribute],
+    cfgs: &[Attribute],
 ) -> TokenStream {
     quote_spanned! {span=>
         #(#cfgs)*

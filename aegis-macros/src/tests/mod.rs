@@ -2,6 +2,7 @@
 
 mod golden;
 mod messages;
+mod messages_of_event_types;
 mod messages_of_events;
 mod messages_of_leaders;
 mod messages_of_others;

@@ -93,3 +93,107 @@ pub fn unexpected_event(event: &AnyEvent, names: &[&str]) -> Failure {
     let text = format!("the event {} is none of {}", event.name(), names.join(", "));
     Failure::framework(Code::InvalidParams, text).terminal()
 }
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use serde::{Deserialize, Serialize};
+    use time::OffsetDateTime;
+
+    use super::*;
+    use crate::model::{EventSource, Headers};
+
+    #[derive(Debug, Serialize, Deserialize, crate::Event)]
+    #[event("orders.created")]
+    struct Created {
+        id: u64,
+    }
+
+    #[derive(Debug, Serialize, Deserialize, crate::Event)]
+    #[event("orders.gone", version = "2")]
+    struct Gone;
+
+    #[derive(Debug, crate::Events)]
+    enum Closed {
+        Created(Created),
+        Gone(Gone),
+    }
+
+    #[derive(Debug, crate::Events)]
+    enum Open {
+        #[events(other)]
+        Other(AnyEvent),
+        Created(Created),
+    }
+
+    fn arrived(name: &str, body: &'static str) -> AnyEvent {
+        let place = EventSource {
+            sequence: 1,
+            stored: OffsetDateTime::UNIX_EPOCH,
+            attempt: 1,
+        };
+        AnyEvent::read(name, Headers::new(), Bytes::from(body), place)
+    }
+
+    #[test]
+    fn a_choice_has_the_names_of_its_types_or_can_be_any() {
+        assert_eq!(event_names::<Closed>(), ["orders.created", "orders.gone"]);
+        assert_eq!(event_names::<Open>(), [""; 0]);
+        assert_eq!((Created::VERSION, Gone::VERSION), ("1.0", "2"));
+    }
+
+    #[test]
+    fn what_arrives_is_read_as_the_type_of_its_name() {
+        let created = || arrived("orders.created", r#"{"id":7}"#);
+        let read = Closed::from_event(&created());
+        assert!(matches!(read, Ok(Closed::Created(Created { id: 7 }))));
+        let read = Closed::from_event(&arrived("orders.gone", "null"));
+        assert!(matches!(read, Ok(Closed::Gone(Gone))));
+        let read = Open::from_event(&created());
+        assert!(matches!(read, Ok(Open::Created(Created { id: 7 }))));
+        let read = Open::from_event(&arrived("orders.gone", "null"));
+        assert!(matches!(read, Ok(Open::Other(other)) if other.name() == "orders.gone"));
+    }
+
+    #[test]
+    fn what_a_choice_cannot_be_is_no_case_for_another_attempt() {
+        for (name, body, text) in [
+            (
+                "orders.paid",
+                "null",
+                "the event orders.paid is none of orders.created, orders.gone",
+            ),
+            ("orders.created", "null", "orders.created cannot be read"),
+        ] {
+            let failure = Closed::from_event(&arrived(name, body)).unwrap_err();
+            assert!(failure.message().contains(text), "{failure}");
+            assert!(failure.is_terminal());
+        }
+        // It does not become what else there is.
+        let read = Open::from_event(&arrived("orders.created", "null"));
+        assert!(read.unwrap_err().is_terminal());
+    }
+
+    #[test]
+    fn patterns_and_names_are_held_against_each_other() {
+        let names = event_names::<Closed>();
+        for (pattern, covers) in [
+            ("orders.*", true),
+            (">", true),
+            ("orders.created", false),
+            ("returns.*", false),
+        ] {
+            assert_eq!(pattern_covers(pattern, names), covers, "{pattern}");
+            assert!(pattern_covers(pattern, &[]));
+            assert!(pattern_covers(pattern, &[""]), "told elsewhere");
+        }
+        for (one, other, same) in [
+            ("a.b", "a.b", true),
+            ("a.b", "a.bc", false),
+            ("a.b", "a.b.c", false),
+            ("", "", false),
+        ] {
+            assert_eq!(same_name(one, other), same, "{one} {other}");
+        }
+    }
+}

@@ -2,12 +2,12 @@
 //!
 //! `grammar`, `name`, `subject`, `layout` say what may be named how; `header`, `codec`, `envelope`,
 //! `failure`, `deadline`, `trace` are what travels; `kv` is what buckets hold, `stream` what
-//! streams do, `instance` and
-//! `roster` are who is there; `retry`, `breaker`, `lifecycle`, `select`, `health`, `election`
-//! decide.
+//! streams do, `instance` and `roster` are who is there; `retry`, `breaker`, `lifecycle`, `select`,
+//! `health`, `election`, `inbox`, `checkpoint` decide.
 
 mod arguments;
 mod breaker;
+mod checkpoint;
 mod codec;
 mod dead;
 mod deadline;
@@ -18,6 +18,7 @@ mod failure;
 pub(crate) mod grammar;
 pub(crate) mod header;
 mod health;
+mod inbox;
 mod instance;
 mod kv;
 mod layout;
@@ -37,6 +38,7 @@ pub use arguments::{Arguments, Field, Owned, Params};
 pub(crate) use arguments::{ReadArguments, WriteArguments};
 pub(crate) use breaker::Breaker;
 pub use breaker::{BreakerPolicy, BreakerState};
+pub use checkpoint::Recorded;
 pub use codec::{Codec, CodecError};
 pub use dead::DeadLetter;
 pub(crate) use dead::told;
@@ -56,6 +58,10 @@ pub use failure::{DomainError, Failure};
 pub use header::{HeaderError, Headers};
 pub use health::Health;
 pub(crate) use health::{Signs, judge};
+pub(crate) use inbox::{
+    EffectRecord, EffectState, Ended as EffectEnded, Found as FoundEffect, Stage as EffectStage,
+    Step as EffectStep,
+};
 pub use instance::{Instance, InstanceStatus, Load};
 pub(crate) use instance::{MISSED, OWN_METADATA};
 pub use kv::{

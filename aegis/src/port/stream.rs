@@ -86,6 +86,8 @@ pub trait Streams: Send + Sync + fmt::Debug {
     ) -> BoxFuture<'a, Result<Option<StoredMessage>>>;
 
     /// The newest message on a subject, asked of whoever decides on writes; none if there is none.
+    /// Servers before NATS 2.12 find none if a newer one was [deleted](Self::delete), and take an
+    /// expected sequence on this subject for wrong.
     fn last<'a>(
         &'a self,
         stream: &'a str,

@@ -19,6 +19,8 @@ use super::descriptor::{HandlerDescriptor, RpcHandler};
 use super::figures::Figures;
 use super::gate::{Gate, Origin};
 use super::inboxes::Inboxes;
+use super::latency::Taken;
+use super::load::Metered;
 use super::once::Once;
 use super::reader::Takes;
 use super::respond::Reply;
@@ -341,5 +343,16 @@ impl Place {
 impl Drop for Place {
     fn drop(&mut self) {
         self.0.waiting.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
+impl Metered for Endpoint {
+    fn at_work(&self) -> usize {
+        let (running, waiting) = self.load();
+        running + waiting
+    }
+
+    fn sums(&self, taken: &mut Taken) -> (u64, u64, u64) {
+        self.figures.sums(taken)
     }
 }

@@ -22,7 +22,7 @@ use super::event::{self, Reader, Reading, Worker};
 use super::exclusive::Exclusive;
 use super::gate::{Gate, Origin};
 use super::inboxes::Inboxes;
-use super::load::LoadMeter;
+use super::load::{LoadMeter, Metered};
 use super::micro::{About, Micro};
 use super::once::{Once, RESULTS};
 use super::reader::{self, Takes};
@@ -179,7 +179,11 @@ impl Server {
 
     /// Measures what its handlers do.
     pub(crate) fn load_meter(&self) -> LoadMeter {
-        LoadMeter::new(self.endpoints.clone())
+        let endpoints = self.endpoints.iter();
+        let calls = endpoints.map(|endpoint| endpoint.clone() as Arc<dyn Metered>);
+        let workers = self.workers.iter();
+        let events = workers.map(|worker| worker.clone() as Arc<dyn Metered>);
+        LoadMeter::new(calls.chain(events).collect())
     }
 
     /// Reads a subscription to its end, in a task of its own.

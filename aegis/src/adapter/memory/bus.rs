@@ -82,15 +82,7 @@ impl MemoryBus {
                 "this connection was closed",
             ));
         }
-        let size = headers
-            .iter()
-            .map(|(name, value)| name.len() + value.len() + 4)
-            .sum::<usize>()
-            + payload.len();
-        if size > MAX_PAYLOAD {
-            return Err(crate::observe::too_large(size, MAX_PAYLOAD));
-        }
-        Ok(())
+        check_size(headers, payload)
     }
 
     async fn ask(&self, message: Outgoing, call: &OpenCall, deadline: Instant) -> Result<Answer> {
@@ -223,6 +215,19 @@ impl Drop for MemoryBus {
     fn drop(&mut self) {
         self.hub.remove_connection(self.connection);
     }
+}
+
+/// Whether a message is small enough.
+pub(super) fn check_size(headers: &Headers, payload: &Bytes) -> Result<()> {
+    let size = headers
+        .iter()
+        .map(|(name, value)| name.len() + value.len() + 4)
+        .sum::<usize>()
+        + payload.len();
+    if size > MAX_PAYLOAD {
+        return Err(crate::observe::too_large(size, MAX_PAYLOAD));
+    }
+    Ok(())
 }
 
 fn no_responders(reply: Subject) -> Message {

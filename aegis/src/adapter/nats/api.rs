@@ -19,6 +19,8 @@ pub(super) mod code {
     pub(in crate::adapter::nats) const STREAM_NAME_IN_USE: u32 = 10058;
     pub(in crate::adapter::nats) const SUBJECTS_OVERLAP: u32 = 10065;
     pub(in crate::adapter::nats) const CONSUMER_NOT_FOUND: u32 = 10014;
+    /// A consumer, or its stream.
+    pub(in crate::adapter::nats) const GONE: [u32; 2] = [CONSUMER_NOT_FOUND, STREAM_NOT_FOUND];
     /// It exists with another configuration, or was made a moment ago.
     pub(in crate::adapter::nats) const CONSUMER_EXISTS: [u32; 3] = [10148, 10013, 10105];
     /// A change of a consumer that is not there.

@@ -2,9 +2,13 @@
 
 use std::future::{Future, IntoFuture};
 use std::pin::Pin;
+use std::task::Poll;
 use std::time::Duration;
 
-use futures_util::stream::{self, StreamExt};
+use futures_util::future::{Either, FutureExt, poll_fn, ready};
+use futures_util::stream::{FuturesOrdered, StreamExt};
+
+use tokio::task::unconstrained;
 
 use super::super::core::Client;
 use super::word::{Publish, Published};
@@ -100,12 +104,26 @@ impl<'a, E: Event> PublishAll<'a, E> {
     }
 
     async fn send(self) -> PublishedAll {
-        let events: &'a [E] = self.events;
-        let words = (0..events.len()).map(|at| self.one(&events[at]));
-        let sending = stream::iter(words).map(Publish::send);
-        PublishedAll {
-            outcomes: sending.buffered(self.window).collect().await,
+        let mut outcomes = Vec::with_capacity(self.events.len());
+        let mut sending = FuturesOrdered::new();
+        for event in self.events {
+            if sending.len() >= self.window {
+                outcomes.extend(sending.next().await);
+            }
+            // The first step hands it over, so they go in order: it is not to be put off.
+            tokio::task::consume_budget().await;
+            let mut one = self.one(event).send().boxed();
+            let step = poll_fn(|cx| Poll::Ready(unconstrained(&mut one).poll_unpin(cx)));
+            let ended = step.await;
+            sending.push_back(match ended {
+                Poll::Ready(outcome) => Either::Left(ready(outcome)),
+                Poll::Pending => Either::Right(one),
+            });
         }
+        while let Some(outcome) = sending.next().await {
+            outcomes.push(outcome);
+        }
+        PublishedAll { outcomes }
     }
 }
 

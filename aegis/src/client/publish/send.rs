@@ -45,16 +45,16 @@ pub(super) async fn until_stored(prepared: Prepared) -> Result<Published> {
         if !is_passing(&error) {
             break Err(error);
         }
-        if error.kind() == ErrorKind::NoService && attempt == 1 {
-            // Nobody has made the stream yet.
-            let made = client.streams().ensure(
-                events(client.layout(), &settings.streams),
-                deadline.min(Instant::now() + ATTEMPT),
-            );
-            match made.await {
-                Ok(_) => continue,
-                Err(error) if !is_passing(&error) => break Err(error),
-                Err(_) => {}
+        let mut error = error;
+        if error.kind() == ErrorKind::NoService {
+            // Nobody has made the stream yet, or it is gone.
+            let until = deadline.min(Instant::now() + ATTEMPT);
+            let spec = events(client.layout(), &settings.streams);
+            match client.streams().ensure(spec, until).await {
+                Ok(_) if attempt == 1 => continue,
+                Ok(_) => {}
+                Err(cause) if !is_passing(&cause) => break Err(cause),
+                Err(cause) => error = cause,
             }
         }
         let Some(wait) = waits().delay(attempt, observe::chance()) else {

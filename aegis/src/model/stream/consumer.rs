@@ -15,7 +15,8 @@ pub enum DeliverFrom {
     New,
     /// With the oldest message that the stream holds.
     All,
-    /// With this sequence, or the next one that the stream holds.
+    /// With this sequence, or the next one that the stream holds. Servers before NATS 2.11 take one
+    /// that was not reached yet for [`New`](Self::New).
     Sequence(u64),
     /// With what was stored at this time or later, by the server's clock.
     Time(OffsetDateTime),
@@ -96,16 +97,21 @@ impl ConsumerSpec {
         }
     }
 
+    /// Whether a name can be that of a consumer.
+    pub fn check_name(name: &str) -> Result<(), SpecError> {
+        StreamSpec::check_name(name).map_err(|_| {
+            let shown: String = name.chars().take(80).collect();
+            SpecError::new(format!(
+                "the consumer name {shown:?} is not allowed: it is up to 200 letters, digits, `_` \
+                 or `-`"
+            ))
+        })
+    }
+
     /// Whether such a consumer can be.
     pub fn check(&self) -> Result<(), SpecError> {
         let name = &self.name;
-        if StreamSpec::check_name(name).is_err() {
-            let shown: String = name.chars().take(80).collect();
-            return Err(SpecError::new(format!(
-                "the consumer name {shown:?} is not allowed: it is up to 200 letters, digits, `_` \
-                 or `-`"
-            )));
-        }
+        Self::check_name(name)?;
         let wrong = if self.ack_wait < Duration::from_millis(10) {
             "`ack_wait` is at least 10 ms"
         } else if self.max_ack_pending == 0 {

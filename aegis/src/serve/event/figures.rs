@@ -1,12 +1,17 @@
 //! What is counted of one handler for events.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use super::super::latency::{Latencies, Taken};
 use crate::observe;
 
 /// Counters and gauges since the start.
 #[derive(Debug)]
 pub(super) struct EventFigures {
+    ended: AtomicU64,
+    failed: AtomicU64,
+    latencies: Latencies,
     done: metrics::Counter,
     again: metrics::Counter,
     dead: metrics::Counter,
@@ -39,6 +44,9 @@ impl EventFigures {
             metrics::counter!(observe::EVENTS_HANDLED, &labels)
         };
         Self {
+            ended: AtomicU64::new(0),
+            failed: AtomicU64::new(0),
+            latencies: Latencies::new(),
             done: ended("done"),
             again: ended("again"),
             dead: ended("dead"),
@@ -58,6 +66,22 @@ impl EventFigures {
             Ended::Returned => &self.returned,
         };
         counter.increment(1);
+        if ended == Ended::Returned {
+            return;
+        }
+        self.ended.fetch_add(1, Ordering::Relaxed);
+        if ended != Ended::Done {
+            self.failed.fetch_add(1, Ordering::Relaxed);
+        }
+        self.latencies.add(took);
         self.duration.record(took);
+    }
+
+    /// Work that ended, and what of it failed, since the start; how long it took since this was
+    /// asked last is added to `taken`.
+    pub(super) fn sums(&self, taken: &mut Taken) -> (u64, u64, u64) {
+        self.latencies.take(taken);
+        let failed = self.failed.load(Ordering::Relaxed);
+        (self.ended.load(Ordering::Relaxed), failed, failed)
     }
 }

@@ -20,6 +20,14 @@ const AWAY_FOR_LONG: Duration = Duration::from_secs(7 * 24 * 3600);
 /// The server names files after consumers.
 const LONGEST: usize = 200;
 
+/// One leadership, and the how manieth beginning in it this is. Each has a consumer of its own: what
+/// was delivered to the one before, and got lost, would hold up everything behind it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Term {
+    pub(super) epoch: u64,
+    pub(super) session: u64,
+}
+
 /// What the names of one handler's consumers are made of.
 #[derive(Debug, Clone)]
 pub(super) struct Place {
@@ -48,20 +56,26 @@ impl Place {
         &self.base
     }
 
-    /// The name of its consumer; that of a leader has the epoch.
-    pub(super) fn consumer(&self, epoch: Option<u64>) -> String {
-        let name = match (self.mode, epoch) {
+    /// The name of its consumer; that of a leader has its term.
+    pub(super) fn consumer(&self, term: Option<Term>) -> String {
+        let name = match (self.mode, term) {
             (EventMode::Broadcast, _) => format!("{}__{}", self.base, self.instance),
-            (EventMode::Exclusive, Some(epoch)) => format!("{}__{epoch}", self.base),
+            (EventMode::Exclusive, Some(Term { epoch, session })) => {
+                format!("{}__{epoch}-{session}", self.base)
+            }
             _ => self.base.clone(),
         };
         shortened(name)
     }
 
-    /// The epoch in the name of a consumer that a leader of this handler made.
-    pub(super) fn epoch_of(&self, consumer: &str) -> Option<u64> {
+    /// The term in the name of a consumer that a leader of this handler made.
+    pub(super) fn term_of(&self, consumer: &str) -> Option<Term> {
         let rest = consumer.strip_prefix(&self.base)?.strip_prefix("__")?;
-        rest.parse().ok()
+        let (epoch, session) = rest.split_once('-')?;
+        Some(Term {
+            epoch: epoch.parse().ok()?,
+            session: session.parse().ok()?,
+        })
     }
 }
 
@@ -85,8 +99,8 @@ impl Left {
         for found in all {
             if found.name == place.consumer(None) {
                 begun = Some(found.ack_floor);
-            } else if let Some(epoch) = place.epoch_of(&found.name) {
-                left.epoch = left.epoch.max(Some(epoch));
+            } else if let Some(term) = place.term_of(&found.name) {
+                left.epoch = left.epoch.max(Some(term.epoch));
                 left.floor = left.floor.max(Some(found.ack_floor));
             } else {
                 continue;
@@ -151,22 +165,32 @@ mod tests {
 
     #[test]
     fn each_mode_has_a_consumer_of_its_own_kind() {
-        for (mode, epoch, name) in [
+        for (mode, term, name) in [
             (EventMode::Compete, None, "billing__bill"),
             (EventMode::Broadcast, None, "billing__bill__billing-7"),
-            (EventMode::Exclusive, Some(42), "billing__bill__42"),
+            (
+                EventMode::Exclusive,
+                Some(Term {
+                    epoch: 42,
+                    session: 1,
+                }),
+                "billing__bill__42-1",
+            ),
         ] {
-            assert_eq!(place(mode).consumer(epoch), name);
+            assert_eq!(place(mode).consumer(term), name);
             assert_eq!(place(mode).handler(), "billing__bill");
         }
         let exclusive = place(EventMode::Exclusive);
-        for (name, epoch) in [
-            ("billing__bill__42", Some(42)),
+        for (name, term) in [
+            ("billing__bill__42-3", Some((42, 3))),
+            ("billing__bill__42", None),
             ("billing__bill__x", None),
             ("billing__bill", None),
-            ("billing__bills__42", None),
+            ("billing__bills__42-1", None),
         ] {
-            assert_eq!(exclusive.epoch_of(name), epoch, "{name}");
+            let found = exclusive.term_of(name);
+            let found = found.map(|term| (term.epoch, term.session));
+            assert_eq!(found, term, "{name}");
         }
     }
 
@@ -191,18 +215,18 @@ mod tests {
         };
         for (there, epoch, floor, consumers) in [
             (&[][..], None, None, 0),
-            (&[("billing__other__7", 9)], None, None, 0),
+            (&[("billing__other__7-1", 9)], None, None, 0),
             (&[("billing__bill", 5)], None, Some(5), 1),
             // Made anew by an instance that started while there was a leader: it skips nothing.
             (
-                &[("billing__bill", 50), ("billing__bill__7", 9)],
+                &[("billing__bill", 50), ("billing__bill__7-2", 9)],
                 Some(7),
                 Some(9),
                 2,
             ),
             // A leader died before it removed the place of the one before.
             (
-                &[("billing__bill__7", 9), ("billing__bill__8", 12)],
+                &[("billing__bill__7-2", 9), ("billing__bill__8-1", 12)],
                 Some(8),
                 Some(12),
                 2,

@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::super::server::spawn;
-use super::place::{Left, spec};
+use super::place::{Left, Term, spec};
 use super::worker::Worker;
 use crate::client::{dead_letters, events};
 use crate::error::{Error, ErrorKind, Result};
@@ -58,8 +58,8 @@ impl Reading {
 /// What one reading knows.
 pub(in super::super) struct Reader {
     worker: Arc<Worker>,
-    /// As which epoch it reads, if its handler is exclusive.
-    epoch: Option<u64>,
+    /// As which epoch it reads, and how often it has begun, if its handler is exclusive.
+    term: Option<Term>,
     position: Option<Position>,
 }
 
@@ -67,7 +67,7 @@ impl Reader {
     pub(in super::super) fn new(worker: Arc<Worker>, epoch: Option<u64>) -> Self {
         Self {
             worker,
-            epoch,
+            term: epoch.map(|epoch| Term { epoch, session: 0 }),
             position: None,
         }
     }
@@ -86,6 +86,7 @@ impl Reader {
             async move { worker.keep_alive().await }
         });
         let mut failures = 0;
+        let listening = Listening::begin(&worker);
         while !stop.is_cancelled() {
             let begun = Instant::now();
             let ended = tokio::select! {
@@ -112,6 +113,7 @@ impl Reader {
             }
             let _ = tokio::time::timeout(wait, stop.cancelled()).await;
         }
+        drop(listening);
         // What runs is kept alive until it has ended, or the instance has.
         while worker.busy() > 0 {
             worker.freed.notified().await;
@@ -125,17 +127,23 @@ impl Reader {
         let client = &worker.shared.home.client;
         let deadline = Instant::now() + WITHIN;
         let stream = self.stream(deadline).await?;
-        let name = worker.place.consumer(self.epoch);
+        if let Some(term) = &mut self.term {
+            term.session += 1;
+        }
+        let name = worker.place.consumer(self.term);
         let mut spec = spec(&worker.handler, client.layout(), name);
         match self.position {
             // All that is in it came since.
-            Some(position) if position.created != stream.created => spec.from = DeliverFrom::All,
+            Some(position) if position.created != stream.created => {
+                worker.forget_settled();
+                spec.from = DeliverFrom::All;
+            }
             Some(position) => spec.from = DeliverFrom::Sequence(position.floor + 1),
             None => {}
         }
-        let consumer = match self.epoch {
+        let consumer = match self.term {
             None => client.streams().consumer(&stream.name, spec, deadline),
-            Some(epoch) => return self.take_over(&stream, spec, epoch, deadline).await,
+            Some(term) => return self.take_over(&stream, spec, term.epoch, deadline).await,
         };
         let consumer = consumer.await?;
         self.look(&consumer, stream.created, deadline).await?;
@@ -159,8 +167,9 @@ impl Reader {
         }
     }
 
-    /// Goes on where the leader before ended. Each leader has a consumer of its own, so that one of
-    /// the past, which may be frozen and wake up, gets nothing any more.
+    /// Goes on where the leader before ended, or this one before its connection was lost. Each has a
+    /// consumer of its own: so a leader of the past, which may be frozen and wake up, gets nothing
+    /// any more, and what was on its way is delivered anew at once.
     async fn take_over(
         &mut self,
         stream: &StreamStatus,
@@ -176,7 +185,9 @@ impl Reader {
             let text = format!("epoch {other} handles the events of {}", worker.row.name);
             return Err(Error::new(ErrorKind::NotActive, text));
         }
-        if let Some(floor) = left.floor {
+        let again = matches!(self.position, Some(position) if position.created == stream.created);
+        let own = again.then(|| worker.settled());
+        if let Some(floor) = left.floor.max(own) {
             spec.from = DeliverFrom::Sequence(floor + 1);
         }
         let own = spec.name.clone();
@@ -216,6 +227,7 @@ impl Reader {
         let worker = self.worker.clone();
         let mut pull = consumer.pull().await?;
         let heard = pull.heard();
+        worker.note_heard(Some(Instant::now()));
         let most = worker.limit;
         let few = (most / 4).max(1);
         let mut asked = 0;
@@ -240,6 +252,7 @@ impl Reader {
                 }
                 () = worker.freed.notified() => {}
                 _ = looks.tick() => {
+                    worker.note_heard(Some(heard()));
                     worker.figures.stale.set(heard().elapsed().as_secs_f64());
                     self.look_again(consumer).await?;
                 }
@@ -257,6 +270,23 @@ impl Reader {
             // Deliveries tell soon enough whether the server is there.
             _ => Ok(()),
         }
+    }
+}
+
+/// Somebody reads, and should hear something of the server now and then.
+struct Listening(Arc<Worker>);
+
+impl Listening {
+    fn begin(worker: &Arc<Worker>) -> Self {
+        worker.note_heard(Some(Instant::now()));
+        Self(worker.clone())
+    }
+}
+
+impl Drop for Listening {
+    fn drop(&mut self) {
+        self.0.note_heard(None);
+        self.0.figures.stale.set(0.0);
     }
 }
 

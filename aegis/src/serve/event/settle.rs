@@ -39,6 +39,7 @@ impl Worker {
             }
             (Verdict::Dead, Some(failure)) => self.bury(delivery, &failure).await,
             _ => {
+                self.note_settled(delivery.sequence);
                 self.done(delivery).await;
                 Ended::Done
             }
@@ -104,6 +105,7 @@ impl Worker {
                     sequence = delivery.sequence, attempts = delivery.attempt, %failure,
                     "an event is given up: `aegis dead list` shows it, `aegis dead retry` brings it back"
                 );
+                self.note_settled(delivery.sequence);
                 let told = delivery.settle(Settling::Terminate).await;
                 self.unless_told(delivery, told);
                 Ended::Dead

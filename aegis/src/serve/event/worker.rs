@@ -14,6 +14,8 @@ use super::super::context::Context;
 use super::super::descriptor::HandlerDescriptor;
 use super::super::endpoint::{GRACE, Shared};
 use super::super::gate::Pass;
+use super::super::latency::Taken;
+use super::super::load::Metered;
 use super::super::work::Work;
 use super::delivered::Delivered;
 use super::figures::EventFigures;
@@ -51,10 +53,14 @@ pub(in super::super) struct Worker {
     pub(super) limit: usize,
     running: Mutex<HashMap<u64, Arc<Delivery>>>,
     numbers: AtomicU64,
+    /// Of an exclusive handler: everything up to this sequence is done with here.
+    settled: AtomicU64,
     /// Somebody is done.
     pub(super) freed: Notify,
     /// Its last first step was long: the next event gets a task at once.
     long_steps: AtomicBool,
+    /// When the server was heard last; none if nothing is read.
+    heard: Mutex<Option<Instant>>,
     pub(super) complaints: Seldom,
 }
 
@@ -107,8 +113,10 @@ impl Worker {
             limit,
             running: Mutex::default(),
             numbers: AtomicU64::new(0),
+            settled: AtomicU64::new(0),
             freed: Notify::new(),
             long_steps: AtomicBool::new(false),
+            heard: Mutex::default(),
             complaints: Seldom::new(),
         }
     }
@@ -121,6 +129,26 @@ impl Worker {
         self.running.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Everything up to this sequence is done with here, if the handler is exclusive.
+    pub(super) fn settled(&self) -> u64 {
+        self.settled.load(Ordering::Acquire)
+    }
+
+    /// An event is done with.
+    pub(super) fn note_settled(&self, sequence: u64) {
+        self.settled.fetch_max(sequence, Ordering::AcqRel);
+    }
+
+    /// The stream was made anew, and counts from the beginning.
+    pub(super) fn forget_settled(&self) {
+        self.settled.store(0, Ordering::Release);
+    }
+
+    /// The server was heard at that time, or nothing is read any more.
+    pub(super) fn note_heard(&self, at: Option<Instant>) {
+        *self.heard.lock().unwrap_or_else(PoisonError::into_inner) = at;
+    }
+
     /// How many events are worked on now.
     pub(super) fn busy(&self) -> usize {
         self.running().len()
@@ -129,7 +157,9 @@ impl Worker {
     /// Takes an event. Returns without waiting for a handler that waits.
     pub(super) async fn take(self: &Arc<Self>, delivery: Delivery) {
         let delivery = Arc::new(delivery);
-        if self.is_for_another(&delivery) {
+        // It was worked on when the connection was lost, and ended since.
+        let again = self.is_exclusive() && delivery.sequence <= self.settled();
+        if again || self.is_for_another(&delivery) {
             return self.pass_over(&delivery).await;
         }
         let pass = if self.is_exclusive() {
@@ -283,5 +313,20 @@ impl Worker {
                 }
             }
         }
+    }
+}
+
+impl Metered for Worker {
+    fn at_work(&self) -> usize {
+        self.busy()
+    }
+
+    fn sums(&self, taken: &mut Taken) -> (u64, u64, u64) {
+        self.figures.sums(taken)
+    }
+
+    fn silence(&self) -> Option<(&'static str, Duration)> {
+        let heard = *self.heard.lock().unwrap_or_else(PoisonError::into_inner);
+        heard.map(|at| (self.row.name, at.elapsed()))
     }
 }

@@ -93,18 +93,9 @@ impl StreamInfo {
     }
 
     /// The configuration with what was asked for, and everything else as it is.
-    pub(super) fn changed(self, spec: &StreamSpec) -> Value {
+    pub(super) fn changed(self, spec: &StreamSpec, status: &StreamStatus) -> Value {
         let mut config = self.config;
-        let mut subjects: Vec<Value> = match config["subjects"].take() {
-            Value::Array(subjects) => subjects,
-            _ => Vec::new(),
-        };
-        for subject in spec.subjects.iter().map(Pattern::as_str) {
-            if !subjects.iter().any(|there| there == subject) {
-                subjects.push(subject.into());
-            }
-        }
-        config["subjects"] = subjects.into();
+        config["subjects"] = spec.united(status).into();
         if spec.discard == Some(Discard::Old)
             && let Some(fields) = config.as_object_mut()
         {
@@ -183,7 +174,7 @@ pub(super) fn nanoseconds(time: Duration) -> u64 {
 mod tests {
     use super::*;
 
-    fn info(config: Value) -> StreamInfo {
+    fn info(config: &Value) -> StreamInfo {
         let info = json!({
             "type": "io.nats.jetstream.api.v1.stream_info_response",
             "config": config,
@@ -210,7 +201,7 @@ mod tests {
         full.max_age = Some(Duration::from_secs(600));
         full.dedup = Some(Duration::from_millis(1500));
         for spec in [asked(), full] {
-            let status = info(new(&spec)).status().unwrap();
+            let status = info(&new(&spec)).status().unwrap();
             assert!(spec.drift(&status).is_none(), "{:?}", spec.drift(&status));
             assert_eq!(status.description, spec.description);
             assert_eq!(status.max_bytes, Some(spec.byte_limit()));
@@ -232,12 +223,14 @@ mod tests {
         let mut expected = there.clone();
         expected["subjects"] = json!(["old.*", "events.>"]);
         expected["max_age"] = json!(1_000_000_000);
-        assert_eq!(info(there).changed(&spec), expected);
+        let found = info(&there);
+        let status = found.status().unwrap();
+        assert_eq!(found.changed(&spec, &status), expected);
     }
 
     #[test]
     fn a_retention_that_is_not_known_is_told() {
-        let error = info(json!({"name": "X", "retention": "interest"}))
+        let error = info(&json!({"name": "X", "retention": "interest"}))
             .status()
             .unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Config);
@@ -246,7 +239,7 @@ mod tests {
 
     #[test]
     fn missing_fields_are_no_limits() {
-        let status = info(json!({"name": "X", "retention": "limits", "subjects": null}));
+        let status = info(&json!({"name": "X", "retention": "limits", "subjects": null}));
         let status = status.status().unwrap();
         assert_eq!((status.max_bytes, status.max_messages), (None, None));
         assert_eq!((status.max_age, status.discard), (None, Discard::Old));

@@ -212,7 +212,7 @@ impl Consumer for NatsConsumer {
 mod tests {
     use super::*;
 
-    fn info(config: Value) -> ConsumerInfo {
+    fn info(config: &Value) -> ConsumerInfo {
         let info = json!({
             "name": "c", "created": "2026-01-02T03:04:05Z", "config": config,
             "delivered": {"consumer_seq": 9, "stream_seq": 7},
@@ -238,7 +238,7 @@ mod tests {
             spec.inactive_threshold = Some(Duration::from_secs(60));
             let mut config = json!({});
             asked(&mut config, &spec);
-            let status = info(config).status().unwrap();
+            let status = info(&config).status().unwrap();
             assert_eq!(spec.drift(&status).changeable, [""; 0]);
             assert_eq!((status.delivered, status.ack_floor), (7, 5));
             assert_eq!((status.ack_pending, status.redelivered), (2, 1));
@@ -254,7 +254,7 @@ mod tests {
             "backoff": [1, 2], "from_the_future": {"a": 1},
         });
         assert_eq!(
-            info(there).changed(&spec(&["a", "b"])),
+            info(&there).changed(&spec(&["a", "b"])),
             json!({
                 "durable_name": "c", "deliver_policy": "by_start_sequence", "opt_start_seq": 7,
                 "ack_policy": "explicit", "filter_subjects": ["a", "b"], "max_waiting": 99,
@@ -279,14 +279,14 @@ mod tests {
             (json!({"ack_policy": "all"}), false),
             (json!({"ack_policy": "none"}), false),
         ] {
-            let known = info(config.clone()).known().unwrap();
+            let known = info(&config).known().unwrap();
             assert_eq!(known.unfit().is_none(), fits, "{config}");
         }
     }
 
     #[test]
     fn no_limit_is_the_largest_number() {
-        let status = info(json!({"max_ack_pending": -1})).status().unwrap();
+        let status = info(&json!({"max_ack_pending": -1})).status().unwrap();
         assert_eq!(status.max_ack_pending, u32::MAX);
     }
 }

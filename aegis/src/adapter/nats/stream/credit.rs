@@ -20,11 +20,14 @@ const MOST_REQUESTS: u64 = 32;
 const EXPIRES: Duration = Duration::from_secs(30);
 /// The server says so often that it is there.
 const HEARTBEAT: Duration = Duration::from_secs(5);
+/// So long nothing is heard only if the server has nothing to do with us any more.
+pub(super) const QUIET: Duration = Duration::from_millis(12_500);
 /// How long the last word on a request may take.
 const SLACK: Duration = Duration::from_secs(5);
 /// Requests are forgotten together that ended within so long.
 const BUCKET: Duration = Duration::from_secs(1);
-/// A request that ends so soon, and brought nothing, did not wait.
+/// A request that ends so soon, and brought nothing, did not wait; shorter ones end in half their
+/// time.
 const QUICK: Duration = Duration::from_secs(1);
 /// So many of those in a row are no accident.
 const MOST_QUICK: u32 = 3;
@@ -79,11 +82,6 @@ impl Terms {
             batch,
             most: MOST_OUTSTANDING.min(batch * MOST_REQUESTS),
         }
-    }
-
-    /// So long nothing is heard only if the server has nothing to do with us any more.
-    pub(super) fn quiet(&self) -> Duration {
-        HEARTBEAT * 5 / 2
     }
 }
 
@@ -211,7 +209,7 @@ impl Credit {
         let rest = pending.unwrap_or(request.batch).min(request.batch);
         self.back(rest);
         let lasted = self.millis(now).saturating_sub(request.sent);
-        if Duration::from_millis(lasted) >= QUICK {
+        if Duration::from_millis(lasted) >= QUICK.min(self.terms.expires / 2) {
             self.quick = 0;
         } else if rest == request.batch {
             self.quick += 1;
@@ -221,18 +219,20 @@ impl Credit {
 
     /// Looks at the clock.
     pub(super) fn look(&mut self, now: Instant) -> Look {
-        while let Some((_, gone)) = self.living.pop_front_if(|(until, _)| *until <= now) {
-            self.lives -= gone;
+        while let Some((until, sum)) = self.living.front().copied()
+            && until <= now
+        {
+            self.living.pop_front();
+            self.lives -= sum;
         }
         // Requests that nobody said a word about.
         let lost = self.outstanding.saturating_sub(self.lives);
         self.outstanding -= lost;
         self.held += lost;
-        let quiet = self.terms.quiet();
         if self.outstanding == 0 {
-            return Look::At(now + quiet);
+            return Look::At(now + QUIET);
         }
-        let silent = self.heard.max(self.waits) + quiet;
+        let silent = self.heard.max(self.waits) + QUIET;
         if silent <= now {
             return Look::Silent;
         }

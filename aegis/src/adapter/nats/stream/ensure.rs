@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use super::super::api::{Refusal, code};
@@ -54,7 +54,8 @@ impl NatsStreams {
                 return Ok(status);
             }
             drifted = drift.changeable;
-            self.update(&spec, info, deadline).await?;
+            let changed = info.changed(&spec, &status);
+            self.update(&spec, &changed, deadline).await?;
         }
         let name = &spec.name;
         let text = if drifted.is_empty() {
@@ -77,10 +78,9 @@ impl NatsStreams {
     }
 
     /// Changes a stream; it is no error if somebody else removed it.
-    async fn update(&self, spec: &StreamSpec, info: StreamInfo, deadline: Instant) -> Result<()> {
+    async fn update(&self, spec: &StreamSpec, changed: &Value, deadline: Instant) -> Result<()> {
         let what = format!("STREAM.UPDATE.{}", spec.name);
-        let changed = info.changed(spec);
-        let made = self.api.ask(&what, &changed, deadline).await?;
+        let made = self.api.ask(&what, changed, deadline).await?;
         self.made(spec, made, deadline).await
     }
 

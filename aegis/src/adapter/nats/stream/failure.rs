@@ -7,12 +7,13 @@ use crate::model::Subject;
 /// Settings that cannot be, of a stream and of a consumer: invalid configuration, too many replicas
 /// or no servers for them.
 const IMPOSSIBLE: [u32; 3] = [10052, 10074, 10005];
-/// A consumer that cannot be: filters that overlap, that its stream does not store, or that another
-/// consumer of a work queue has; limits of the server; a name that is no name.
-const NO_SUCH_CONSUMER: [u32; 14] = [
-    10012, 10084, 10093, 10099, 10100, 10101, 10102, 10121, 10126, 10134, 10138, 10139, 10153,
-    10136,
+/// A consumer that cannot be: filters that overlap or that its stream does not store, a begin that a
+/// work queue does not have, a limit of the server, a name that is no name.
+const NO_SUCH_CONSUMER: [u32; 12] = [
+    10012, 10084, 10093, 10101, 10102, 10121, 10126, 10134, 10136, 10138, 10139, 10153,
 ];
+/// What a work queue gives to one consumer, another one has.
+const TAKEN: [u32; 2] = [10099, 10100];
 
 /// A stream that is not there.
 pub(super) fn no_stream(stream: &str) -> Error {
@@ -55,6 +56,14 @@ pub(super) fn of_consumer(stream: &str, consumer: &str, refusal: Refusal) -> Err
                  {refusal}"
             );
             Error::new(ErrorKind::Invalid, text).because(refusal)
+        }
+        taken if TAKEN.contains(&taken) => {
+            let text = format!(
+                "a consumer of the work queue {stream} takes messages that {consumer} asks for, \
+                 and each goes to one: let both be one consumer, or choose filters that do not \
+                 overlap (`nats consumer ls {stream}` shows who is there)"
+            );
+            Error::new(ErrorKind::Config, text).because(refusal)
         }
         _ => of_stream(stream, refusal),
     }

@@ -6,15 +6,16 @@ use std::time::Duration;
 
 use futures_util::future::FutureExt;
 use futures_util::stream::{self, StreamExt};
+use serde_json::{Value, json};
 use time::OffsetDateTime;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use super::super::bus::NatsBus;
+use super::super::api::{Api, code};
 use super::super::place::Place;
 use super::config::nanoseconds;
 use super::consumer::NatsConsumer;
-use super::credit::{Credit, Look, Request, Terms};
+use super::credit::{Credit, Look, QUIET, Request, Terms};
 use super::failure;
 use super::verdict::Verdict;
 use crate::error::{Error, ErrorKind, Result};
@@ -27,9 +28,12 @@ use crate::port::{
 /// How many of a request are left, says the server when it ends.
 const PENDING: &str = "Nats-Pending-Messages";
 
+/// The question whether a silent consumer is still there.
+const ASK: Duration = Duration::from_secs(2);
+
 /// Asks for messages, on behalf of the reader and of whoever asks for more beside it.
 struct Desk {
-    bus: Arc<NatsBus>,
+    api: Api,
     stream: String,
     consumer: String,
     /// Where requests go.
@@ -63,7 +67,7 @@ struct Asking<'a> {
 }
 
 pub(super) async fn begin(consumer: &NatsConsumer) -> Result<Pull> {
-    let bus = consumer.api.bus.clone();
+    let bus = &consumer.api.bus;
     let (stream, name) = (&consumer.stream, &consumer.name);
     let mut connection = bus.state();
     if *connection.borrow_and_update() != ConnectionState::Connected {
@@ -76,7 +80,7 @@ pub(super) async fn begin(consumer: &NatsConsumer) -> Result<Pull> {
     let terms = Terms::within(consumer.limits);
     let next = format!("$JS.API.CONSUMER.MSG.NEXT.{stream}.{name}");
     let desk = Arc::new(Desk {
-        bus,
+        api: consumer.api.clone(),
         stream: stream.clone(),
         consumer: name.clone(),
         next: Subject::trusted(next),
@@ -164,7 +168,7 @@ impl Desk {
         );
         let reply = Subject::trusted(format!("{}{}", self.prefix, request.token()));
         let message = Outgoing::new(self.next.clone(), body).with_reply(reply);
-        self.bus.publish_now(message).await
+        self.api.bus.publish_now(message).await
     }
 
     /// Hears a status, and what it means for its request.
@@ -188,6 +192,30 @@ impl Desk {
             Verdict::Refused => return Err(refused(stream, name, status, description)),
         }
         Ok(())
+    }
+
+    /// The error for a silence. A consumer that is removed while a request is on its way says
+    /// nothing to that: so it is asked for.
+    async fn silent(&self) -> Error {
+        let (stream, consumer) = (&self.stream, &self.consumer);
+        let what = format!("CONSUMER.INFO.{stream}.{consumer}");
+        let (nothing, deadline) = (json!({}), Instant::now() + ASK);
+        let found = self.api.ask::<Value>(&what, &nothing, deadline).await;
+        match found {
+            Ok(Err(refusal)) if code::GONE.contains(&refusal.err_code) => {
+                return failure::of_consumer(stream, consumer, refusal);
+            }
+            Err(error) if error.kind() == ErrorKind::NoService => return error,
+            _ => {}
+        }
+        let next = &self.next;
+        Error::new(
+            ErrorKind::Timeout,
+            format!(
+                "nothing was heard of the consumer {consumer} of the stream {stream} for \
+                 {QUIET:?}: begin a new pull, and check that this user may publish on {next}"
+            ),
+        )
     }
 }
 
@@ -224,7 +252,7 @@ impl Reader {
                 Look::Silent => {
                     return match tokio::task::unconstrained(self.messages.next()).now_or_never() {
                         Some(Some(message)) => Ok(message),
-                        _ => Err(self.silent()),
+                        _ => Err(self.desk.silent().await),
                     };
                 }
             };
@@ -277,21 +305,6 @@ impl Reader {
 
     fn lost(&self) -> Error {
         lost(&self.desk.stream, &self.desk.consumer)
-    }
-
-    fn silent(&self) -> Error {
-        let desk = &self.desk;
-        Error::new(
-            ErrorKind::Timeout,
-            format!(
-                "nothing was heard of the consumer {} of the stream {} for {:?}: begin a new pull, \
-                 and check that this user may publish on {}",
-                desk.consumer,
-                desk.stream,
-                desk.terms.quiet(),
-                desk.next
-            ),
-        )
     }
 }
 

@@ -46,6 +46,7 @@ impl NatsStreams {
         message: StreamMessage,
         deadline: Instant,
     ) -> Result<Stored> {
+        message.check()?;
         let StreamMessage {
             subject,
             mut headers,
@@ -107,9 +108,8 @@ impl NatsStreams {
             let same_id = refusal.err_code == code::SAME_ID_UNDER_WAY;
             let unsettled = code::NOT_SETTLED.contains(&refusal.err_code);
             let pause = Duration::from_millis(10 + observe::random() % 15);
-            if (!same_id && !(unsettled && attempt < UNSETTLED_ATTEMPTS))
-                || Instant::now() + pause >= deadline
-            {
+            let again = same_id || (unsettled && attempt < UNSETTLED_ATTEMPTS);
+            if !again || Instant::now() + pause >= deadline {
                 return Err(not_stored(subject, expect, refusal));
             }
             tokio::time::sleep(pause).await;

@@ -104,9 +104,8 @@ fn requests_that_do_not_wait_end_it() {
 #[test]
 fn silence_is_a_fault_while_something_is_outstanding() {
     let (mut credit, now) = credit();
-    let quiet = credit.terms.quiet();
     let at = |seconds: u64| now + Duration::from_secs(seconds);
-    assert_eq!(credit.look(at(100)), Look::At(at(100) + quiet));
+    assert_eq!(credit.look(at(100)), Look::At(at(100) + QUIET));
     assert_eq!(
         credit.heard(at(100)),
         at(100),
@@ -115,15 +114,15 @@ fn silence_is_a_fault_while_something_is_outstanding() {
     credit.more(2);
     credit.due(at(100)).unwrap();
     assert_eq!(credit.heard(at(105)), at(100));
-    assert_eq!(credit.look(at(105)), Look::At(at(100) + quiet));
+    assert_eq!(credit.look(at(105)), Look::At(at(100) + QUIET));
     credit.hear(at(106));
-    assert_eq!(credit.look(at(110)), Look::At(at(106) + quiet));
+    assert_eq!(credit.look(at(110)), Look::At(at(106) + QUIET));
     credit.delivered(at(112)).unwrap();
-    assert_eq!(credit.look(at(120)), Look::At(at(112) + quiet));
+    assert_eq!(credit.look(at(120)), Look::At(at(112) + QUIET));
     assert_eq!(credit.heard(at(120)), at(112));
-    assert_eq!(credit.look(at(112) + quiet), Look::Silent);
+    assert_eq!(credit.look(at(112) + QUIET), Look::Silent);
     credit.delivered(at(130)).unwrap();
-    assert_eq!(credit.look(at(500)), Look::At(at(500) + quiet));
+    assert_eq!(credit.look(at(500)), Look::At(at(500) + QUIET));
 }
 
 #[test]
@@ -135,7 +134,7 @@ fn requests_that_nobody_said_a_word_about_are_made_again() {
     credit.hear(before);
     assert_eq!(credit.look(before), Look::At(end));
     assert_eq!(batch(&mut credit, before), None);
-    assert_eq!(credit.look(end), Look::At(end + credit.terms.quiet()));
+    assert_eq!(credit.look(end), Look::At(end + QUIET));
     assert_eq!(batch(&mut credit, end), Some(6));
     assert_eq!(deliver(&mut credit, 10, end), 6);
 }
@@ -149,7 +148,7 @@ fn what_others_still_wait_for_is_not_taken_for_lost() {
     let end = now + EXPIRES + SLACK;
     credit.hear(end);
     credit.ended(first, Some(10), end).unwrap();
-    assert_eq!(credit.look(end), Look::At(end + credit.terms.quiet()));
+    assert_eq!(credit.look(end), Look::At(end + QUIET));
     assert_eq!(batch(&mut credit, end), Some(10), "the first, again");
     assert_eq!(deliver(&mut credit, 100, end), 20);
 }
