@@ -41,7 +41,8 @@ pub(crate) async fn run(wish: &Publish, common: &Common, out: &Out) -> anyhow::R
         outcome = all(&client, wish, &payload, out) => outcome,
         () = signals.next() => Err(Interrupted.into()),
     };
-    client.close().await?;
+    // What was done was answered: a server that is not heard any more changes nothing.
+    let _ = client.close().await;
     outcome
 }
 
@@ -54,12 +55,26 @@ async fn all(client: &Client, wish: &Publish, payload: &Value, out: &Out) -> any
             }
             Err(error) if wish.count > 1 => {
                 let text = format!("{} of {} events were published", number - 1, wish.count);
-                return Err(anyhow::Error::from(error).context(text));
+                return Err(failed(error, wish).context(text));
             }
-            Err(error) => return Err(error.into()),
+            Err(error) => return Err(failed(error, wish)),
         }
     }
     Ok(())
+}
+
+/// The error, and what can be done if it is not known what became of the event.
+fn failed(error: aegis::Error, wish: &Publish) -> anyhow::Error {
+    if !error.was_sent() {
+        return error.into();
+    }
+    let way_out = match &wish.id {
+        Some(_) => "the same command again stores it once",
+        None => "`aegis events --since 1m` shows it if it was; with `--id` it can be repeated",
+    };
+    let name = &wish.event;
+    let text = format!("it is not known whether {name} was stored: {way_out}");
+    anyhow::Error::from(error).context(text)
 }
 
 async fn one(

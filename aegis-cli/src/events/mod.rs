@@ -26,7 +26,8 @@ pub(crate) async fn run(wish: &Events, common: &Common, out: &Out) -> anyhow::Re
         () = signals.next() => Ok(()),
         () = terminal::reader_gone() => Ok(()),
     };
-    client.close().await?;
+    // Nothing is left to be sent: a server that is not heard any more changes nothing.
+    let _ = client.close().await;
     outcome
 }
 

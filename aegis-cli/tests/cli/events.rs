@@ -160,6 +160,35 @@ async fn what_cannot_be_published_is_told_before_it_is_sent() {
     }
 }
 
+#[cfg(unix)]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_event_that_nobody_answers_for_may_be_stored() {
+    let mut tool = Tool::start().await;
+    let words = [
+        "publish", "--url", &tool.url, "a.b", "1", "--count", "100000",
+    ];
+    for (id, way_out) in [
+        (&[][..], "with `--id` it can be repeated"),
+        (&["--id", "x"], "the same command again stores it once"),
+    ] {
+        let mut publish = start(&[&words[..], &["--timeout", "300ms"], id].concat());
+        read_line_with(&mut publish, "a.b");
+        tool.server.pause().await.unwrap();
+        let _watchdog = Watchdog::of(&publish);
+        let ended = publish.wait_with_output().unwrap();
+        tool.server.resume().unwrap();
+        let said = String::from_utf8(ended.stderr).unwrap();
+        assert_eq!(ended.status.code(), Some(2), "{said}");
+        for part in [
+            " of 100000 events were published",
+            "not known whether",
+            way_out,
+        ] {
+            assert!(said.contains(part), "{said}");
+        }
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn events_that_were_are_chosen_and_shown() {
     let tool = Tool::start().await;
