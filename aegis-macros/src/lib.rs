@@ -127,8 +127,8 @@ pub fn exclusive_rpc(_args: TokenStream, item: TokenStream) -> TokenStream {
 ///
 /// First, where the type does not say which events it can be, and else optional: a pattern for
 /// their names, such as `"orders.*"` (`*` is any token, `>` at the end all that follow; without the
-/// `events.` of the subject). It must match every name that the type can have. A pattern that
-/// matches more hands over what the type cannot be as well, and that is given up as unreadable.
+/// `events.` of the subject). It must match every name that the type can have; what it matches
+/// beyond them is not delivered.
 ///
 /// Required is `mode`, which instances get an event:
 ///

@@ -1,5 +1,6 @@
 //! State and position in one write: each message changes the value once, whoever leads.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use aegis::testing::{NatsServer, TestLeadership, leadership};
@@ -158,28 +159,51 @@ async fn a_leadership_that_ends_in_between_writes_nothing() {
     }
 }
 
+/// Applies all messages in their order; tells how many changed something.
+async fn add_all(book: Checkpoint<Book>, last: u64, leader: Arc<TestLeadership>) -> u64 {
+    let mut now = 0;
+    for sequence in 1..=last {
+        let applied = add(&book, sequence, &leader).await.unwrap();
+        now += u64::from(applied == Applied::Now);
+    }
+    now
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn of_many_at_once_each_message_is_applied_once() {
     const LAST: u64 = 20;
     for (name, clients) in clients(1).await {
         let book = book(&clients[0]).await;
-        let mut tasks = JoinSet::new();
-        let leading = std::sync::Arc::new(leader(7));
-        for _ in 0..50 {
-            let (book, leading) = (book.clone(), leading.clone());
-            tasks.spawn(async move {
-                let mut now = 0;
-                for sequence in 1..=LAST {
-                    let applied = add(&book, sequence, &leading).await.unwrap();
-                    now += u64::from(applied == Applied::Now);
-                }
-                now
-            });
-        }
+        let leader = Arc::new(leader(7));
+        let tasks: JoinSet<u64> = (0..50)
+            .map(|_| add_all(book.clone(), LAST, leader.clone()))
+            .collect();
         let now = soon("all are done", tasks.join_all()).await;
         assert_eq!(now.iter().sum::<u64>(), LAST, "{name}");
         assert_eq!(stands(&book).await, (LAST, 210, LAST), "{name}");
     }
+}
+
+/// Delivers all messages until each is done with, to one leader after the other; tells how many
+/// deliveries were dropped.
+async fn all_delivered(books: &[Checkpoint<Book>; 2], last: u64, polls: u64) -> u64 {
+    let dice = Dice::new(7);
+    let (mut leading, mut sequence, mut drops) = (leader(1), 1, 0);
+    while sequence <= last {
+        if dice.below(8) == 0 {
+            leading = leader(leading.epoch() + 1);
+        }
+        let book = &books[usize::from(leading.epoch() % 2 == 0)];
+        let applied = add(book, sequence, &leading);
+        match interrupted(dice.below(polls), applied).await {
+            Some(applied) => {
+                applied.unwrap();
+                sequence += 1;
+            }
+            None => drops += 1,
+        }
+    }
+    drops
 }
 
 #[tokio::test]
@@ -187,25 +211,8 @@ async fn dropped_anywhere_and_whoever_leads_each_message_is_applied_once() {
     const LAST: u64 = 300;
     for (name, clients) in clients(2).await {
         let books = [book(&clients[0]).await, book(&clients[1]).await];
-        let dice = Dice::new(7);
         let polls = if name == "memory" { 4 } else { 7 };
-        let (mut leading, mut place, mut drops) = (leader(1), 0, 0);
-        for sequence in 1..=LAST {
-            loop {
-                if dice.below(8) == 0 {
-                    leading = leader(leading.epoch() + 1);
-                    place = 1 - place;
-                }
-                let applied = add(&books[place], sequence, &leading);
-                match interrupted(dice.below(polls), applied).await {
-                    Some(applied) => {
-                        applied.unwrap();
-                        break;
-                    }
-                    None => drops += 1,
-                }
-            }
-        }
+        let drops = all_delivered(&books, LAST, polls).await;
         let sum = LAST * (LAST + 1) / 2;
         assert_eq!(stands(&books[0]).await, (LAST, sum, LAST), "{name}");
         assert!(drops > LAST / 3, "{name}: only {drops} were dropped");

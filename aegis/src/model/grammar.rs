@@ -22,6 +22,8 @@ pub(crate) enum Fault {
     TailNotLast,
     /// `*` as a part of a token.
     StarNotWhole,
+    /// Starts with what is put before the name of every event.
+    EventsBefore,
     /// One token where `domain.type` is meant.
     OneToken,
     /// Starts with `$` or `_INBOX`, which belong to the server and to replies.
@@ -40,6 +42,9 @@ impl Fault {
             Self::Wildcard => "has a wildcard, but exactly one subject is meant here",
             Self::TailNotLast => "has `>` before its end: `>` must be the whole last token",
             Self::StarNotWhole => "has `*` inside a token: `*` must be a whole token",
+            Self::EventsBefore => {
+                "starts with `events.`, which is put before it anyway: leave it out"
+            }
             Self::OneToken => "has one token: an event is named `domain.type`, as `orders.created`",
             Self::Reserved => "is reserved: `$...` and `_INBOX...` belong to NATS itself",
         }
@@ -112,6 +117,9 @@ const fn event_tokens(text: &[u8], wild: bool) -> Result<usize, Fault> {
     match tokens(text, wild) {
         Ok(()) => {}
         Err(fault) => return Err(fault),
+    }
+    if starts_with(text, b"events.") {
+        return Err(Fault::EventsBefore);
     }
     let mut count = 0;
     let mut at = 0;

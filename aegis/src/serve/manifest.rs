@@ -35,7 +35,7 @@ fn subscription(row: &HandlerDescriptor, event: &EventHandler, layout: &Layout) 
         .collect();
     json!({
         "name": row.name,
-        "kind": event.kind(),
+        "kind": EventHandler::KIND,
         "mode": event.mode.to_string(),
         "subject": subjects.join(" "),
         "signature": row.signature,

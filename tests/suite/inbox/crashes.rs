@@ -40,6 +40,23 @@ async fn delivered(
     interrupted(polls, run).await
 }
 
+/// Delivers all events until each is done with; tells how many deliveries were dropped.
+async fn all_delivered(inboxes: &[Inbox], effects: &Bucket<u32>, polls: u64) -> u32 {
+    let (dice, mut drops) = (Dice::new(7), 0);
+    for event in 0..EVENTS {
+        loop {
+            let inbox = &inboxes[usize::from(dice.below(2) == 1) % inboxes.len()];
+            let ended = delivered(inbox, effects, event, dice.below(polls)).await;
+            if let Some(once) = ended {
+                once.unwrap();
+                break;
+            }
+            drops += 1;
+        }
+    }
+    drops
+}
+
 #[tokio::test]
 async fn dropped_anywhere_each_effect_happens_once() {
     for handles in [1, 2] {
@@ -50,19 +67,9 @@ async fn dropped_anywhere_each_effect_happens_once() {
                 let inbox = inbox.patience(Duration::ZERO).open().await;
                 inboxes.push(inbox.unwrap());
             }
-            let (effects, dice) = (outside().await, Dice::new(7));
+            let effects = outside().await;
             let polls = if name == "memory" { 4 } else { 8 };
-            let mut drops = 0;
-            for event in 0..EVENTS {
-                let mut ended = None;
-                while ended.is_none() {
-                    let inbox = &inboxes[usize::from(dice.below(2) == 1) % handles];
-                    ended = delivered(inbox, &effects, event, dice.below(polls)).await;
-                    drops += u32::from(ended.is_none());
-                }
-                let ended = ended.map(|once| once.unwrap());
-                assert!(ended.is_some(), "{name}: event {event}");
-            }
+            let drops = all_delivered(&inboxes, &effects, polls).await;
             let happened = effects.keys().await.unwrap().len();
             assert_eq!(happened, EVENTS as usize, "{name}, {handles} inboxes");
             assert!(drops > EVENTS / 3, "{name}: only {drops} were dropped");

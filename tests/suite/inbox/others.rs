@@ -32,10 +32,8 @@ async fn of_fifty_at_once_one_runs() {
             let one = inbox(&clients[0]).await;
             let mut tasks = JoinSet::new();
             for number in 0..50 {
-                let inbox = match shared {
-                    true => one.clone(),
-                    false => inbox(&clients[number % 5]).await,
-                };
+                let own = inbox(&clients[number % 5]).await;
+                let inbox = if shared { one.clone() } else { own };
                 tasks.spawn(delivered(inbox, outside.clone()));
             }
             let ran = soon("all are done", tasks.join_all()).await;

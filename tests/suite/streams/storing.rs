@@ -5,8 +5,9 @@ use aegis::testing::NatsServer;
 use aegis::{ErrorKind, Result};
 use aegis_tests::{shared_server, unique_prefix};
 use futures_util::StreamExt;
+use serde_json::json;
 
-use super::{connected, deadline, small, subject};
+use super::{ask, connected, deadline, small, subject};
 
 /// Stores where the newest message on a subject is to have a sequence.
 async fn store_after(streams: &dyn Streams, to: &str, (on, sequence): (&str, u64)) -> Result<u64> {
@@ -54,7 +55,7 @@ async fn what_a_stream_stores_is_what_any_client_stores() {
     streams.ensure(small(&name), deadline()).await.unwrap();
     let raw = async_nats::connect(&url).await.unwrap();
     let mut heard = raw.subscribe(format!("{name}.>")).await.unwrap();
-    raw.flush().await.unwrap();
+    ask(&raw, "INFO", json!({})).await; // The server has seen the subscription.
     let on = subject(&format!("{name}.a"));
     let message = StreamMessage::new(on.clone(), "body").with_id("one");
     let first = streams.store(message.clone(), deadline()).await.unwrap();
@@ -94,7 +95,7 @@ async fn an_answer_that_is_not_of_a_stream_is_no_success() {
     let (name, streams) = (unique_prefix(), connected(&url).await);
     let raw = async_nats::connect(&url).await.unwrap();
     let mut asked = raw.subscribe(format!("{name}.*")).await.unwrap();
-    raw.flush().await.unwrap();
+    ask(&raw, "INFO", json!({})).await; // The server has seen the subscription.
     let answering = tokio::spawn(async move {
         for answer in ["{}", "hello", "{\"stream\":\"x\"}"] {
             let reply = asked.next().await.unwrap().reply.unwrap();

@@ -18,6 +18,9 @@ use crate::model::Event;
 /// Events on their way at once, if nothing is said.
 const WINDOW: usize = 512;
 
+/// Names an event.
+type IdOf<'a, E> = Box<dyn Fn(&E) -> String + Send + Sync + 'a>;
+
 /// Events to publish, many on their way at once; sent by `.await`.
 ///
 /// ```no_run
@@ -36,7 +39,7 @@ const WINDOW: usize = 512;
 pub struct PublishAll<'a, E> {
     client: Client,
     events: &'a [E],
-    id_of: Option<Box<dyn Fn(&E) -> String + Send + Sync + 'a>>,
+    id_of: Option<IdOf<'a, E>>,
     within: Option<Duration>,
     window: usize,
 }

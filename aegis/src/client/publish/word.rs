@@ -204,18 +204,16 @@ impl Publish {
     /// Adds a header; a handler reads it with `ctx.header(..)`. The framework's own have words of
     /// their own: setting one here is an `Invalid` error.
     pub fn header(self, name: &str, value: &str) -> Self {
-        self.with(|prepared| match header::word_for(name) {
-            Some(_) => {
+        self.with(|prepared| {
+            if header::word_for(name).is_some() {
                 let text = format!(
                     "the header {name:?} is the framework's own: say `.id(..)`, `.trace(..)`, \
                      `.correlation_id(..)`, or choose another name"
                 );
-                Err(Error::new(ErrorKind::Invalid, text))
+                return Err(Error::new(ErrorKind::Invalid, text));
             }
-            None => {
-                let set = prepared.message.headers.set(name, value);
-                set.map_err(|cause| Error::new(ErrorKind::Invalid, cause.to_string()))
-            }
+            let set = prepared.message.headers.set(name, value);
+            set.map_err(|cause| Error::new(ErrorKind::Invalid, cause.to_string()))
         })
     }
 

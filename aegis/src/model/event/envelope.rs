@@ -3,7 +3,7 @@
 //! A body with `domain`, `event_type` and `payload` is an envelope; every other body is the payload.
 
 use memchr::memmem;
-use serde::de::IgnoredAny;
+use serde::de::{Deserializer, IgnoredAny};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -38,11 +38,17 @@ pub(crate) struct EventEnvelopeFacts {
 struct Loose {
     domain: Option<Value>,
     event_type: Option<Value>,
-    payload: Option<IgnoredAny>,
+    #[serde(default, deserialize_with = "is_there")]
+    payload: bool,
     message_id: Option<Value>,
     correlation_id: Option<Value>,
     source: Option<Value>,
     version: Option<Value>,
+}
+
+/// Whatever it is, `null` included.
+fn is_there<'de, D: Deserializer<'de>>(value: D) -> Result<bool, D::Error> {
+    IgnoredAny::deserialize(value).map(|_| true)
 }
 
 /// Reads the facts of an envelope; none if the body is plain (or not readable at all: then
@@ -55,7 +61,9 @@ pub(crate) fn read_event_facts(codec: Codec, body: &[u8]) -> Option<EventEnvelop
     let text = |value: Option<Value>| value.and_then(|value| value.as_str().map(str::to_owned));
     text(loose.domain)?;
     text(loose.event_type)?;
-    loose.payload?;
+    if !loose.payload {
+        return None;
+    }
     Some(EventEnvelopeFacts {
         message_id: text(loose.message_id),
         correlation_id: text(loose.correlation_id),

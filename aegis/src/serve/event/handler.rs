@@ -14,8 +14,9 @@ use crate::model::{EventMode, EventStart, Failure};
 pub struct EventHandler {
     /// The name of its service, which stands in the name of its place in the stream.
     pub service: &'static str,
-    /// Which events it wants, without what stands before the domain: `orders.*`. Without one it
-    /// wants those of [`names`](Self::names).
+    /// Which events it wants if its argument can be any, without what stands before the domain:
+    /// `orders.*`. If it can be some, a pattern is only compared with their
+    /// [`names`](Self::names), which the macro does.
     pub pattern: Option<&'static str>,
     /// The names of the events that its argument can be; none if it can be any.
     pub names: &'static [&'static str],
@@ -48,15 +49,14 @@ pub type EventCall =
 
 impl EventHandler {
     /// What kind of handler it is, as services describe themselves.
-    pub(crate) fn kind(&self) -> &'static str {
-        "subscribe"
-    }
+    pub(crate) const KIND: &'static str = "subscribe";
 
-    /// The patterns of the events that it wants, without what stands before the domain.
+    /// The patterns of the events that it wants, without what stands before the domain. What its
+    /// argument cannot be is not delivered, however wide the pattern is.
     pub(crate) fn patterns(&self) -> Vec<&'static str> {
-        match self.pattern {
-            Some(pattern) => vec![pattern],
-            None => self.names.to_vec(),
+        match (self.names, self.pattern) {
+            ([], pattern) => pattern.into_iter().collect(),
+            (names, _) => names.to_vec(),
         }
     }
 }

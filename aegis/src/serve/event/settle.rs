@@ -87,10 +87,8 @@ impl Worker {
         let home = &self.shared.home;
         let layout = home.client.layout();
         let stream = layout.stream("EVENTS");
-        let consumer = match self.is_exclusive() {
-            true => self.place.handler().to_owned(),
-            false => self.place.consumer(None),
-        };
+        // A leader's has its term; whoever gives up, it is one dead letter.
+        let consumer = self.place.consumer(None);
         let from = From {
             stream: &stream,
             handler: self.place.handler(),

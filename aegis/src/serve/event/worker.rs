@@ -275,13 +275,11 @@ impl Worker {
             () = self.unwanted(&job) => {}
         }
         job.context.token().cancel();
-        match tokio::time::timeout(GRACE, work.ended()).await {
-            Ok(outcome) => self.settle(job, outcome).await,
-            Err(_) => {
-                drop(work);
-                self.give_back(&job.delivery).await;
-            }
+        if let Ok(outcome) = tokio::time::timeout(GRACE, work.ended()).await {
+            return self.settle(job, outcome).await;
         }
+        drop(work);
+        self.give_back(&job.delivery).await;
     }
 
     /// Becomes ready when the instance stops and waits no longer, or leads no more.
