@@ -100,6 +100,10 @@ async fn letters(client: &Client, count: usize) -> Vec<DeadLetter> {
     eventually("dead letters", there).await;
     let letters = dead.list(100).await.unwrap();
     assert_eq!(letters.len(), count);
+    if let [first, others @ ..] = &letters[..] {
+        let page = dead.list_from(first.sequence + 1, 100).await.unwrap();
+        assert_eq!(page, others);
+    }
     letters
 }
 
