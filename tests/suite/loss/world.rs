@@ -56,9 +56,9 @@ impl World {
             world.disturb().await;
             world.settle().await;
         });
-        if whole.await.is_err() {
-            panic!("it does not come to an end: {:?}", world.account().await);
-        }
+        let ended = whole.await.is_ok();
+        let account = world.account().await;
+        assert!(ended, "it does not come to an end: {account:?}");
         world
     }
 
