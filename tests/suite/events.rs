@@ -39,7 +39,7 @@ struct Paid {
 struct Seen(Arc<Mutex<Vec<(String, String)>>>);
 
 impl Seen {
-    fn note(&self, who: &str, what: impl ToString) {
+    fn note<T: ToString + ?Sized>(&self, who: &str, what: &T) {
         let what = what.to_string();
         self.0.lock().unwrap().push((who.to_owned(), what));
     }

@@ -23,6 +23,7 @@ mod leader;
 mod lifecycle;
 mod limits;
 mod log;
+mod loss;
 mod nats_server;
 mod presence;
 mod round_trip;

@@ -6,6 +6,7 @@
     clippy::panic,
     clippy::missing_panics_doc,
     clippy::match_wild_err_arm,
+    clippy::print_stdout,
     reason = "a test fails by a panic"
 )]
 
@@ -14,12 +15,14 @@ pub mod interrupted;
 pub mod proxy;
 
 use std::future::Future;
+use std::path::Path;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use aegis::testing::NatsServer;
 use aegis::{Client, Config};
-use tokio::sync::OnceCell;
+use tempfile::TempDir;
+use tokio::sync::{Mutex, MutexGuard, OnceCell};
 
 /// The longest a test waits for an event before it fails.
 pub const PATIENCE: Duration = Duration::from_secs(20);
@@ -66,6 +69,40 @@ pub async fn clients(number: usize) -> Vec<(&'static str, Vec<Client>)> {
         places.push((name, clients));
     }
     places
+}
+
+/// Waits until no other test with many processes runs: what they show takes some processor time.
+pub async fn turn() -> MutexGuard<'static, ()> {
+    static TURN: Mutex<()> = Mutex::const_new(());
+    TURN.lock().await
+}
+
+/// Where the processes of a test write what they do; kept if the test fails.
+#[derive(Debug)]
+pub struct Folder(Option<TempDir>);
+
+impl Folder {
+    /// An empty one, `aegis-{name}-` and a few letters.
+    pub fn new(name: &str) -> Self {
+        let prefix = format!("aegis-{name}-");
+        let folder = tempfile::Builder::new().prefix(&prefix).tempdir();
+        Self(Some(folder.expect("room for a folder")))
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        self.0.as_ref().expect("it is there until the end").path()
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        if std::thread::panicking()
+            && let Some(folder) = self.0.take()
+        {
+            println!("what happened is in {}", folder.keep().display());
+        }
+    }
 }
 
 /// Waits until a check holds. Only for what offers no event to wait for.

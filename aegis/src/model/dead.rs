@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use serde_json::Value;
 use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
 
 use super::codec::Codec;
 use super::header::{self, Headers};
@@ -52,6 +53,8 @@ pub struct DeadLetter {
     pub stream: String,
     /// Its number in that stream.
     pub number: u64,
+    /// When that stream took it, by the server's clock; none if that was not said.
+    pub published: Option<OffsetDateTime>,
     /// Who gave it up: `{service}__{handler}`.
     pub handler: String,
     /// On which instance.
@@ -90,6 +93,7 @@ impl DeadLetter {
             id: text(told::MESSAGE_ID),
             stream: text(told::STREAM),
             number: number(told::SEQUENCE),
+            published: OffsetDateTime::parse(&text(told::STORED), &Rfc3339).ok(),
             handler: text(told::HANDLER),
             instance: text(told::INSTANCE),
             attempts: number(told::ATTEMPTS),
@@ -106,5 +110,57 @@ impl DeadLetter {
         let content_type = self.headers.get(header::CONTENT_TYPE);
         let codec = Codec::detect(content_type, &self.body);
         codec.decode(&self.body).ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::model::Subject;
+
+    fn letter(headers: &[(&str, &str)], body: &'static [u8]) -> DeadLetter {
+        let mut all = Headers::new();
+        for (name, value) in headers {
+            all.set(name, value).unwrap();
+        }
+        DeadLetter::read(StoredMessage {
+            subject: Subject::literal("dead.events.orders.placed"),
+            headers: all,
+            payload: Bytes::from_static(body),
+            sequence: 3,
+            stored: OffsetDateTime::UNIX_EPOCH,
+        })
+    }
+
+    #[test]
+    fn what_is_known_is_told_from_what_was_sent() {
+        let told = letter(
+            &[
+                ("Tenant", "acme"),
+                ("Nats-Msg-Id", "dead.1"),
+                (told::SUBJECT, "events.orders.placed"),
+                (told::SEQUENCE, "17"),
+                (told::STORED, "1970-01-01T00:00:01Z"),
+                (told::ATTEMPTS, "6"),
+            ],
+            br#"{"id":7}"#,
+        );
+        assert_eq!((told.sequence, told.number, told.attempts), (3, 17, 6));
+        assert_eq!(told.subject, "events.orders.placed");
+        let later = OffsetDateTime::UNIX_EPOCH + std::time::Duration::from_secs(1);
+        assert_eq!(told.published, Some(later));
+        let names: Vec<&str> = told.headers.iter().map(|(name, _)| name).collect();
+        assert_eq!(names, ["Tenant"]);
+        assert_eq!(told.payload(), Some(json!({"id": 7})));
+    }
+
+    #[test]
+    fn a_letter_of_somebody_else_says_nothing_wrong() {
+        let told = letter(&[(told::SEQUENCE, "x"), (told::STORED, "today")], b"\xff");
+        assert_eq!((told.number, told.published), (0, None));
+        assert_eq!((&*told.handler, told.payload()), ("", None));
+        assert!(!told.body_left);
     }
 }

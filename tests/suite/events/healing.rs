@@ -14,19 +14,19 @@ struct Book {
 impl Book {
     #[subscribe(mode = "compete", start = "all")]
     async fn share(&self, event: Created) -> Result<(), Failure> {
-        self.seen.note("share", event.id);
+        self.seen.note("share", &event.id);
         Ok(())
     }
 
     #[subscribe(mode = "broadcast")]
     async fn each(&self, event: Created) -> Result<(), Failure> {
-        self.seen.note("each", event.id);
+        self.seen.note("each", &event.id);
         Ok(())
     }
 
     #[subscribe(mode = "exclusive")]
     async fn one(&self, event: Created) -> Result<(), Failure> {
-        self.seen.note("one", event.id);
+        self.seen.note("one", &event.id);
         Ok(())
     }
 }

@@ -14,7 +14,7 @@ impl Desk {
     #[subscribe(mode = "compete")]
     async fn share(&self, event: Created) -> Result<(), Failure> {
         self.seen
-            .note("share", format!("{} {}", self.name, event.id));
+            .note("share", &format!("{} {}", self.name, event.id));
         Ok(())
     }
 
@@ -29,7 +29,7 @@ impl Desk {
     async fn ledger(&self, leader: &Leadership, event: AnyEvent) -> Result<(), Failure> {
         leader.ensure()?;
         let id = event.payload()?["id"].to_string();
-        self.seen.note("ledger", id);
+        self.seen.note("ledger", &id);
         Ok(())
     }
 }

@@ -34,7 +34,7 @@ impl Shop {
         let cause = event.correlation_id().is_some();
         assert_eq!(ctx.source(), event.source());
         let told = json!([name, version, source, cause, traced]);
-        self.seen.note("note", told);
+        self.seen.note("note", &told);
         Ok(())
     }
 }
@@ -47,10 +47,7 @@ async fn source_trace_and_cause_travel() {
             let shop = Shop { seen: seen.clone() };
             let prefix = format!("{}{envelope}", ground.prefix);
             let app = ground.app().service(shop);
-            let app = app.configure(|config| match envelope {
-                true => config.subject_prefix(&prefix).envelope(),
-                false => config.subject_prefix(&prefix),
-            });
+            let app = app.configure(|config| speaking(config, &prefix, envelope));
             let app = app.start().await.unwrap();
             let trace = TraceContext::root(7, 8);
             let shop: ShopClient = app.client();
@@ -69,6 +66,11 @@ async fn source_trace_and_cause_travel() {
             app.stop().await.unwrap();
         }
     }
+}
+
+fn speaking(config: Config, prefix: &str, envelope: bool) -> Config {
+    let config = config.subject_prefix(prefix);
+    if envelope { config.envelope() } else { config }
 }
 
 async fn connect(ground: &Ground) -> Client {

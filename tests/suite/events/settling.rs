@@ -56,7 +56,7 @@ impl Clerk {
     )]
     async fn work(&self, ctx: &Context, event: Wanted) -> Result<(), Failure> {
         let attempt = ctx.event().map_or(0, AnyEvent::attempt);
-        self.seen.note("work", format!("{} {attempt}", event.id));
+        self.seen.note("work", &format!("{} {attempt}", event.id));
         match event.fate.as_str() {
             "never" => Err(Failure::new("NO_WAY", "it cannot be\ndone").terminal()),
             "always" => Err(Failure::new("NOT_NOW", "busy")),
@@ -67,7 +67,7 @@ impl Clerk {
             // Longer than the server waits.
             "slow" => {
                 tokio::time::sleep(Duration::from_millis(2500)).await;
-                self.seen.note("slow", event.id);
+                self.seen.note("slow", &event.id);
                 Ok(())
             }
             "waits" => {
@@ -100,6 +100,10 @@ async fn letters(client: &Client, count: usize) -> Vec<DeadLetter> {
     eventually("dead letters", there).await;
     let letters = dead.list(100).await.unwrap();
     assert_eq!(letters.len(), count);
+    if let [first, others @ ..] = &letters[..] {
+        let page = dead.list_from(first.sequence + 1, 100).await.unwrap();
+        assert_eq!(page, others);
+    }
     letters
 }
 

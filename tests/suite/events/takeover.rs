@@ -19,8 +19,8 @@ impl Ledger {
             permit.forget();
         }
         leader.ensure()?;
-        self.seen.note("book", event.id);
-        self.seen.note(self.name, event.id);
+        self.seen.note("book", &event.id);
+        self.seen.note(self.name, &event.id);
         Ok(())
     }
 }
