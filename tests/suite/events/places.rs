@@ -10,25 +10,25 @@ struct Reader {
 impl Reader {
     #[subscribe(mode = "compete")]
     async fn fresh(&self, event: Created) -> Result<(), Failure> {
-        self.seen.note("fresh", event.id);
+        self.seen.note("fresh", &event.id);
         Ok(())
     }
 
     #[subscribe(mode = "compete", start = "all")]
     async fn past(&self, event: Created) -> Result<(), Failure> {
-        self.seen.note("past", event.id);
+        self.seen.note("past", &event.id);
         Ok(())
     }
 
     #[subscribe(mode = "broadcast")]
     async fn there(&self, event: Created) -> Result<(), Failure> {
-        self.seen.note("there", event.id);
+        self.seen.note("there", &event.id);
         Ok(())
     }
 
     #[subscribe(mode = "broadcast", durable)]
     async fn back(&self, event: Created) -> Result<(), Failure> {
-        self.seen.note("back", event.id);
+        self.seen.note("back", &event.id);
         Ok(())
     }
 }
