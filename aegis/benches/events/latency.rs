@@ -11,7 +11,7 @@ use jetstream::consumer::{AckPolicy, pull};
 use tokio::sync::Notify;
 
 use super::figures::median;
-use super::*;
+use super::{App, Config, Deserialize, Failure, Plan, Result, Serialize, filling, jetstream};
 
 /// Between two events: 1,000 a second.
 const PAUSE: Duration = Duration::from_millis(1);

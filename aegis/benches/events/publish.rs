@@ -6,7 +6,7 @@ use futures_util::stream::{self, StreamExt};
 use jetstream::message::PublishMessage;
 
 use super::figures::{Figure, heading, processor_time, tell};
-use super::*;
+use super::{Counted, Plan, jetstream};
 
 /// Events on their way at once.
 const WINDOW: usize = 512;
