@@ -16,15 +16,28 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use aegis::by_hand::{BoxFuture, arguments, inventory, reply};
 use aegis::{
-    App, Config, Failure, HandlerDescriptor, HandlerKind, Reply, Request, RpcHandler, Service,
-    Source, Subject,
+    App, Config, Delivered, Event, EventHandler, EventMode, EventStart, Failure, HandlerDescriptor,
+    HandlerKind, Reply, Request, RpcHandler, Service, Source, Subject,
 };
+use serde::{Deserialize, Serialize};
 use serde_json::json;
+use tokio::sync::Notify;
 
 /// The service: an ordinary type with ordinary methods.
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct Adder {
-    total: AtomicI64,
+    total: Arc<AtomicI64>,
+    noted: Arc<Notify>,
+}
+
+/// An event; `#[derive(aegis::Event)]` writes what follows it.
+#[derive(Serialize, Deserialize)]
+struct Counted {
+    pieces: i64,
+}
+
+impl Event for Counted {
+    const NAME: &'static str = "pieces.counted"; // On `events.pieces.counted`.
 }
 
 impl Adder {
@@ -34,13 +47,18 @@ impl Adder {
         self.total.fetch_add(sum, Ordering::Relaxed);
         Ok(sum)
     }
+
+    fn note(&self, event: &Counted) {
+        self.total.fetch_add(event.pieces, Ordering::Relaxed);
+        self.noted.notify_one();
+    }
 }
 
 impl Service for Adder {
     const NAME: &'static str = "adder";
     const VERSION: &'static str = "1.0.0";
     /// As many as there are rows: a row that the linker lost is noticed at the start.
-    const HANDLERS: usize = 1;
+    const HANDLERS: usize = 2;
 }
 
 /// The names of `add`'s arguments on the wire.
@@ -82,6 +100,47 @@ inventory::submit! {
     }
 }
 
+/// The same for an event: reads it, runs the method, says how that ended.
+fn call_note(
+    service: Arc<dyn Any + Send + Sync>,
+    delivered: Delivered,
+) -> BoxFuture<'static, Result<(), Failure>> {
+    Box::pin(async move {
+        // What cannot be read is given up, and not tried again.
+        let event: Counted = delivered.event().decode()?;
+        match service.downcast_ref::<Adder>() {
+            Some(adder) => adder.note(&event),
+            None => return Err(Failure::internal("this row belongs to another type")),
+        }
+        Ok(())
+    })
+}
+
+// What `#[subscribe(mode = "compete")]` writes.
+inventory::submit! {
+    HandlerDescriptor {
+        service: TypeId::of::<Adder>,
+        name: "note",
+        docs: "Adds what was counted elsewhere.",
+        signature: "(event: Counted) -> Result<(), Failure>",
+        source: Source { function: "note", file: file!(), line: line!() },
+        kind: HandlerKind::Event(EventHandler {
+            service: Adder::NAME,
+            pattern: None, // The names say which events it wants.
+            names: &[Counted::NAME],
+            mode: EventMode::Compete,
+            start: EventStart::New,
+            retries: None,
+            backoff: None,
+            ack_wait: None,
+            concurrency: None,
+            durable: false,
+            exactly: false,
+            call: call_note,
+        }),
+    }
+}
+
 /// What `#[aegis::main]` writes, more or less.
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -97,7 +156,8 @@ async fn main() -> ExitCode {
 async fn run() -> aegis::Result<()> {
     let config = Config::load_over(Config::default().url("memory://"))?;
     config.start_log();
-    let app = App::new(config).service(Adder::default()).start().await?;
+    let adder = Adder::default();
+    let app = App::new(config).service(adder.clone()).start().await?;
 
     // A generated client is a convenience too: any call can be made by its names.
     let sum = app
@@ -116,5 +176,8 @@ async fn run() -> aegis::Result<()> {
             println!("{wrong}: {error}");
         }
     }
+    app.client().publish(&Counted { pieces: 90 }).await?;
+    adder.noted.notified().await;
+    println!("in all: {}", adder.total.load(Ordering::Relaxed));
     app.stop().await
 }

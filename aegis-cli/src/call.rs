@@ -1,22 +1,25 @@
 //! `aegis call`: one call, its result on standard output.
 
-use std::io::Read as _;
 use std::time::Duration;
 
 use aegis::{CallError, Client, ErrorKind, RetryPolicy, ServiceInfo};
-use anyhow::Context as _;
 use serde_json::Value;
 
 use crate::cli::{Call, Common};
 use crate::ending::{Answered, Interrupted, Usage};
+use crate::input;
 use crate::out::Out;
 use crate::signals::Signals;
 
 /// How long to ask who is there, when nobody served the call.
 const LOOK_AROUND: Duration = Duration::from_millis(300);
 
+/// How arguments are written.
+const WRITTEN: &str =
+    "write an object with the arguments by name, in single quotes: '{\"a\":1,\"b\":2}'";
+
 pub(crate) async fn run(wish: &Call, common: &Common, out: &Out) -> anyhow::Result<()> {
-    let params = params(&wish.params)?;
+    let params = input::json(&wish.params, "the arguments are", WRITTEN)?;
     let mut config = common.config_within(wish.timeout)?;
     config.start_log();
     if wish.envelope {
@@ -42,24 +45,6 @@ pub(crate) async fn run(wish: &Call, common: &Common, out: &Out) -> anyhow::Resu
         result.to_string()
     })?;
     Ok(())
-}
-
-fn params(text: &str) -> anyhow::Result<Value> {
-    let mut read = String::new();
-    let text = if text == "-" {
-        let stdin = std::io::stdin().read_to_string(&mut read);
-        stdin.context("standard input cannot be read")?;
-        &read
-    } else {
-        text
-    };
-    serde_json::from_str(text).map_err(|cause| {
-        let text = format!(
-            "the arguments are not JSON: {cause}\n  \
-             write an object with the arguments by name, in single quotes: '{{\"a\":1,\"b\":2}}'"
-        );
-        Usage(text).into()
-    })
 }
 
 async fn call(client: &Client, wish: &Call, params: &Value) -> anyhow::Result<Value> {

@@ -1,19 +1,26 @@
-//! The command-line tool of aegis: `cli` what can be said, `call`, `services`, `kv`, `leader`,
-//! `failover`, `dev` and `demo` the commands, `ending` errors and exit codes, `out` what is printed,
+//! The command-line tool of aegis: `cli` what can be said, `call`, `services`, `publish`, `events`,
+//! `dead`, `kv`, `leader`, `failover`, `dev` and `demo` the commands, `ending` errors and exit codes,
+//! `input` what is read, `out` what is printed, `body` how payloads look, `terminal` who reads that,
 //! `signals` Ctrl-C and SIGTERM, `child` processes that the tool starts.
 
+mod body;
 mod call;
 mod child;
 mod cli;
+mod dead;
 mod demo;
 mod dev;
 mod ending;
+mod events;
 mod failover;
+mod input;
 mod kv;
 mod leader;
 mod out;
+mod publish;
 mod services;
 mod signals;
+mod terminal;
 
 use std::process::ExitCode;
 
@@ -46,6 +53,9 @@ async fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Dev(wish) => dev::run(&wish, &common, out).await,
         Command::Call(wish) => call::run(&wish, &common, out).await,
         Command::Services(wish) => services::run(&wish, &common, out).await,
+        Command::Publish(wish) => publish::run(&wish, &common, out).await,
+        Command::Events(wish) => events::run(&wish, &common, out).await,
+        Command::Dead(wish) => dead::run(&wish, &common, out).await,
         Command::Kv(wish) => kv::run(&wish, &common, out).await,
         Command::Leader(wish) => leader::run(&wish, &common, out).await,
         Command::Failover(wish) => failover::run(&wish, &common, out).await,

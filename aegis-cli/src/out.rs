@@ -1,10 +1,10 @@
-//! What goes to standard output: the only place that writes there.
+//! What goes to standard output: the only place that writes there; and how texts and times look.
 
 use std::fmt::{Display, Write as _};
 use std::io::{self, IsTerminal as _, Write as _};
 
-use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
+use time::{OffsetDateTime, UtcOffset};
 
 /// Standard output, line by line. A line is written at once, also into a pipe.
 #[derive(Debug)]
@@ -34,6 +34,13 @@ impl Out {
         let mut stdout = self.0.lock();
         stdout.write_all(bytes)?;
         stdout.flush()
+    }
+
+    /// Writes a line for people to standard error, beside what a program may read here.
+    #[expect(clippy::unused_self, reason = "whoever writes is handed this")]
+    pub(crate) fn note(&self, text: impl Display) {
+        // Nothing can be done about a closed standard error.
+        let _ = writeln!(io::stderr(), "{text}");
     }
 
     /// Whether people read it, rather than a program.
@@ -70,4 +77,70 @@ pub(crate) fn moment(time: OffsetDateTime, fine: bool) -> String {
 /// The present as RFC 3339, to the second.
 pub(crate) fn now() -> String {
     moment(OffsetDateTime::now_utc(), false)
+}
+
+/// A moment as RFC 3339, always to the millisecond: of the same length on each line.
+pub(crate) fn instant(time: OffsetDateTime) -> String {
+    let time = time.to_offset(UtcOffset::UTC);
+    let millis = time.millisecond();
+    let whole = moment(time, false);
+    format!("{}.{millis:03}Z", whole.trim_end_matches('Z'))
+}
+
+/// So many characters of a text that may be long, and how long it is.
+pub(crate) fn cut(text: &str, most: usize) -> String {
+    let mut shown: String = text.chars().take(most).collect();
+    if shown.len() < text.len() {
+        // Writing to a `String` cannot fail.
+        let _ = write!(shown, ".. ({} bytes)", text.len());
+    }
+    shown
+}
+
+/// Cells below each other; columns that are empty in every row take no place.
+pub(crate) fn aligned(rows: &[Vec<String>]) -> Vec<String> {
+    let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
+    let width = |column: usize| {
+        let cells = rows.iter().filter_map(|row| row.get(column));
+        cells.map(|cell| cell.chars().count()).max().unwrap_or(0)
+    };
+    let widths: Vec<usize> = (0..columns).map(width).collect();
+    let join = |row: &Vec<String>| {
+        let cells = row.iter().zip(&widths).filter(|(_, width)| **width > 0);
+        let cells: Vec<String> = cells
+            .map(|(cell, &width)| format!("{cell:width$}"))
+            .collect();
+        cells.join("  ").trim_end().to_owned()
+    };
+    rows.iter().map(join).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_stand_below_each_other() {
+        let rows = [["one", "", "x"], ["eleven", "", ""]];
+        let rows = rows.map(|row| row.map(str::to_owned).to_vec());
+        assert_eq!(aligned(&rows), ["one     x", "eleven"]);
+    }
+
+    #[test]
+    fn a_moment_has_one_length() {
+        for (nanos, shown) in [
+            (0, "1970-01-01T00:00:00.000Z"),
+            (7_999_999, "1970-01-01T00:00:00.007Z"),
+            (1_500_000_000, "1970-01-01T00:00:01.500Z"),
+        ] {
+            let time = OffsetDateTime::from_unix_timestamp_nanos(nanos).unwrap();
+            assert_eq!(instant(time), shown);
+        }
+    }
+
+    #[test]
+    fn a_long_text_is_cut_and_says_how_long_it_is() {
+        assert_eq!(cut("gr\u{fc}n", 4), "gr\u{fc}n");
+        assert_eq!(cut("gr\u{fc}ner", 4), "gr\u{fc}n.. (7 bytes)");
+    }
 }

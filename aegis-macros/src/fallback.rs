@@ -5,7 +5,7 @@ use quote::quote;
 
 use crate::diag::Diag;
 use crate::expand::{self, Aegis, Face};
-use crate::model::{Client, Failure, Main, Service};
+use crate::model::{Choice, Client, Event, Failure, Main, Service};
 
 /// The item as it was written.
 pub(crate) fn item(item: &TokenStream, diag: Diag) -> TokenStream {
@@ -42,6 +42,20 @@ pub(crate) fn failure(failure: &Failure, aegis: &Aegis, diag: Diag) -> TokenStre
     let empty = failure
         .usable
         .then(|| expand::empty_failure(failure, aegis));
+    quote!(#errors #empty)
+}
+
+/// An event that is never published, since the program does not compile.
+pub(crate) fn event(event: &Event, aegis: &Aegis, diag: Diag) -> TokenStream {
+    let errors = diag.into_tokens();
+    let empty = event.usable.then(|| expand::empty_event(event, aegis));
+    quote!(#errors #empty)
+}
+
+/// A choice that never arrives, since the program does not compile.
+pub(crate) fn events(choice: &Choice, aegis: &Aegis, diag: Diag) -> TokenStream {
+    let errors = diag.into_tokens();
+    let empty = choice.usable.then(|| expand::empty_events(choice, aegis));
     quote!(#errors #empty)
 }
 

@@ -35,9 +35,9 @@ use proc_macro::TokenStream;
 ///   numbers of your own, `failover(lease = "600ms", margin = "100ms", renew = "120ms")`. What no
 ///   leader could keep does not compile.
 ///
-/// Inside the block, `#[rpc]` and `#[exclusive_rpc]` mark handlers, `#[on_start]`, `#[on_stop]`,
-/// `#[on_leader]`, `#[on_standby]` and `#[health]` mark hooks; everything else stays untouched. What a handler borrows comes from the framework, what it owns comes from
-/// the wire. A client named like the type (`CalculatorClient`) is generated beside the block.
+/// Inside the block, `#[rpc]`, `#[exclusive_rpc]` and `#[subscribe]` mark handlers, `#[on_start]`,
+/// `#[on_stop]`, `#[on_leader]`, `#[on_standby]` and `#[health]` mark hooks; everything else stays
+/// untouched. What a handler borrows comes from the framework, what it owns comes from the wire. A client named like the type (`CalculatorClient`) is generated beside the block.
 ///
 /// ```text
 /// #[aegis::service(name = "calculator", version = "1.0.0")]
@@ -115,6 +115,59 @@ pub fn rpc(_args: TokenStream, item: TokenStream) -> TokenStream {
 #[proc_macro_attribute]
 pub fn exclusive_rpc(_args: TokenStream, item: TokenStream) -> TokenStream {
     run::outside("exclusive_rpc", &item.into()).into()
+}
+
+/// Marks a handler for events inside a block with `#[aegis::service(..)]`.
+///
+/// It owns one argument, the event: a type with `#[derive(aegis::Event)]`, an enum of several with
+/// `#[derive(aegis::Events)]`, or `AnyEvent`. It may borrow `&Context`, and `&Leadership` with
+/// `mode = "exclusive"`. It returns a `Result<(), E>`, where `E` is `Failure`, an error with
+/// `#[derive(aegis::Failure)]`, or any `std::error::Error`: after `Ok(())` the event is done with,
+/// after an error it is tried again later, until it is given up.
+///
+/// First, where the type does not say which events it can be, and else optional: a pattern for
+/// their names, such as `"orders.*"` (`*` is any token, `>` at the end all that follow; without the
+/// `events.` of the subject). It must match every name that the type can have; what it matches
+/// beyond them is not delivered.
+///
+/// Required is `mode`, which instances get an event:
+///
+/// * `"compete"`: any one of them, whichever has time.
+/// * `"broadcast"`: each of them.
+/// * `"exclusive"`: only the leader, in order, one at a time. The group and the failover are
+///   options of `#[aegis::service(..)]`.
+///
+/// Optional:
+///
+/// * `start = "new"` (the default) or `"all"`: a handler without a place in the stream begins with
+///   what is published from then on, or with the oldest event that the stream holds.
+/// * `retries = 5` (0 to 1000, default 5): how often an event is tried again before it is given up.
+/// * `backoff = "1s"` (1 ms to 1 h, default 1 s): the wait before the first repetition. It doubles
+///   each time, up to 60 s, or to itself if that is longer; `backoff(first = "1s", max = "60s")`
+///   says both.
+/// * `ack_wait = "30s"` (1 s to 1 h, default 30 s): an event whose instance gives no sign of life for
+///   so long is handed to another one. A handler may run longer.
+/// * `concurrency = 64` (1 or more, default 64): how many events one instance works on at once; not
+///   with `mode = "exclusive"`.
+/// * `durable`, for `mode = "broadcast"` only: an instance that was away goes on where it left. In
+///   the other modes a handler always does.
+/// * `exactly`: the server confirms each acknowledgement, which costs a round trip.
+/// * `name = "bill"` (default: the name of the method). It names the handler's place in the stream,
+///   the durable consumer `{service}__{name}`: a handler with another name, of the method or given
+///   here, begins anew, as `start` says, and the old place stays behind.
+///
+/// Several handlers with one pattern get every event each.
+///
+/// ```text
+/// #[subscribe(mode = "compete", retries = 5, backoff = "1s")]
+/// async fn bill(&self, ctx: &Context, event: OrderCreated) -> Result<(), Failure> { .. }
+///
+/// #[subscribe("audit.>", mode = "exclusive", start = "all")]
+/// async fn book(&self, leader: &Leadership, event: AnyEvent) -> Result<(), Failure> { .. }
+/// ```
+#[proc_macro_attribute]
+pub fn subscribe(_args: TokenStream, item: TokenStream) -> TokenStream {
+    run::outside("subscribe", &item.into()).into()
 }
 
 /// Marks the hook that runs when the instance has become the leader, before it takes the first
@@ -203,4 +256,41 @@ pub fn health(_args: TokenStream, item: TokenStream) -> TokenStream {
 #[proc_macro_derive(Failure, attributes(failure))]
 pub fn failure(item: TokenStream) -> TokenStream {
     run::failure(item.into(), &expand::Aegis::find()).into()
+}
+
+/// Makes a struct or an enum a type of event, which can be published and subscribed to.
+///
+/// `#[event(..)]` says its name, `domain.type` (two or more tokens, each a letter and then letters,
+/// digits, `_` or `-`), and optionally the `version` of its body (default `1.0`; 1 to 64
+/// characters). It travels on `events.{domain}.{type}`. The type also needs `Serialize` and
+/// `DeserializeOwned`, and has no type parameters.
+///
+/// ```text
+/// #[derive(Debug, Serialize, Deserialize, aegis::Event)]
+/// #[event("orders.created", version = "1.1")]
+/// struct OrderCreated { id: String }
+/// ```
+#[proc_macro_derive(Event, attributes(event))]
+pub fn event(item: TokenStream) -> TokenStream {
+    run::event(item.into(), &expand::Aegis::find()).into()
+}
+
+/// Makes an enum a choice of events, so that one handler can take several types.
+///
+/// Each variant holds one type with `#[derive(aegis::Event)]`. One may be marked with
+/// `#[events(other)]` and hold `AnyEvent`: it takes whatever else comes, and its handler needs a
+/// pattern. Without it, an event that no variant holds is given up at once.
+///
+/// ```text
+/// #[derive(Debug, aegis::Events)]
+/// enum OrderEvent {
+///     Created(OrderCreated),
+///     Cancelled(OrderCancelled),
+///     #[events(other)]
+///     Other(AnyEvent),
+/// }
+/// ```
+#[proc_macro_derive(Events, attributes(events))]
+pub fn events(item: TokenStream) -> TokenStream {
+    run::events(item.into(), &expand::Aegis::find()).into()
 }

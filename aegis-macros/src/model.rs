@@ -1,9 +1,13 @@
 //! What was written, as values: after `parse` nothing looks at syntax again.
 
+mod event;
+
 use std::time::Duration;
 
 use proc_macro2::{Ident, Span, TokenStream};
 use syn::{Attribute, Visibility};
+
+pub(crate) use event::{Choice, Event, Mode, Start, Subscription, Variant};
 
 /// A text and the place where it was written.
 #[derive(Clone)]
@@ -36,6 +40,8 @@ pub(crate) struct Service {
     pub(crate) cfgs: Vec<Attribute>,
     /// The methods with `#[rpc]` or `#[exclusive_rpc]`.
     pub(crate) handlers: Vec<Handler>,
+    /// The methods with `#[subscribe]`.
+    pub(crate) subscriptions: Vec<Subscription>,
     /// The methods with `#[on_start]`, `#[health]` and the like.
     pub(crate) hooks: Vec<Hook>,
     /// The group that has one leader, if it was named.
@@ -49,10 +55,13 @@ impl Service {
     pub(crate) fn exclusive(&self) -> impl Iterator<Item = &[Attribute]> {
         let handlers = self.handlers.iter();
         let handlers = handlers.filter(|handler| handler.is_exclusive());
+        let subscriptions = self.subscriptions.iter();
+        let subscriptions = subscriptions.filter(|subscription| subscription.is_exclusive());
         let hooks = self.hooks.iter();
         let hooks = hooks.filter(|hook| matches!(hook.stage, Stage::Leader | Stage::Standby));
         handlers
             .map(|handler| handler.cfgs.as_slice())
+            .chain(subscriptions.map(|subscription| subscription.cfgs.as_slice()))
             .chain(hooks.map(|hook| hook.cfgs.as_slice()))
     }
 }

@@ -61,6 +61,33 @@ pub(crate) fn failure(item: TokenStream, aegis: &Aegis) -> TokenStream {
     }
 }
 
+/// `#[derive(Event)]`.
+pub(crate) fn event(item: TokenStream, aegis: &Aegis) -> TokenStream {
+    let mut diag = Diag::default();
+    let Some(event) = parse::event(item, &mut diag) else {
+        return diag.into_tokens();
+    };
+    validate::event(&event, &mut diag);
+    if diag.is_clean() {
+        expand::event(&event, aegis)
+    } else {
+        fallback::event(&event, aegis, diag)
+    }
+}
+
+/// `#[derive(Events)]`.
+pub(crate) fn events(item: TokenStream, aegis: &Aegis) -> TokenStream {
+    let mut diag = Diag::default();
+    let Some(choice) = parse::events(item, &mut diag) else {
+        return diag.into_tokens();
+    };
+    if diag.is_clean() {
+        expand::events(&choice, aegis)
+    } else {
+        fallback::events(&choice, aegis, diag)
+    }
+}
+
 /// A marker that no `#[aegis::service(..)]` has taken away.
 pub(crate) fn outside(marker: &str, item: &TokenStream) -> TokenStream {
     let mut diag = Diag::default();

@@ -2,9 +2,14 @@
 
 use std::collections::HashMap;
 
+use syn::Attribute;
+
 use crate::diag::Diag;
-use crate::grammar;
-use crate::model::{Client, Failure, Handler, Service, Stage, Text};
+use crate::grammar::{self, Fault};
+use crate::model::{Client, Event, Failure, Handler, Service, Stage, Subscription, Text};
+
+/// The longest version of an event, in characters.
+const LONGEST_VERSION: usize = 64;
 
 /// Judges a service.
 pub(crate) fn service(service: &Service, diag: &mut Diag) {
@@ -18,6 +23,7 @@ pub(crate) fn service(service: &Service, diag: &mut Diag) {
         );
     }
     handlers(&service.handlers, diag);
+    subscriptions(service, diag);
     for stage in Stage::ALL {
         one_hook(service, stage, diag);
     }
@@ -62,6 +68,30 @@ pub(crate) fn failure(failure: &Failure, diag: &mut Diag) {
     }
 }
 
+/// Judges a type of event.
+pub(crate) fn event(event: &Event, diag: &mut Diag) {
+    let Text { value, span } = &event.name;
+    match grammar::event(value) {
+        Ok(()) => {}
+        // It says the rule itself.
+        Err(fault @ Fault::OneToken) => {
+            let text = format!("the event name `{value}` {}", fault.text());
+            diag.at_span(*span, text);
+        }
+        Err(fault) => {
+            let (fault, rule) = (fault.text(), grammar::EVENT_RULE);
+            let text = format!("the event name `{value}` {fault}: use {rule}");
+            diag.at_span(*span, text);
+        }
+    }
+    let Text { value, span } = &event.version;
+    let length = value.chars().count();
+    if length == 0 || length > LONGEST_VERSION || value.chars().any(char::is_control) {
+        let way = format!("write 1 to {LONGEST_VERSION} characters on one line, such as `1.1`");
+        diag.at_span(*span, format_args!("this is no version of an event: {way}"));
+    }
+}
+
 fn service_name(name: &Text, diag: &mut Diag) {
     if let Err(fault) = grammar::service(&name.value) {
         let (fault, rule) = (fault.text(), grammar::SERVICE_RULE);
@@ -97,7 +127,7 @@ fn leadership(service: &Service, diag: &mut Diag) {
 
 fn handlers(handlers: &[Handler], diag: &mut Diag) {
     for (at, handler) in handlers.iter().enumerate() {
-        wire_name(handler, diag);
+        method_name(&handler.name, diag);
         if handler.method == "new" {
             let marker = handler.runs.marker();
             let way = format!("keep it on the wire with `#[{marker}(name = \"new\")]`");
@@ -117,9 +147,12 @@ fn handlers(handlers: &[Handler], diag: &mut Diag) {
             );
         }
         looks_like_an_envelope(handler, diag);
-        let first = handlers[..at]
-            .iter()
-            .find(|earlier| clash(earlier, handler));
+        let first = handlers[..at].iter().find(|earlier| {
+            clash(
+                (&earlier.name, &earlier.cfgs),
+                (&handler.name, &handler.cfgs),
+            )
+        });
         if let Some(first) = first {
             let name = &handler.name.value;
             let marker = handler.runs.marker();
@@ -135,6 +168,58 @@ fn handlers(handlers: &[Handler], diag: &mut Diag) {
     }
 }
 
+fn subscriptions(service: &Service, diag: &mut Diag) {
+    let all = &service.subscriptions;
+    for (at, subscription) in all.iter().enumerate() {
+        method_name(&subscription.name, diag);
+        if let Some(pattern) = &subscription.pattern {
+            event_pattern(pattern, diag);
+        }
+        let Text { value: name, span } = &subscription.name;
+        let way = "give one of them another name with `#[subscribe(name = \"..\")]`";
+        let earlier = all[..at].iter().find(|earlier| {
+            clash(
+                (&earlier.name, &earlier.cfgs),
+                (&subscription.name, &subscription.cfgs),
+            )
+        });
+        let called = service.handlers.iter().find(|handler| {
+            clash(
+                (&handler.name, &handler.cfgs),
+                (&subscription.name, &subscription.cfgs),
+            )
+        });
+        if let Some(Subscription { method, .. }) = earlier {
+            let consumer = format!("{}__{name}", service.name.value);
+            diag.at_span(
+                *span,
+                format_args!(
+                    "`{method}` is called `{name}` too, and they would share the durable consumer \
+                     `{consumer}`: {way}"
+                ),
+            );
+        } else if let Some(Handler { method, .. }) = called {
+            let text = format!("`{method}` is called `{name}` on the wire too: {way}");
+            diag.at_span(*span, text);
+        }
+    }
+}
+
+fn event_pattern(Text { value, span }: &Text, diag: &mut Diag) {
+    if let Err(fault) = grammar::event_pattern(value) {
+        let fault = match fault {
+            Fault::OneToken => "has one token, and the name of an event has two or more",
+            fault => fault.text(),
+        };
+        let rule = "the tokens of a name, `*` for any one of them, `>` at the end for all that \
+                    follow, as in `orders.*`";
+        diag.at_span(
+            *span,
+            format_args!("the pattern `{value}` {fault}: use {rule}"),
+        );
+    }
+}
+
 /// A body with these two is an envelope of `AegisSDK`.
 fn looks_like_an_envelope(handler: &Handler, diag: &mut Diag) {
     let named = |name: &str| handler.owned().find(|(ident, _)| *ident == name);
@@ -147,8 +232,7 @@ fn looks_like_an_envelope(handler: &Handler, diag: &mut Diag) {
     }
 }
 
-fn wire_name(handler: &Handler, diag: &mut Diag) {
-    let Text { value, span } = &handler.name;
+fn method_name(Text { value, span }: &Text, diag: &mut Diag) {
     if let Err(fault) = grammar::method(value) {
         let (fault, rule) = (fault.text(), grammar::METHOD_RULE);
         diag.at_span(
@@ -159,9 +243,9 @@ fn wire_name(handler: &Handler, diag: &mut Diag) {
 }
 
 /// Two conditional handlers may exclude each other; the start of the service finds out.
-fn clash(first: &Handler, second: &Handler) -> bool {
-    let both_conditional = !first.cfgs.is_empty() && !second.cfgs.is_empty();
-    first.name.value == second.name.value && !both_conditional
+fn clash(first: (&Text, &[Attribute]), second: (&Text, &[Attribute])) -> bool {
+    let both_conditional = !first.1.is_empty() && !second.1.is_empty();
+    first.0.value == second.0.value && !both_conditional
 }
 
 fn one_hook(service: &Service, stage: Stage, diag: &mut Diag) {

@@ -1,5 +1,6 @@
 //! What generated code calls. Not for users: it changes without notice.
 
+mod event;
 mod hook;
 
 use std::any::Any;
@@ -13,11 +14,16 @@ pub use inventory;
 
 pub use crate::app::main;
 pub use crate::client::{Method, Stub};
-pub use crate::model::{Arguments, Field, Owned};
+pub use crate::model::{AnyEvent, Arguments, Event, Field, FromEvent, Owned};
 pub use crate::serve::{
     Borrowed, BorrowedByLeader, HookFuture, Outcome, Started, StartedOtherwise, arguments,
 };
 
+pub use event::{
+    BorrowedByEvent, Handled, HandledOtherwise, OneOfSeveral, TheRest, assert_borrowed_by_event,
+    borrowed_by_event, borrowed_by_leader_for_event, event, event_names, pattern_covers, same_name,
+    unexpected_event,
+};
 pub use hook::{Lent, LentToHook, Promoted, PromotedOtherwise};
 
 use crate::lease::Leadership;

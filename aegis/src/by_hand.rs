@@ -3,7 +3,9 @@
 //!
 //! A row's [`call`](crate::RpcHandler::call) does three things: it finds the service behind its
 //! pointer with `service.downcast_ref::<S>()`, reads the [`arguments`], and makes the [`reply`].
-//! `inventory::submit!` registers the row at link time.
+//! `inventory::submit!` registers the row at link time. That of a [handler for
+//! events](crate::EventCall) reads `delivered.event().decode()?`, runs the method, and tells how it
+//! ended.
 
 pub use futures_util::future::BoxFuture;
 pub use inventory;

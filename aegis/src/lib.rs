@@ -50,29 +50,33 @@ pub mod port;
 mod serve;
 
 pub use aegis_macros::{
-    Failure, client, exclusive_rpc, health, main, on_leader, on_standby, on_start, on_stop, rpc,
-    service,
+    Event, Events, Failure, client, exclusive_rpc, health, main, on_leader, on_standby, on_start,
+    on_stop, rpc, service, subscribe,
 };
 
 pub use app::{App, Config, LogFormat, Running};
-pub use client::{Call, Client, EndpointInfo, ServiceInfo};
+pub use client::{
+    Call, Client, DeadLetters, EndpointInfo, Observe, Observed, Publish, PublishAll, Published,
+    PublishedAll, ServiceInfo,
+};
 pub use cluster::{Discovery, DiscoveryMode, Found, InstanceEvents, Staleness};
 pub use error::{CallError, Error, ErrorKind, Result};
 pub use kv::{
-    Bucket, Change, Entry, KvPut, KvRemove, KvRequest, OpenBucket, Removal, Removed, Watch,
-    WatchRequest,
+    Applied, Bucket, Change, Checkpoint, Effect, Entry, Inbox, KvPut, KvRemove, KvRequest, Once,
+    OpenBucket, OpenCheckpoint, OpenInbox, Removal, Removed, Watch, WatchRequest,
 };
 pub use lease::Leadership;
 pub use model::{
-    BreakerPolicy, BreakerState, BucketStatus, Code, Codec, CodecError, DomainError, Failover,
-    FailoverError, Failure, HeaderError, Headers, Health, IllegalTransition, Instance,
-    InstanceEvent, InstanceId, InstanceStatus, Layout, Leader, Lifecycle, Load, MethodName,
-    NameError, Params, Pattern, RetryPolicy, Select, ServiceName, Storage, Subject, TraceContext,
+    AnyEvent, BreakerPolicy, BreakerState, BucketStatus, Code, Codec, CodecError, DeadLetter,
+    DomainError, Event, EventMode, EventStart, Failover, FailoverError, Failure, FromEvent,
+    HeaderError, Headers, Health, IllegalTransition, Instance, InstanceEvent, InstanceId,
+    InstanceStatus, Layout, Leader, Lifecycle, Load, MethodName, NameError, Params, Pattern,
+    Recorded, RetryPolicy, Select, ServiceName, Storage, Subject, TraceContext,
 };
 pub use port::{ConnectionState, WatchHealth};
 pub use serve::{
-    Context, HandlerDescriptor, HandlerKind, HookFuture, Metadata, Reply, Request, RpcCall,
-    RpcHandler, Service, Source,
+    Context, Delivered, EventCall, EventHandler, HandlerDescriptor, HandlerKind, HookFuture,
+    Metadata, Reply, Request, RpcCall, RpcHandler, Service, Source,
 };
 
 /// The code of the README compiles.

@@ -39,6 +39,22 @@ pub const LEADER_RENEWALS: &str = "aegis_leader_renewals_total";
 /// Counter: questions and writes about a leader that failed; labels `service`, `group`.
 pub const LEADER_FAILURES: &str = "aegis_leader_failures_total";
 
+/// Counter: events that a stream has taken.
+pub const EVENTS_PUBLISHED: &str = "aegis_events_published_total";
+/// Counter: events that could not be published.
+pub const EVENTS_UNPUBLISHED: &str = "aegis_events_publish_failures_total";
+/// Counter: deliveries of events that ended; labels `service`, `handler`, `outcome` (`done`,
+/// `again`, `dead`, `returned`).
+pub const EVENTS_HANDLED: &str = "aegis_events_handled_total";
+/// Histogram, seconds: the work on one event; labels `service`, `handler`.
+pub const EVENTS_DURATION: &str = "aegis_events_handling_duration_seconds";
+/// Gauge: events that wait to be delivered to a handler; labels `service`, `handler`.
+pub const EVENTS_PENDING: &str = "aegis_events_pending";
+/// Gauge, seconds: how long a handler has heard nothing of the server; labels `service`, `handler`.
+pub const EVENTS_STALE: &str = "aegis_events_stale_seconds";
+/// Counter: times that the reading of events had to begin anew; labels `service`, `handler`.
+pub const EVENTS_RESUMED: &str = "aegis_events_resumed_total";
+
 /// A time as people read it: `7 ms`, `2.5 s`, `10 s`.
 pub(crate) fn shown(time: Duration) -> String {
     if time < Duration::from_secs(1) {

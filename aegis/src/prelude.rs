@@ -1,7 +1,9 @@
 //! What a service needs, in one line: `use aegis::prelude::*;`.
 
 pub use crate::{
-    App, Call, CallError, Client, Context, ErrorKind, Failure, Health, Leadership, Params, Result,
-    RetryPolicy,
+    AnyEvent, App, Call, CallError, Client, Context, ErrorKind, Event, Failure, Health, Leadership,
+    Params, Result, RetryPolicy,
 };
-pub use aegis_macros::{exclusive_rpc, health, on_leader, on_standby, on_start, on_stop, rpc};
+pub use aegis_macros::{
+    exclusive_rpc, health, on_leader, on_standby, on_start, on_stop, rpc, subscribe,
+};

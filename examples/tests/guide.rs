@@ -5,13 +5,15 @@
 use std::path::Path;
 
 /// Each page, and the examples that it shows.
-const PAGES: [(&str, &[&str]); 3] = [
+const PAGES: [(&str, &[&str]); 5] = [
     ("discovery.md", &["04_discovery.rs"]),
     ("key-value.md", &["05_key_value.rs"]),
     (
         "single-active.md",
         &["06_single_active.rs", "07_orders.rs", "08_inventory.rs"],
     ),
+    ("events.md", &["09_events.rs", "tests/events.rs"]),
+    ("effects-once.md", &["10_effects_once.rs"]),
 ];
 
 fn read(path: &str) -> String {
@@ -60,6 +62,25 @@ fn every_snippet_is_code_of_the_example() {
 }
 
 #[test]
+fn the_python_of_the_guide_is_that_of_the_tests() {
+    let page = read("../docs/guide/events.md");
+    let script = read("../tests/interop/events.py");
+    let blocks: Vec<&str> = page.split("```python\n").skip(1).collect();
+    assert!(!blocks.is_empty());
+    for block in blocks {
+        let shown = block.split("```").next().unwrap();
+        assert!(script.contains(shown), "the script has no\n{shown}");
+    }
+}
+
+/// How a heading is linked to.
+fn anchor(heading: &str) -> String {
+    let stays = |c: &char| c.is_alphanumeric() || matches!(c, ' ' | '-' | '_');
+    let kept: String = heading.to_lowercase().chars().filter(stays).collect();
+    kept.replace(' ', "-")
+}
+
+#[test]
 fn every_link_of_the_guide_leads_somewhere() {
     for (page, _) in PAGES {
         let text = read(&format!("../docs/guide/{page}"));
@@ -68,10 +89,10 @@ fn every_link_of_the_guide_leads_somewhere() {
         assert!(!links.is_empty(), "{page} has links");
         for link in links {
             let (file, part) = link.split_once('#').unwrap_or((link, ""));
+            let file = if file.is_empty() { page } else { file };
             let target = read(&format!("../docs/guide/{file}"));
             let heads = target.lines().filter_map(|line| line.strip_prefix("## "));
-            let mut heads = heads.map(|head| head.to_lowercase().replace(' ', "-"));
-            let found = part.is_empty() || heads.any(|head| head == part);
+            let found = part.is_empty() || heads.map(anchor).any(|head| head == part);
             assert!(found, "{page}: {link}");
         }
     }

@@ -23,6 +23,8 @@ const KEY_VALUE: &str = env!("CARGO_BIN_EXE_05_key_value");
 const SINGLE_ACTIVE: &str = env!("CARGO_BIN_EXE_06_single_active");
 const ORDERS: &str = env!("CARGO_BIN_EXE_07_orders");
 const INVENTORY: &str = env!("CARGO_BIN_EXE_08_inventory");
+const EVENTS: &str = env!("CARGO_BIN_EXE_09_events");
+const EFFECTS_ONCE: &str = env!("CARGO_BIN_EXE_10_effects_once");
 
 /// What each example says, among other things.
 const SAID: &[(&str, &[&str])] = &[
@@ -58,6 +60,7 @@ const SAID: &[(&str, &[&str])] = &[
             "TOO_LARGE_A_SUM: 9223372036854775807 + 1",
             "INVALID_PARAMS: ",
             "the argument `b` is missing",
+            "in all: 100\n",
         ],
     ),
     (
@@ -113,6 +116,32 @@ const SAID: &[(&str, &[&str])] = &[
             "the leader changed twice: true\n",
             "60 asked: 45 have one, 15 were told that it is sold out\n",
             "45 of 45 are reserved\n",
+        ],
+    ),
+    (
+        EVENTS,
+        &[
+            "compete: 6 orders are confirmed, each once, by {\"desk-",
+            "broadcast: desk-1 quotes ACME at 1010\nbroadcast: desk-2 quotes ACME at 1010\n",
+            "5 placed, 6 placed, 1 cancelled, 2 executed, 3 executed\n",
+            "a pattern: audits orders.cancelled {\"id\":1}\n",
+            "by three leaders, in order: 1 placed, 2 placed, ",
+            ", 8 executed, 9 executed, 13 placed, 14 placed, ",
+            ", 18 placed, 13 cancelled, 14 executed, 15 executed\n",
+            "desk__book gives up after 1: INVALID_PARAMS: the event orders.placed cannot be read: ",
+            "desk__confirm gives up after 1: INVALID_PARAMS: ",
+            "desk__confirm gives up after 3: UNKNOWN_CUSTOMER: nobody knows Zoe\n",
+            "brought back: confirms 20 on desk-3\ndead letters: 0\n",
+        ],
+    ),
+    (
+        EFFECTS_ONCE,
+        &[
+            "ledger, attempt 1: Now\n",
+            "ledger, attempt 2: Before\n",
+            "payments of 500 cents: failed: INTERNAL: the answer was lost\n",
+            "payments of 500 cents: was done before\n",
+            "1 trade of 500 cents is booked, 1 payment made\n",
         ],
     ),
 ];

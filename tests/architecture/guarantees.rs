@@ -13,19 +13,24 @@ fn named(row: &str) -> impl Iterator<Item = &str> {
 }
 
 #[test]
-fn every_fault_names_a_test_that_there_is_or_none() {
+fn every_promise_of_events_and_every_fault_names_a_test_that_there_is_or_none() {
     let page = root().join("docs/guarantees.md");
     let page = std::fs::read_to_string(page).expect("the page of guarantees");
-    let (_, faults) = page.split_once("\n## Faults\n").expect("its matrix");
+    let section = |name: &str| {
+        let (_, rest) = page.split_once(name).expect("a section");
+        let (section, _) = rest.split_once("\n## ").unwrap_or((rest, ""));
+        let rows = section.lines().filter(|line| line.starts_with("| "));
+        rows.skip(1).collect::<Vec<_>>()
+    };
+    let rows = [section("\n## Events\n"), section("\n## Faults\n")].concat();
     let mut sources = String::new();
     for folder in ["aegis/src", "aegis-cli/tests", "examples/tests", "tests"] {
         for file in rust_files(&root().join(folder)) {
             sources.push_str(&std::fs::read_to_string(file).expect("a text"));
         }
     }
-    let rows = faults.lines().filter(|line| line.starts_with("| "));
     let (mut wrong, mut found) = (BTreeSet::new(), 0);
-    for row in rows.skip(1) {
+    for row in rows {
         if named(row).next().is_none() && !row.contains("*none*") && !row.contains("`.ci/run`") {
             wrong.insert(format!("no test, and no word of that: {row}"));
         }

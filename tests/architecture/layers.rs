@@ -19,7 +19,9 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("cluster", &["model", "error", "port", "observe", "lease"]),
     (
         "client",
-        &["model", "error", "port", "observe", "kv", "cluster"],
+        &[
+            "model", "error", "port", "observe", "lease", "kv", "cluster",
+        ],
     ),
     (
         "serve",

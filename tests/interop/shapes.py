@@ -141,6 +141,17 @@ def response(document, extended=False):
     return mistakes
 
 
+def event(document):
+    further = {
+        "domain": is_name,
+        "event_type": is_text,
+        "payload": lambda value: True,
+        "version": is_text,
+    }
+    # The id of an event may be its publisher's own.
+    return shape(document, {**COMMON, "message_id": is_text, **further})
+
+
 def instance(document):
     """A record of the registry. Its metadata may have anything beside `start_time`."""
     fields = {

@@ -37,4 +37,4 @@ use aegis::prelude::*;
 use aegis::{Bucket, Config};
 use aegis_tests::history::{History, Invariant, Limits, Recorder, What, now};
 use aegis_tests::proxy::{Direction, Proxy};
-use aegis_tests::{PATIENCE, eventually, soon};
+use aegis_tests::{Folder, PATIENCE, eventually, soon, turn};

@@ -1,5 +1,6 @@
-//! What can be said on the command line; `kv` and `leader` the words of those commands.
+//! What can be said on the command line; `event`, `kv` and `leader` the words of those commands.
 
+mod event;
 mod kv;
 mod leader;
 
@@ -9,6 +10,7 @@ use std::time::Duration;
 use aegis::Config;
 use clap::{Args, Parser, Subcommand};
 
+pub(crate) use event::{Dead, DeadChoice, DeadCommand, DeadDrop, DeadList, Events, Publish, Shown};
 pub(crate) use kv::{Kv, KvCommand, KvDel, KvGet, KvHistory, KvLs, KvPut, KvWatch};
 pub(crate) use leader::{Failover, FailoverInstance, Fault, Leader};
 
@@ -22,19 +24,19 @@ The NATS server: nats://host:4222, tls://.., several with commas between them
 const EXIT_CODES: &str = "\
 Exit codes:
   0    done
-  1    the answer is no: the service answered with an error, there is no such key or bucket, nobody
-       leads, a promise of a failover was broken
+  1    the answer is no: the service answered with an error, there is no such key, bucket or dead
+       letter, nobody leads, a promise of a failover was broken
   2    it could not be done: no connection, no instance, no answer in time, calls of the demo failed
   3    conflict: another revision of the key is there than the one expected; nothing was written
   64   the command line or its JSON is wrong
   130  ended by Ctrl-C or SIGTERM before it was done; what has no end by itself (dev, --watch,
-       kv watch) ends with 0
+       kv watch, events) ends with 0
 
 The configuration is that of every aegis program: aegis.toml (or the file that AEGIS_CONFIG names),
 then the environment (AEGIS_NATS_URL, AEGIS_NATS_USER, AEGIS_SUBJECT_PREFIX ..), then these options.";
 
 /// The tool of the aegis service framework: try it, run a NATS server, call services, see who is
-/// there and who leads, look into buckets, measure failovers.
+/// there and who leads, publish and follow events, look into buckets, measure failovers.
 #[derive(Debug, Parser)]
 #[command(name = "aegis", version, after_help = EXIT_CODES)]
 pub(crate) struct Cli {
@@ -94,6 +96,12 @@ pub(crate) enum Command {
     Call(Call),
     /// Show which services are there, and how they are
     Services(Services),
+    /// Publish an event, and wait until the stream holds it
+    Publish(Publish),
+    /// Follow events as they are published, or look at those that were
+    Events(Events),
+    /// Look at events that were given up, bring them back, or remove them
+    Dead(Dead),
     /// Read, write and follow key-value buckets
     Kv(Kv),
     /// Show who leads a service, follow it, or ask it to hand over

@@ -12,8 +12,10 @@ use bytes::Bytes;
 use crate::call::listed;
 use crate::cli::{Common, Kv, KvCommand};
 use crate::ending::{Conflicting, Interrupted, Missing, Usage};
+use crate::input;
 use crate::out::Out;
 use crate::signals::Signals;
+use crate::terminal;
 
 /// What every command of `aegis kv` works with.
 struct Session<'a> {
@@ -27,7 +29,7 @@ pub(crate) async fn run(wish: &Kv, common: &Common, out: &Out) -> anyhow::Result
     config.start_log();
     // Before signals are taken: a value that is typed can be given up.
     let value = match &wish.command {
-        KvCommand::Put(put) => Some(write::value(&put.value)?),
+        KvCommand::Put(put) => Some(input::bytes(&put.value)?),
         _ => None,
     };
     let mut signals = Signals::listen()?;
@@ -45,6 +47,7 @@ pub(crate) async fn run(wish: &Kv, common: &Common, out: &Out) -> anyhow::Result
         outcome = session.obey(&wish.command, value) => outcome,
         // Nothing is left undone when a watch is ended.
         () = signals.next() => if endless { Ok(()) } else { Err(Interrupted.into()) },
+        () = terminal::reader_gone(), if endless => Ok(()),
     };
     session.client.close().await?;
     outcome.map_err(sorted)

@@ -1,14 +1,12 @@
 //! How values look: as they are, on one line, as JSON.
 
-use std::fmt::Write as _;
-
 use aegis::{Change, Entry, Removal, Removed};
 use bytes::Bytes;
 use data_encoding::BASE64;
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::out::{moment, plain};
+use crate::out::{cut, moment, plain};
 
 /// So many characters of a value are shown on a line.
 const SHOWN: usize = 300;
@@ -120,12 +118,7 @@ fn short(value: &Bytes) -> String {
     let Ok(text) = std::str::from_utf8(value) else {
         return format!("({} bytes, no text)", value.len());
     };
-    let mut shown: String = text.chars().take(SHOWN).collect();
-    if shown.len() < text.len() {
-        // Writing to a `String` cannot fail.
-        let _ = write!(shown, ".. ({} bytes)", value.len());
-    }
-    plain(&shown)
+    plain(&cut(text, SHOWN))
 }
 
 /// The value as a terminal can show it: text that does not steer it.

@@ -1,19 +1,12 @@
 //! Values put and removed.
 
-use std::io::Read as _;
-
 use aegis::{Bucket, Change, Removal};
-use anyhow::Context as _;
 use bytes::Bytes;
 use serde::Serialize;
 
 use super::Session;
 use super::read::no_value;
 use crate::cli::{KvDel, KvPut};
-use crate::ending::Usage;
-
-/// More than any server takes in one message.
-const MOST: u64 = 64 * 1024 * 1024;
 
 /// What was written, as `--json` tells it.
 #[derive(Serialize)]
@@ -22,21 +15,6 @@ struct Written<'a> {
     key: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     revision: Option<u64>,
-}
-
-/// The bytes of a value: the word itself, or standard input.
-pub(super) fn value(text: &str) -> anyhow::Result<Bytes> {
-    if text != "-" {
-        return Ok(Bytes::copy_from_slice(text.as_bytes()));
-    }
-    let mut read = Vec::new();
-    let stdin = std::io::stdin().take(MOST + 1).read_to_end(&mut read);
-    stdin.context("standard input cannot be read")?;
-    if read.len() as u64 > MOST {
-        let text = "standard input is longer than 64 MiB: no server takes that as one value";
-        return Err(Usage(text.to_owned()).into());
-    }
-    Ok(read.into())
 }
 
 impl Session<'_> {

@@ -15,6 +15,7 @@ use crate::cli::{Common, Leader};
 use crate::ending::{Interrupted, Missing, Usage};
 use crate::out::Out;
 use crate::signals::Signals;
+use crate::terminal;
 use show::Json;
 use sight::{Record, Sight, Standing};
 
@@ -45,6 +46,7 @@ pub(crate) async fn run(wish: &Leader, common: &Common, out: &Out) -> anyhow::Re
         outcome = session.obey() => outcome,
         // Nothing is left undone when a watch is ended.
         () = signals.next() => if wish.watch { Ok(()) } else { Err(Interrupted.into()) },
+        () = terminal::reader_gone(), if wish.watch => Ok(()),
     };
     client.close().await?;
     outcome.map_err(sorted)

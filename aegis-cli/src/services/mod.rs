@@ -16,6 +16,7 @@ use crate::cli::{Common, Services};
 use crate::ending::{Interrupted, Usage};
 use crate::out::Out;
 use crate::signals::Signals;
+use crate::terminal;
 use roster::Roster;
 
 /// Where a program looks that is told nothing.
@@ -37,6 +38,7 @@ pub(crate) async fn run(wish: &Services, common: &Common, out: &Out) -> anyhow::
         let outcome = tokio::select! {
             outcome = watch::run(&client, wish, out) => outcome,
             () = signals.next() => Ok(()),
+            () = terminal::reader_gone() => Ok(()),
         };
         if out.is_terminal() {
             // The prompt comes below the table.

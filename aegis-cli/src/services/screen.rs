@@ -1,5 +1,7 @@
 //! A table that is painted again and again on a terminal.
 
+use crate::terminal;
+
 /// Clears from the upper left corner on.
 const CLEAR: &str = "\u{1b}[H\u{1b}[J";
 
@@ -10,7 +12,7 @@ pub(super) fn can_paint() -> bool {
 
 /// The text in place of what is on the screen.
 pub(super) fn painted(text: &str) -> String {
-    let (columns, rows) = size();
+    let (columns, rows) = terminal::size();
     format!("{CLEAR}{}", fitted(text, columns, rows))
 }
 
@@ -27,21 +29,6 @@ fn fitted(text: &str, columns: usize, rows: usize) -> String {
     let shown = &lines[..most.saturating_sub(1)];
     let more = lines.len() - shown.len();
     format!("{}\n.. {more} more lines", shown.join("\n"))
-}
-
-/// Columns and rows; without an answer those of a usual terminal.
-#[cfg(unix)]
-fn size() -> (usize, usize) {
-    let size = rustix::termios::tcgetwinsize(std::io::stdout());
-    match size {
-        Ok(size) if size.ws_col > 0 && size.ws_row > 0 => (size.ws_col.into(), size.ws_row.into()),
-        _ => (80, 24),
-    }
-}
-
-#[cfg(not(unix))]
-fn size() -> (usize, usize) {
-    (80, 24)
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use super::view::{Method, View};
-use crate::out::plain;
+use crate::out::{aligned, plain};
 
 /// The services, each with its instances; sorted as the views are.
 pub(super) fn tree(views: &[View], detailed: bool) -> String {
@@ -80,24 +80,6 @@ fn remark(view: &View) -> String {
     said.join("; ")
 }
 
-/// Cells below each other; columns that are empty in every row take no place.
-fn aligned(rows: &[Vec<String>]) -> Vec<String> {
-    let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
-    let width = |column: usize| {
-        let cells = rows.iter().filter_map(|row| row.get(column));
-        cells.map(|cell| cell.chars().count()).max().unwrap_or(0)
-    };
-    let widths: Vec<usize> = (0..columns).map(width).collect();
-    let join = |row: &Vec<String>| {
-        let cells = row.iter().zip(&widths).filter(|(_, width)| **width > 0);
-        let cells: Vec<String> = cells
-            .map(|(cell, &width)| format!("{cell:width$}"))
-            .collect();
-        cells.join("  ").trim_end().to_owned()
-    };
-    rows.iter().map(join).collect()
-}
-
 fn details(text: &mut String, instances: &[&View]) {
     let described = instances.iter().find(|view| !view.description.is_empty());
     if let Some(view) = described {
@@ -127,11 +109,12 @@ fn same_methods(one: &View, other: &View) -> bool {
         let cores = view.methods.iter().map(|method| {
             let Method {
                 name,
+                mode,
                 signature,
                 subject,
                 ..
             } = method.clone();
-            (name, signature, subject, method.timeout_ms)
+            (name, mode, signature, subject, method.timeout_ms)
         });
         cores.collect()
     };
@@ -139,25 +122,34 @@ fn same_methods(one: &View, other: &View) -> bool {
 }
 
 fn methods(text: &mut String, methods: &[Method], indent: &str) {
-    if methods.is_empty() {
-        return;
-    }
-    line(text, "");
-    line(text, &format!("{indent}methods"));
-    for method in methods {
-        line(text, &format!("{indent}  {}", signature(method)));
-        indented(text, &method.description, &format!("{indent}      "));
-        line(
-            text,
-            &format!("{indent}      subject {}", plain(&method.subject)),
-        );
+    let (for_events, called): (Vec<&Method>, Vec<&Method>) =
+        methods.iter().partition(|method| method.is_for_events());
+    for (head, label, methods) in [
+        ("methods", "subject", called),
+        ("events", "takes", for_events),
+    ] {
+        if methods.is_empty() {
+            continue;
+        }
+        line(text, "");
+        line(text, &format!("{indent}{head}"));
+        for method in methods {
+            line(text, &format!("{indent}  {}", signature(method)));
+            indented(text, &method.description, &format!("{indent}      "));
+            let place = plain(&method.subject);
+            line(text, &format!("{indent}      {label} {place}"));
+        }
     }
 }
 
-/// `add(a: i64, b: i64) -> Result<i64, Failure>  idempotent  timeout 2s`.
+/// `add(a: i64, b: i64) -> Result<i64, Failure>  idempotent  timeout 2s`, or
+/// `bill(event: Placed) -> Result<(), Failure>  compete`.
 fn signature(method: &Method) -> String {
     let types = method.signature.as_deref().unwrap_or_default();
     let mut text = format!("{}{}", plain(&method.name), plain(types));
+    if let Some(mode) = &method.mode {
+        text = format!("{text}  {}", plain(mode));
+    }
     if method.idempotent {
         text += "  idempotent";
     }
@@ -250,12 +242,5 @@ mod tests {
         }
         let times = [0.44, 9.96, 12.3, 1500.0].map(took);
         assert_eq!(times, ["0.4ms", "10.0ms", "12ms", "1.5s"]);
-    }
-
-    #[test]
-    fn columns_stand_below_each_other() {
-        let rows = [["one", "", "x"], ["eleven", "", ""]];
-        let rows = rows.map(|row| row.map(str::to_owned).to_vec());
-        assert_eq!(aligned(&rows), ["one     x", "eleven"]);
     }
 }

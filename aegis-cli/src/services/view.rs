@@ -55,14 +55,19 @@ pub(super) struct Load {
     pub(super) lag_ms: f64,
 }
 
-/// One method.
+/// One method, or one handler for events.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub(super) struct Method {
     pub(super) name: String,
+    /// `rpc`, `exclusive_rpc`, `subscribe`; none if it is not told.
+    pub(super) kind: Option<String>,
+    /// Which instances get an event: `compete`, `broadcast`, `exclusive`; none of a method.
+    pub(super) mode: Option<String>,
     /// `(a: i64) -> Result<i64, Failure>`; of one that is not in the registry, the names of its
     /// arguments; none if not even those are known.
     pub(super) signature: Option<String>,
     pub(super) description: String,
+    /// Of a handler for events a pattern, or several with a blank between them.
     pub(super) subject: String,
     pub(super) timeout_ms: Option<u64>,
     pub(super) idempotent: bool,
@@ -201,10 +206,17 @@ impl Load {
 }
 
 impl Method {
+    /// Whether it handles events, and nobody can call it.
+    pub(super) fn is_for_events(&self) -> bool {
+        self.kind.as_deref() == Some("subscribe")
+    }
+
     fn of_row(row: &Value) -> Option<Self> {
         let text = |key: &str| row.get(key).and_then(Value::as_str).map(str::to_owned);
         Some(Self {
             name: text("name")?,
+            kind: text("kind"),
+            mode: text("mode"),
             signature: text("signature"),
             description: text("description").unwrap_or_default(),
             subject: text("subject").unwrap_or_default(),
@@ -218,6 +230,8 @@ impl Method {
         let arguments = fact("aegis.arguments").map(|names| names.replace(',', ", "));
         Self {
             name: endpoint.name.clone(),
+            kind: fact("aegis.kind").map(str::to_owned),
+            mode: None,
             signature: arguments.map(|names| format!("({names})")),
             description: fact("description").unwrap_or_default().to_owned(),
             subject: endpoint.subject.clone(),

@@ -5,7 +5,7 @@ use std::process::Child;
 use serde_json::Value;
 
 use super::kv::Kv;
-use super::{read_line_with, read_until, signal, start};
+use super::{Watchdog, read_line_with, read_until, signal, start};
 
 fn watch(kv: &mut Kv, words: &[&str]) -> Child {
     let url = kv.server().url();
@@ -44,6 +44,18 @@ async fn a_line_for_every_change() {
     for watch in [all, some, one] {
         end(watch);
     }
+}
+
+#[cfg(unix)]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn it_ends_when_nobody_reads_it_any_more() {
+    let mut kv = Kv::start().await;
+    kv.out(&["put", "box", "a", "one", "--make-bucket"]);
+    let mut watch = watch(&mut kv, &["box"]);
+    read_until(&mut watch, "what changes follows\n");
+    drop(watch.stdout.take());
+    let _watchdog = Watchdog::of(&watch);
+    assert_eq!(watch.wait().unwrap().code(), Some(0));
 }
 
 #[cfg(unix)]

@@ -5,9 +5,12 @@
     reason = "a helper that fails is a test that fails"
 )]
 
+mod billing;
 mod calculator;
 mod commands;
+mod dead;
 mod demo;
+mod events;
 mod failover;
 mod kv;
 mod kv_watch;

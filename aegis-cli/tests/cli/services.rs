@@ -4,6 +4,7 @@ use aegis::testing::{NatsServer, RunningTest, TestApp};
 use aegis::{Client, Config};
 use serde_json::{Value, json};
 
+use super::billing::{Billing, billing};
 use super::calculator::{Calculator, calculator};
 use super::{Said, run};
 
@@ -117,6 +118,33 @@ async fn the_details_of_one_service() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn handlers_for_events_stand_by_themselves() {
+    let server = NatsServer::start().await.unwrap();
+    let url = server.url();
+    let _one = billing(&url, Billing::default()).await;
+    let said = services(&url, &["billing"]);
+    for part in [
+        "\n\n  methods\n    total() -> Result<usize, Failure>\n        subject rpc.billing.total\n",
+        "\n\n  events\n    bill(event: Created) -> Result<(), Failure>  compete\n        \
+         Bills an order.\n        takes events.orders.created\n",
+        "    note(event: AnyEvent) -> Result<(), Failure>  compete\n        takes events.audit.*\n",
+    ] {
+        assert!(said.out.contains(part), "{part} is in {}", said.out);
+    }
+    let all = json_of(&services(&url, &["billing", "--json"]));
+    let methods = all["services"][0]["instances"][0]["methods"].as_array();
+    let bill = methods
+        .unwrap()
+        .iter()
+        .find(|method| method["name"] == "bill");
+    let bill = bill.unwrap();
+    assert_eq!(
+        (&bill["kind"], &bill["mode"]),
+        (&json!("subscribe"), &json!("compete"))
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_shape_of_the_json() {
     let server = NatsServer::start().await.unwrap();
     let url = server.url();
@@ -150,7 +178,7 @@ async fn the_shape_of_the_json() {
     assert!(one["heartbeat_age_ms"].is_u64(), "{one}");
     assert!(one["started"].is_string(), "{one}");
     assert!(one["load"]["p99_ms"].is_f64(), "{one}");
-    let add = json!({"name": "add", "signature": "(a: i64, b: i64) -> Result<i64, Failure>",
+    let add = json!({"name": "add", "kind": "rpc", "mode": null, "signature": "(a: i64, b: i64) -> Result<i64, Failure>",
         "description": "Adds two numbers.", "subject": "rpc.calculator.add",
         "timeout_ms": 2000, "idempotent": true});
     assert_eq!(one["methods"][0], add);

@@ -79,6 +79,26 @@ async fn binary_values_are_not_shown() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn payloads_are_cut_to_the_terminal() {
+    let server = NatsServer::start().await.unwrap();
+    let url = server.url();
+    let payload = format!("{{\"text\":\"{}\"}}", "x".repeat(500));
+    let words = ["publish", "a.b", &payload, "--id", "1", "--url", &url];
+    assert!(output_with_input(&words, b"").status.success());
+    let events = |words: &[&str]| {
+        let usual = ["events", "--all", "--count", "1", "--url", &url];
+        Terminal::start(&[&usual[..], words].concat()).ended()
+    };
+    let (code, shown, error) = events(&[]);
+    assert_eq!(code, Some(0), "{error}");
+    let lengths: Vec<usize> = shown.lines().map(str::len).collect();
+    assert_eq!((lengths.len(), lengths[1]), (2, 80), "{shown}");
+    assert!(shown.ends_with("xx..\r\n"), "{shown}");
+    let (_, shown, _) = events(&["--body", "full"]);
+    assert!(shown.ends_with("xx\"}\r\n") && shown.len() > 500, "{shown}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_watch_is_a_table_that_is_painted_anew() {
     let mut server = NatsServer::start().await.unwrap();
     let url = server.url();

@@ -87,7 +87,7 @@ fn passed(stage: Stage, ty: &TokenStream, aegis: &Aegis) -> TokenStream {
 }
 
 /// Whatever error it is, to a `Failure`; what cannot become one is shown at the return type.
-fn outcome(wrapper: &str, call: &TokenStream, span: Span, aegis: &Aegis) -> TokenStream {
+pub(super) fn outcome(wrapper: &str, call: &TokenStream, span: Span, aegis: &Aegis) -> TokenStream {
     let path = aegis.path(span);
     let otherwise = Ident::new(&format!("{wrapper}Otherwise"), span);
     let wrapper = Ident::new(wrapper, span);

@@ -1,15 +1,18 @@
 //! `model` to tokens. Cannot fail; what it writes is data and one call, with absolute paths.
 //!
-//! `service` writes the trait, `hook` and `leadership` what is in it, `row` one line of the handler
-//! table, `client` the calling side, `message` a failure, `main` the entry of a program.
+//! `service` writes the trait, `hook` and `leadership` what is in it, `row` and `subscribe` one line
+//! of the handler table, `client` the calling side, `message` a failure, `event` a type of event and
+//! a choice of several, `main` the entry of a program.
 
 mod client;
+mod event;
 mod hook;
 mod leadership;
 mod main;
 mod message;
 mod row;
 mod service;
+mod subscribe;
 
 use std::time::Duration;
 
@@ -21,6 +24,7 @@ use syn::ext::IdentExt;
 use crate::model::Handler;
 
 pub(crate) use client::{Face, client, face};
+pub(crate) use event::{empty_event, empty_events, event, events};
 pub(crate) use main::main;
 pub(crate) use message::{empty_failure, failure};
 pub(crate) use service::{borrows, empty_service, service};
@@ -76,8 +80,10 @@ fn option(value: Option<TokenStream>) -> TokenStream {
 }
 
 fn timeout(timeout: Option<Duration>) -> TokenStream {
-    option(timeout.map(|timeout| {
-        let nanos = u64::try_from(timeout.as_nanos()).unwrap_or(u64::MAX);
-        quote!(::core::time::Duration::from_nanos(#nanos))
-    }))
+    option(timeout.map(duration))
+}
+
+fn duration(duration: Duration) -> TokenStream {
+    let nanos = u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
+    quote!(::core::time::Duration::from_nanos(#nanos))
 }

@@ -30,7 +30,7 @@ pub(super) fn row(handler: &Handler, service: &Service, aegis: &Aegis) -> TokenS
     // With the place of the macro it would be the line of the attribute.
     let line = quote_spanned!(method.span()=> ::core::line!());
     let call = call(handler, service, aegis);
-    let signature = signature(handler);
+    let signature = signature(&handler.arguments, &handler.output);
     quote_spanned! {span=>
         #(#cfgs)*
         #path::__private::inventory::submit! {
@@ -56,16 +56,19 @@ pub(super) fn row(handler: &Handler, service: &Service, aegis: &Aegis) -> TokenS
 }
 
 /// What a caller has to know, as it stands in the source: `(a: i64, b: i64) -> Result<i64, Failure>`.
-fn signature(handler: &Handler) -> String {
-    let arguments: Vec<String> = handler
-        .owned()
-        .map(|(name, ty)| format!("{}: {}", name.unraw(), tidy(ty)))
+pub(super) fn signature(arguments: &[Argument], output: &TokenStream) -> String {
+    let arguments: Vec<String> = arguments
+        .iter()
+        .filter_map(|argument| match argument {
+            Argument::Owned { ident, ty } => Some(format!("{}: {}", ident.unraw(), tidy(ty))),
+            Argument::Borrowed { .. } => None,
+        })
         .collect();
-    format!("({}) -> {}", arguments.join(", "), tidy(&handler.output))
+    format!("({}) -> {}", arguments.join(", "), tidy(output))
 }
 
 /// A type without the spaces that tokens get between them.
-fn tidy(ty: &TokenStream) -> String {
+pub(super) fn tidy(ty: &TokenStream) -> String {
     let mut text = ty.to_string().replace('\n', " ");
     for (spaced, tight) in [
         (" :: ", "::"),
@@ -87,7 +90,7 @@ fn tidy(ty: &TokenStream) -> String {
     text
 }
 
-fn limit(limit: Option<usize>) -> TokenStream {
+pub(super) fn limit(limit: Option<usize>) -> TokenStream {
     option(limit.map(|limit| Literal::usize_unsuffixed(limit).into_token_stream()))
 }
 

@@ -2,17 +2,18 @@
 
 use proc_macro2::{Ident, TokenStream};
 use quote::{quote, quote_spanned};
+use syn::Attribute;
 use syn::spanned::Spanned as _;
 
 use super::client::{Face, face};
 use super::leadership::leadership;
-use super::{Aegis, at, hook, row};
-use crate::model::{Argument, Handler, Hook, Service};
+use super::{Aegis, at, hook, row, subscribe};
+use crate::model::{Argument, Hook, Service};
 
 /// Everything for a service without mistakes.
 pub(crate) fn service(service: &Service, aegis: &Aegis) -> TokenStream {
     let item = &service.item;
-    let registered = registered(service, &service.handlers, &service.hooks, aegis);
+    let registered = registered(service, Rows::of(service, aegis), &service.hooks, aegis);
     let client = face(&Face::of_service(service), aegis);
     // The client first: what does not fit shows best there.
     quote!(#item #client #registered)
@@ -20,36 +21,49 @@ pub(crate) fn service(service: &Service, aegis: &Aegis) -> TokenStream {
 
 /// A service without handlers and hooks, for the fallback.
 pub(crate) fn empty_service(service: &Service, aegis: &Aegis) -> TokenStream {
-    registered(service, &[], &[], aegis)
+    registered(service, Rows::default(), &[], aegis)
 }
 
 /// Says at the type what cannot be borrowed, beside other mistakes.
 pub(crate) fn borrows(service: &Service, aegis: &Aegis) -> Option<TokenStream> {
-    let sound = service.handlers.iter().filter(|handler| !handler.generic);
-    let handlers = sound.flat_map(|handler| borrowed(handler, aegis));
+    let handlers = service.handlers.iter().filter(|handler| !handler.generic);
+    let handlers = handlers.flat_map(|handler| {
+        let check = if handler.is_exclusive() {
+            "assert_borrowed_by_leader"
+        } else {
+            "assert_borrowed"
+        };
+        borrowed(check, &handler.arguments, &handler.cfgs, aegis)
+    });
+    let subscriptions = service.subscriptions.iter();
+    let subscriptions = subscriptions.filter(|subscription| !subscription.generic);
+    let subscriptions = subscriptions.flat_map(|subscription| {
+        let check = if subscription.is_exclusive() {
+            "assert_borrowed_by_leader"
+        } else {
+            "assert_borrowed_by_event"
+        };
+        borrowed(check, &subscription.arguments, &subscription.cfgs, aegis)
+    });
     let hooks = service
         .hooks
         .iter()
         .flat_map(|hook| hook::lent(hook, aegis));
-    let checks: TokenStream = handlers.chain(hooks).collect();
+    let checks: TokenStream = handlers.chain(subscriptions).chain(hooks).collect();
     let cfgs = &service.cfgs;
     (!checks.is_empty()).then(|| quote!(#(#cfgs)* const _: () = { #checks };))
 }
 
-fn borrowed(handler: &Handler, aegis: &Aegis) -> impl Iterator<Item = TokenStream> {
-    let cfgs = &handler.cfgs;
-    let check = if handler.is_exclusive() {
-        "assert_borrowed_by_leader"
-    } else {
-        "assert_borrowed"
-    };
-    let types = handler
-        .arguments
-        .iter()
-        .filter_map(|argument| match argument {
-            Argument::Borrowed { ty } => Some(ty),
-            Argument::Owned { .. } => None,
-        });
+fn borrowed(
+    check: &'static str,
+    arguments: &[Argument],
+    cfgs: &[Attribute],
+    aegis: &Aegis,
+) -> impl Iterator<Item = TokenStream> {
+    let types = arguments.iter().filter_map(|argument| match argument {
+        Argument::Borrowed { ty } => Some(ty),
+        Argument::Owned { .. } => None,
+    });
     types.map(move |ty| {
         let span = at(ty.span());
         let path = aegis.path(span);
@@ -61,19 +75,35 @@ fn borrowed(handler: &Handler, aegis: &Aegis) -> impl Iterator<Item = TokenStrea
     })
 }
 
-fn registered(
-    service: &Service,
-    handlers: &[Handler],
-    hooks: &[Hook],
-    aegis: &Aegis,
-) -> TokenStream {
+/// The lines of the handler table.
+#[derive(Default)]
+struct Rows<'a> {
+    rows: Vec<TokenStream>,
+    /// The `#[cfg]`s of each.
+    cfgs: Vec<&'a [Attribute]>,
+}
+
+impl<'a> Rows<'a> {
+    fn of(service: &'a Service, aegis: &Aegis) -> Self {
+        let mut all = Self::default();
+        for handler in &service.handlers {
+            all.rows.push(row::row(handler, service, aegis));
+            all.cfgs.push(&handler.cfgs);
+        }
+        for subscription in &service.subscriptions {
+            all.rows.push(subscribe::row(subscription, service, aegis));
+            all.cfgs.push(&subscription.cfgs);
+        }
+        all
+    }
+}
+
+fn registered(service: &Service, rows: Rows<'_>, hooks: &[Hook], aegis: &Aegis) -> TokenStream {
     let Service { ty, cfgs, .. } = service;
     let path = aegis.path(at(ty.span()));
-    let rows = handlers
-        .iter()
-        .map(|handler| row::row(handler, service, aegis));
+    let constants = constants(service, &rows.cfgs);
+    let rows = rows.rows;
     let hooks = hooks.iter().map(|hook| hook::method(hook, aegis));
-    let constants = constants(service, handlers);
     let leadership = leadership(service, aegis);
     quote! {
         #(#cfgs)*
@@ -89,7 +119,7 @@ fn registered(
     }
 }
 
-fn constants(service: &Service, handlers: &[Handler]) -> TokenStream {
+fn constants(service: &Service, cfgs: &[&[Attribute]]) -> TokenStream {
     let Service {
         name,
         version,
@@ -99,10 +129,7 @@ fn constants(service: &Service, handlers: &[Handler]) -> TokenStream {
     } = service;
     let (name, version) = (&name.value, &version.value);
     let pairs = metadata.iter().map(|(key, value)| quote!((#key, #value)));
-    let rows = handlers.iter().map(|handler| {
-        let cfgs = &handler.cfgs;
-        quote!(#(#cfgs)* ())
-    });
+    let rows = cfgs.iter().map(|cfgs| quote!(#(#cfgs)* ()));
     quote! {
         const NAME: &'static str = #name;
         const VERSION: &'static str = #version;

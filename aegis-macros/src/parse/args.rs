@@ -1,10 +1,10 @@
 //! Options of an attribute: `key = "text"`, `key = 8`, `key` alone, `key(..)`.
 
 use proc_macro2::{Span, TokenStream, TokenTree};
-use quote::ToTokens;
+use quote::{ToTokens, quote};
 use syn::ext::IdentExt;
 use syn::parse::{ParseStream, Parser};
-use syn::{Attribute, Ident, Lit, Meta, Token};
+use syn::{Attribute, Ident, Lit, LitStr, Meta, Token};
 
 use super::value;
 use crate::diag::Diag;
@@ -119,6 +119,40 @@ pub(super) fn inside(attribute: &Attribute, diag: &mut Diag) -> TokenStream {
             TokenStream::new()
         }
     }
+}
+
+/// Takes away the text that stands before the options: the `what` of `owner`.
+pub(super) fn text_first(
+    owner: &str,
+    what: &str,
+    example: &str,
+    tokens: TokenStream,
+    diag: &mut Diag,
+) -> (Option<Text>, TokenStream) {
+    let mut first: Option<Text> = None;
+    let mut rest = TokenStream::new();
+    for (at, chunk) in chunks(tokens, diag).into_iter().enumerate() {
+        let Ok(text) = syn::parse2::<LitStr>(chunk.clone()) else {
+            rest.extend(quote!(#chunk,));
+            continue;
+        };
+        if first.is_some() {
+            diag.at(chunk, format_args!("`{owner}` takes one {what}: keep one"));
+            continue;
+        }
+        if at > 0 {
+            let way = format!("as in `{example}`");
+            diag.at(
+                chunk,
+                format_args!("the {what} stands before the options: {way}"),
+            );
+        }
+        first = Some(Text {
+            value: text.value(),
+            span: text.span(),
+        });
+    }
+    (first, rest)
 }
 
 /// Reads the options of `owner`, an attribute such as `#[rpc]`.
@@ -269,7 +303,7 @@ fn misfit(rule: &Rule) -> String {
         Kind::Number => format!("`{key}` takes a whole number, as in `{example}`"),
         Kind::Flag => format!("`{key}` takes no value: write `{key}` alone, or leave it out"),
         Kind::List => format!("`{key}` takes a list, as in `{example}`"),
-        Kind::TextOrList => format!("`{key}` takes a name or a list, as in `{example}`"),
+        Kind::TextOrList => format!("`{key}` takes a text or a list, as in `{example}`"),
         Kind::Refused => format!("`{key}` {example}"),
     }
 }

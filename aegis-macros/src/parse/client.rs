@@ -100,6 +100,12 @@ fn method(member: &mut TraitItem, diag: &mut Diag) -> Option<Handler> {
     }
     let (runs, options) = match handler::take_marker(attrs, diag) {
         Some((Marker::Rpc(runs), attribute)) => (runs, args::inside(&attribute, diag)),
+        Some((Marker::Subscribe, attribute)) => {
+            let way = "move this to an `impl` block with `#[aegis::service(..)]`";
+            let text = format!("a client calls, and does not subscribe: {way}");
+            diag.at(attribute, text);
+            return None;
+        }
         Some((marker @ Marker::Hook(_), attribute)) => {
             let text = format!(
                 "`#[{}]` belongs to a service, not to a client",

@@ -8,7 +8,7 @@ use super::args::{self, Args, Kind, Rule};
 use super::signature::{self, Side};
 use super::value;
 use crate::diag::Diag;
-use crate::model::{Handler, Runs, Stage, Text};
+use crate::model::{Handler, Runs, Stage, Subscription, Text};
 
 const RPC: [Rule; 5] = [
     Rule::new("name", Kind::Text, "name = \"sum\""),
@@ -39,6 +39,8 @@ const RPC_OF_CLIENT: [Rule; 5] = [
 pub(super) enum Marker {
     /// `#[rpc]` and `#[exclusive_rpc]`
     Rpc(Runs),
+    /// `#[subscribe]`
+    Subscribe,
     /// `#[on_start]`, `#[health]` and the like
     Hook(Stage),
 }
@@ -48,6 +50,7 @@ impl Marker {
     pub(super) const fn name(self) -> &'static str {
         match self {
             Self::Rpc(runs) => runs.marker(),
+            Self::Subscribe => Subscription::MARKER,
             Self::Hook(stage) => stage.marker(),
         }
     }
@@ -56,7 +59,8 @@ impl Marker {
         let last = &path.segments.last()?.ident;
         let handlers = Runs::ALL.into_iter().map(Self::Rpc);
         let hooks = Stage::ALL.into_iter().map(Self::Hook);
-        handlers.chain(hooks).find(|marker| last == marker.name())
+        let mut markers = handlers.chain([Self::Subscribe]).chain(hooks);
+        markers.find(|marker| last == marker.name())
     }
 }
 
@@ -150,7 +154,8 @@ pub(super) fn handler(
     }
 }
 
-fn wire_name(options: &Args, method: &Ident) -> Text {
+/// The name that was given, or the method's.
+pub(super) fn wire_name(options: &Args, method: &Ident) -> Text {
     let own = || Text {
         value: value::plain(method),
         span: method.span(),
@@ -158,7 +163,8 @@ fn wire_name(options: &Args, method: &Ident) -> Text {
     options.text("name").unwrap_or_else(own)
 }
 
-fn limit(options: &Args, key: &str, least: usize, diag: &mut Diag) -> Option<usize> {
+/// A number of things at once.
+pub(super) fn limit(options: &Args, key: &str, least: usize, diag: &mut Diag) -> Option<usize> {
     value::number(
         options,
         key,

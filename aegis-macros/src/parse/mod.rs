@@ -1,10 +1,11 @@
 //! Tokens to `model`. A mistake becomes an error and a placeholder, and reading goes on.
 //!
-//! `service`, `client`, `main` and `message` read items; `handler`, `hook` and `signature` read
-//! methods; `args` reads options, `value` and `failover` read what is inside them.
+//! `service`, `client`, `main`, `message` and `event` read items; `handler`, `subscribe`, `hook` and
+//! `signature` read methods; `args` reads options, `value` and `failover` read what is inside them.
 
 mod args;
 mod client;
+mod event;
 mod failover;
 mod handler;
 mod hook;
@@ -12,9 +13,11 @@ mod main;
 mod message;
 mod service;
 mod signature;
+mod subscribe;
 mod value;
 
 pub(crate) use client::client;
+pub(crate) use event::{event, events};
 pub(crate) use main::main;
 pub(crate) use message::failure;
 pub(crate) use service::service;

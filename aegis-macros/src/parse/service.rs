@@ -12,9 +12,10 @@ use super::failover::failover;
 use super::handler::{self, Marker};
 use super::hook;
 use super::signature::{Side, bare};
+use super::subscribe;
 use super::value;
 use crate::diag::Diag;
-use crate::model::{Handler, Hook, Service, Text};
+use crate::model::{Handler, Hook, Service, Subscription, Text};
 
 const OWNER: &str = "#[aegis::service]";
 
@@ -53,6 +54,7 @@ pub(crate) fn service(args: TokenStream, item: TokenStream, diag: &mut Diag) -> 
         ty: place.ty,
         nameable: place.nameable,
         handlers: members.handlers,
+        subscriptions: members.subscriptions,
         hooks: members.hooks,
         group: options.text("group"),
         failover: failover(&options, diag),
@@ -182,6 +184,7 @@ fn required(options: &Args, key: &str, placeholder: String, diag: &mut Diag) -> 
 #[derive(Default)]
 struct Members {
     handlers: Vec<Handler>,
+    subscriptions: Vec<Subscription>,
     hooks: Vec<Hook>,
 }
 
@@ -209,6 +212,11 @@ impl Members {
             Marker::Rpc(runs) => {
                 let handler = handler::handler(runs, options, attrs, sig, &side, diag);
                 self.handlers.push(handler);
+            }
+            Marker::Subscribe => {
+                let place = attribute.path();
+                let subscription = subscribe::subscription(place, options, attrs, sig, &side, diag);
+                self.subscriptions.push(subscription);
             }
             Marker::Hook(stage) => {
                 let hook = hook::hook(stage, &options, attrs, sig, &side, diag);

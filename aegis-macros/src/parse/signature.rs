@@ -126,12 +126,7 @@ fn is_self_reference(ty: &Type) -> bool {
 }
 
 fn argument(input: &PatType, side: &Side<'_>, diag: &mut Diag) -> Option<Argument> {
-    for attribute in value::select(&input.attrs, &["cfg", "cfg_attr"]) {
-        diag.at(
-            attribute,
-            "an argument cannot be conditional: put `#[cfg(..)]` on the method",
-        );
-    }
+    unconditional(input, diag);
     match (bare(&input.ty), side) {
         (Type::Reference(reference), Side::Service(_)) => borrowed(input, reference, side, diag),
         (Type::Reference(reference), Side::Client) => {
@@ -145,7 +140,8 @@ fn argument(input: &PatType, side: &Side<'_>, diag: &mut Diag) -> Option<Argumen
     }
 }
 
-fn borrowed(
+/// An argument that the framework lends.
+pub(super) fn borrowed(
     input: &PatType,
     reference: &TypeReference,
     side: &Side<'_>,
@@ -185,18 +181,33 @@ fn owned(input: &PatType, ty: &Type, side: &Side<'_>, diag: &mut Diag) -> Option
             None
         }
     };
-    let travels = match Obstacle::find(ty, side) {
-        Some(obstacle) => {
-            diag.at_span(obstacle.span, obstacle.in_argument());
-            false
-        }
-        None => true,
-    };
+    let travels = travels(ty, side, diag);
     let ident = name.cloned()?;
     travels.then(|| Argument::Owned {
         ident,
         ty: named(ty, side),
     })
+}
+
+/// An argument is there or not together with its method.
+pub(super) fn unconditional(input: &PatType, diag: &mut Diag) {
+    for attribute in value::select(&input.attrs, &["cfg", "cfg_attr"]) {
+        diag.at(
+            attribute,
+            "an argument cannot be conditional: put `#[cfg(..)]` on the method",
+        );
+    }
+}
+
+/// Whether the type of an argument can cross the wire; the rest is up to the compiler.
+pub(super) fn travels(ty: &Type, side: &Side<'_>, diag: &mut Diag) -> bool {
+    match Obstacle::find(ty, side) {
+        Some(obstacle) => {
+            diag.at_span(obstacle.span, obstacle.in_argument());
+            false
+        }
+        None => true,
+    }
 }
 
 fn output(signature: &Signature, side: &Side<'_>, diag: &mut Diag) -> TokenStream {

@@ -39,7 +39,7 @@ fn groups_and_failovers() {
         (
             r#"group = "", failover = 3"#,
             &[
-                "`failover` takes a name or a list, as in `failover = \"aggressive\"`",
+                "`failover` takes a text or a list, as in `failover = \"aggressive\"`",
                 "the group `` is empty: use a letter, then up to 63 letters, digits, `_` or `-`",
             ],
         ),
@@ -47,7 +47,7 @@ fn groups_and_failovers() {
             "group(main), failover",
             &[
                 "`group` takes a text, as in `group = \"main\"`",
-                "`failover` takes a name or a list, as in `failover = \"aggressive\"`",
+                "`failover` takes a text or a list, as in `failover = \"aggressive\"`",
             ],
         ),
         (

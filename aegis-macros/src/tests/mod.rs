@@ -2,6 +2,8 @@
 
 mod golden;
 mod messages;
+mod messages_of_event_types;
+mod messages_of_events;
 mod messages_of_leaders;
 mod messages_of_others;
 
@@ -34,7 +36,12 @@ fn expanded_item(mut item: Item) -> TokenStream {
         "client" => run::client(args, &item, &aegis),
         "main" => run::main(&args, &item, &aegis),
         "derive" => {
-            let code = run::failure(item.clone(), &aegis);
+            let derive = match last_word(&args).as_str() {
+                "Event" => run::event,
+                "Events" => run::events,
+                _ => run::failure,
+            };
+            let code = derive(item.clone(), &aegis);
             quote!(#item #code)
         }
         marker => run::outside(marker, &item),
@@ -62,6 +69,7 @@ fn take(attributes: &mut Vec<Attribute>) -> Option<Attribute> {
         "derive",
         "rpc",
         "exclusive_rpc",
+        "subscribe",
         "on_start",
         "on_stop",
         "on_leader",
@@ -72,6 +80,11 @@ fn take(attributes: &mut Vec<Attribute>) -> Option<Attribute> {
         .iter()
         .position(|attribute| ours.contains(&last(attribute).as_str()))?;
     Some(attributes.remove(at))
+}
+
+fn last_word(tokens: &TokenStream) -> String {
+    let last = tokens.clone().into_iter().last();
+    last.map(|word| word.to_string()).unwrap_or_default()
 }
 
 fn last(attribute: &Attribute) -> String {

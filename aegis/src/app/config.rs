@@ -8,6 +8,7 @@ use url::Url;
 
 use super::settings::{self, LogFormat};
 use crate::adapter::nats::{Authentication, Tls};
+use crate::client::StreamSettings;
 use crate::error::Result;
 use crate::model::{BreakerPolicy, Codec, Failover, InstanceId, Layout, RetryPolicy, Subject};
 
@@ -50,6 +51,7 @@ pub struct Config {
     pub(super) heartbeat: Duration,
     pub(super) instance_ttl: Option<Duration>,
     pub(super) failover: Option<Failover>,
+    pub(super) streams: StreamSettings,
     pub(super) leader_replicas: Option<u8>,
     pub(super) retry: RetryPolicy,
     pub(super) breaker: BreakerPolicy,
@@ -97,6 +99,7 @@ impl Default for Config {
             heartbeat: Duration::from_secs(2),
             instance_ttl: None,
             failover: None,
+            streams: StreamSettings::default(),
             leader_replicas: None,
             retry: RetryPolicy::never(),
             breaker: BreakerPolicy::default(),
@@ -126,7 +129,7 @@ impl Config {
         super::log::start(&self.log, self.log_format);
     }
 
-    fn set(mut self, key: &'static str, text: &str) -> Self {
+    pub(super) fn set(mut self, key: &'static str, text: &str) -> Self {
         if let Err(mistake) = settings::set(&mut self, key, text, "in code") {
             self.mistakes.push(mistake);
         }

@@ -7,7 +7,7 @@ use crate::adapter::memory::MemoryBus;
 use crate::adapter::nats::{self, NatsOptions};
 use crate::client::{Client, ClientSettings, Wire};
 use crate::error::Result;
-use crate::port::{Bus, KvStore};
+use crate::port::{Bus, KvStore, Streams};
 
 impl Client {
     /// Connects a program that only calls.
@@ -26,6 +26,7 @@ impl Client {
 pub(crate) struct Connection {
     pub(crate) bus: Arc<dyn Bus>,
     pub(crate) store: Arc<dyn KvStore>,
+    pub(crate) streams: Arc<dyn Streams>,
 }
 
 pub(crate) async fn open(config: &Config, name: &str) -> Result<Connection> {
@@ -34,8 +35,13 @@ pub(crate) async fn open(config: &Config, name: &str) -> Result<Connection> {
         Target::Memory(name) => {
             let bus = MemoryBus::connect(name);
             let store = Arc::new(bus.store());
+            let streams = Arc::new(bus.streams());
             let bus = Arc::new(bus);
-            return Ok(Connection { bus, store });
+            return Ok(Connection {
+                bus,
+                store,
+                streams,
+            });
         }
         Target::Nats(servers) => servers.clone(),
     };
@@ -51,7 +57,12 @@ pub(crate) async fn open(config: &Config, name: &str) -> Result<Connection> {
     // On the heap: it is large, and stands in the future of every start.
     let bus = Box::pin(nats::connect(options)).await?;
     let store = Arc::new(nats::NatsStore::new(bus.clone()));
-    Ok(Connection { bus, store })
+    let streams = Arc::new(nats::NatsStreams::new(bus.clone()));
+    Ok(Connection {
+        bus,
+        store,
+        streams,
+    })
 }
 
 pub(super) fn client(config: &Config, connection: Connection, source: &str) -> Result<Client> {
@@ -67,6 +78,12 @@ pub(super) fn client(config: &Config, connection: Connection, source: &str) -> R
         retry: config.retry,
         breaker: config.breaker,
         source: source.to_owned(),
+        streams: config.streams.clone(),
     };
-    Ok(Client::new(connection.bus, connection.store, settings))
+    let Connection {
+        bus,
+        store,
+        streams,
+    } = connection;
+    Ok(Client::new((bus, store, streams), settings))
 }

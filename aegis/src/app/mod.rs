@@ -1,4 +1,5 @@
 //! Layer 5: how is it put together. `config` what can be set, `settings` where it comes from,
+//! `stream_settings` those of streams,
 //! `address` the settings that name servers, `connect` from a configuration to a bus, `builder` the
 //! program, `start` and `running` its life, `control` the thread of heartbeats and leases,
 //! `presence` the registry, `leading` the elections, `run` signals, `entry` what `#[aegis::main]`
@@ -20,6 +21,7 @@ mod run;
 mod running;
 mod settings;
 mod start;
+mod stream_settings;
 mod vitals;
 
 pub use builder::App;

@@ -18,10 +18,10 @@ pub enum LogFormat {
     Json,
 }
 
-type Apply = fn(&mut Config, &str) -> Result<(), String>;
+pub(super) type Apply = fn(&mut Config, &str) -> Result<(), String>;
 
 /// One setting: its key in the file, its names in the environment (the first that is set counts).
-struct Setting {
+pub(super) struct Setting {
     key: &'static str,
     env: &'static [&'static str],
     /// Its value is never shown.
@@ -29,7 +29,7 @@ struct Setting {
     apply: Apply,
 }
 
-const fn open(key: &'static str, env: &'static [&'static str], apply: Apply) -> Setting {
+pub(super) const fn open(key: &'static str, env: &'static [&'static str], apply: Apply) -> Setting {
     Setting {
         key,
         env,
@@ -179,6 +179,11 @@ const SETTINGS: &[Setting] = &[
     }),
 ];
 
+/// Every setting there is.
+fn all() -> impl Iterator<Item = &'static Setting> {
+    SETTINGS.iter().chain(super::stream_settings::SETTINGS)
+}
+
 #[expect(
     clippy::unnecessary_wraps,
     reason = "it stands in the table beside those that can fail"
@@ -205,7 +210,7 @@ fn switch(text: &str) -> Result<bool, String> {
     }
 }
 
-fn time(text: &str) -> Result<Duration, String> {
+pub(super) fn time(text: &str) -> Result<Duration, String> {
     humantime::parse_duration(text).map_err(|_| "it is a time such as `500ms`, `2s` or `5m`".into())
 }
 
@@ -216,7 +221,7 @@ pub(super) fn set(
     text: &str,
     source: &str,
 ) -> Result<(), String> {
-    match SETTINGS.iter().find(|setting| setting.key == key) {
+    match all().find(|setting| setting.key == key) {
         Some(setting) => apply(config, setting, text, source),
         None => Err(format!("there is no setting `{key}`")),
     }
@@ -250,7 +255,7 @@ pub(super) fn load(mut config: Config, env: &dyn Fn(&str) -> Option<String>) -> 
         Err(error) if named.is_none() && error.kind() == std::io::ErrorKind::NotFound => {}
         Err(error) => mistakes.push(format!("{} cannot be read: {error}", path.display())),
     }
-    for setting in SETTINGS {
+    for setting in all() {
         let found = setting
             .env
             .iter()
@@ -288,7 +293,7 @@ fn from_file(config: &mut Config, text: &str, path: &str, mistakes: &mut Vec<Str
     let mut values = Vec::new();
     flatten("", &table, &mut values);
     for (key, value) in values {
-        let Some(setting) = SETTINGS.iter().find(|setting| setting.key == key) else {
+        let Some(setting) = all().find(|setting| setting.key == key) else {
             mistakes.push(format!(
                 "`{key}` (in {path}) is no setting{}",
                 suggestion(&key)
@@ -319,14 +324,14 @@ fn flatten(before: &str, table: &toml::Table, values: &mut Vec<(String, String)>
 /// The key that was probably meant.
 fn suggestion(key: &str) -> String {
     let last = key.rsplit('.').next().unwrap_or(key);
-    let similar = SETTINGS.iter().find(|setting| {
+    let similar = all().find(|setting| {
         let name = setting.key.rsplit('.').next().unwrap_or(setting.key);
         name == last || name.replace('_', "") == last.replace(['_', '-'], "")
     });
     if let Some(setting) = similar {
         return format!("; did you mean `{}`?", setting.key);
     }
-    let keys: Vec<&str> = SETTINGS.iter().map(|setting| setting.key).collect();
+    let keys: Vec<&str> = all().map(|setting| setting.key).collect();
     format!("; there are {}", keys.join(", "))
 }
 

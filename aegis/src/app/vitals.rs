@@ -67,6 +67,7 @@ impl Vitals for Record {
             connected: self.is_connected(),
             refused: self.home.client.bus().refused(),
             lag,
+            deaf: self.load.deaf(),
             calls: measured.calls,
             faults: measured.faults,
             hook: self.pulse.health(),

@@ -1,10 +1,11 @@
-//! The buckets of a client.
+//! The buckets of a client, and what is built on them.
 
 use tokio::time::Instant;
 
 use super::core::Client;
 use crate::error::Result;
-use crate::kv::OpenBucket;
+use crate::kv::{OpenBucket, OpenCheckpoint, OpenInbox};
+use crate::model::Codec;
 
 impl Client {
     /// A key-value bucket, to be opened. A client with a prefix puts it before the name, so that
@@ -19,13 +20,42 @@ impl Client {
     /// # }
     /// ```
     pub fn bucket(&self, name: &str) -> OpenBucket {
+        self.open_bucket(name, self.shared.settings.codec)
+    }
+
+    fn open_bucket(&self, name: &str, codec: Codec) -> OpenBucket {
         let settings = &self.shared.settings;
-        OpenBucket::new(
-            self.shared.store.clone(),
-            settings.layout.bucket(name),
-            settings.codec,
-            settings.timeout,
-        )
+        let name = settings.layout.bucket(name);
+        OpenBucket::new(self.shared.store.clone(), name, codec, settings.timeout)
+    }
+
+    /// An inbox, to be opened: it makes effects happen once for an id. Its bucket is
+    /// `inbox_{name}`, with the prefix of the client as in [`bucket`](Self::bucket); its records are
+    /// JSON.
+    ///
+    /// ```
+    /// # async fn example(client: aegis::Client) -> aegis::Result<()> {
+    /// let inbox = client.inbox("billing").open().await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn inbox(&self, name: &str) -> OpenInbox {
+        let bucket = self.open_bucket(&format!("inbox_{name}"), Codec::Json);
+        OpenInbox::new(bucket, &self.shared.settings.source)
+    }
+
+    /// A checkpoint, to be opened: state of a leader, with the position up to which it stands. Its
+    /// bucket is `checkpoint_{name}`, with the prefix of the client as in [`bucket`](Self::bucket);
+    /// `record` is its key there, any text.
+    ///
+    /// ```
+    /// # async fn example(client: aegis::Client) -> aegis::Result<()> {
+    /// let total: aegis::Checkpoint<u64> = client.checkpoint("ledger", "main").await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn checkpoint<T>(&self, name: &str, record: &str) -> OpenCheckpoint<T> {
+        OpenCheckpoint::new(self.bucket(&format!("checkpoint_{name}")), record)
     }
 
     /// The names of all buckets, sorted; with a prefix those that have it, without it.

@@ -9,6 +9,7 @@ use serde_json::Value;
 use tokio::sync::watch;
 
 use super::call::{Call, Way};
+use super::publish::StreamSettings;
 use super::route::{Route, Routes};
 use super::scope::Scope;
 use crate::cluster::{Directory, Discovery, DiscoveryMode, Registry, SharedDiscovery};
@@ -17,7 +18,7 @@ use crate::model::{
     BreakerPolicy, BreakerState, Codec, Failure, Layout, MethodName, RetryPolicy, ServiceName,
 };
 use crate::observe;
-use crate::port::{Bus, ConnectionState, KvStore};
+use crate::port::{Bus, ConnectionState, KvStore, Streams};
 
 /// How the params of a call stand in its body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -38,8 +39,10 @@ pub(crate) struct ClientSettings {
     pub(crate) timeout: Duration,
     pub(crate) retry: RetryPolicy,
     pub(crate) breaker: BreakerPolicy,
-    /// Who calls, for envelopes.
+    /// Who calls, for envelopes; who publishes.
     pub(crate) source: String,
+    /// How the framework's streams are set up.
+    pub(crate) streams: StreamSettings,
 }
 
 /// Calls services: cheap to clone, safe to share.
@@ -68,6 +71,7 @@ pub struct Client {
 pub(super) struct Shared {
     pub(super) bus: Arc<dyn Bus>,
     pub(super) store: Arc<dyn KvStore>,
+    pub(super) streams: Arc<dyn Streams>,
     pub(super) settings: ClientSettings,
     /// Tells this client from others.
     pub(super) number: u64,
@@ -85,13 +89,13 @@ impl fmt::Debug for Client {
 
 impl Client {
     pub(crate) fn new(
-        bus: Arc<dyn Bus>,
-        store: Arc<dyn KvStore>,
+        (bus, store, streams): (Arc<dyn Bus>, Arc<dyn KvStore>, Arc<dyn Streams>),
         settings: ClientSettings,
     ) -> Self {
         let shared = Shared {
             bus,
             store,
+            streams,
             settings,
             number: observe::random(),
             routes: Routes::default(),
@@ -179,6 +183,15 @@ impl Client {
 
     pub(crate) fn store(&self) -> &Arc<dyn KvStore> {
         &self.shared.store
+    }
+
+    pub(crate) fn streams(&self) -> &Arc<dyn Streams> {
+        &self.shared.streams
+    }
+
+    /// How the framework's streams are set up.
+    pub(crate) fn stream_settings(&self) -> &StreamSettings {
+        &self.shared.settings.streams
     }
 
     pub(crate) fn layout(&self) -> &Layout {

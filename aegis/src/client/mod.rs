@@ -2,7 +2,8 @@
 //! `attempt` the sending with deadline, retry and breaker, `route` what is remembered of a method,
 //! `answer` what came back, `target` which instance it goes to, `scope` what calls inside a handler
 //! inherit, `stub` what generated clients use, `ask` the questions of NATS micro, `buckets` the way
-//! to key-value buckets, `leaders` who leads.
+//! to key-value buckets, `leaders` who leads, `publish` events, `observe` looks at
+//! them, `dead` at those that were given up.
 
 mod answer;
 mod ask;
@@ -10,7 +11,10 @@ mod attempt;
 mod buckets;
 mod call;
 mod core;
+mod dead;
 mod leaders;
+mod observe;
+mod publish;
 mod route;
 mod scope;
 mod stub;
@@ -20,5 +24,9 @@ pub use ask::{EndpointInfo, ServiceInfo};
 pub use call::Call;
 pub use core::Client;
 pub(crate) use core::{ClientSettings, Wire};
+pub use dead::DeadLetters;
+pub use observe::{Observe, Observed};
+pub use publish::{Publish, PublishAll, Published, PublishedAll};
+pub(crate) use publish::{StreamSettings, dead_letters, events};
 pub(crate) use scope::Scope;
 pub use stub::{Method, Stub};

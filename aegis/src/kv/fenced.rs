@@ -44,6 +44,20 @@ pub(super) async fn write(
     send(bucket, write.fenced(fence), leader, deadline).await
 }
 
+/// Sees to it that nothing lands any more that an older leader, or an earlier write of this one whose
+/// outcome is unknown, has on its way: what is read from now on is changed by this leader alone.
+pub(super) async fn keep_out(
+    bucket: &Arc<dyn KvBucket>,
+    leader: &Leadership,
+    deadline: Instant,
+) -> Result<()> {
+    leader.ensure()?;
+    if leader.fences().get(bucket.name()).is_none() {
+        raise(bucket, leader, deadline).await?;
+    }
+    Ok(())
+}
+
 /// Sends a write. If its outcome is not known, or nobody waits for it any more, it may land later:
 /// the next one raises the fence once more, which keeps it out.
 async fn send(

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -32,6 +33,20 @@ pub struct Failure {
     retryable: bool,
     #[serde(skip)]
     status: Option<u16>,
+    #[serde(skip)]
+    redelivery: Redelivery,
+}
+
+/// Whether and when an event is delivered again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+enum Redelivery {
+    /// As the handler's backoff says.
+    #[default]
+    Usual,
+    /// After this time.
+    After(Duration),
+    /// Not any more.
+    Never,
 }
 
 impl Failure {
@@ -58,6 +73,7 @@ impl Failure {
                 details: Value::Null,
                 retryable: false,
                 status: None,
+                redelivery: Redelivery::Usual,
             },
             Err(_) => Self::internal(format!("{}: {message}", shortened(&code))),
         }
@@ -75,6 +91,7 @@ impl Failure {
             details: Value::Null,
             retryable: code.is_retryable(),
             status: Some(code.number()),
+            redelivery: Redelivery::Usual,
         }
     }
 
@@ -82,6 +99,24 @@ impl Failure {
     #[must_use]
     pub fn retryable(mut self) -> Self {
         self.retryable = true;
+        self
+    }
+
+    /// Says that no repetition helps: an event or a command that fails so is given up at once, and
+    /// goes to the dead letters. An answer to a call stays what it is.
+    #[must_use]
+    pub fn terminal(mut self) -> Self {
+        self.retryable = false;
+        self.redelivery = Redelivery::Never;
+        self
+    }
+
+    /// Says when an event or a command is to be tried again, instead of its handler's backoff. It
+    /// uses up an attempt as any other failure does.
+    #[must_use]
+    pub fn retry_after(mut self, time: Duration) -> Self {
+        self.retryable = true;
+        self.redelivery = Redelivery::After(time);
         self
     }
 
@@ -117,6 +152,19 @@ impl Failure {
     /// Whether trying again may help.
     pub fn is_retryable(&self) -> bool {
         self.retryable
+    }
+
+    /// Whether no repetition helps: see [`terminal`](Self::terminal).
+    pub fn is_terminal(&self) -> bool {
+        self.redelivery == Redelivery::Never
+    }
+
+    /// When it is to be tried again, if that was said.
+    pub(crate) fn wait(&self) -> Option<Duration> {
+        match self.redelivery {
+            Redelivery::After(time) => Some(time),
+            Redelivery::Usual | Redelivery::Never => None,
+        }
     }
 
     /// The number for the `Nats-Service-Error-Code` header.

@@ -22,6 +22,10 @@ pub(crate) enum Fault {
     TailNotLast,
     /// `*` as a part of a token.
     StarNotWhole,
+    /// Starts with what is put before the name of every event.
+    EventsBefore,
+    /// One token where `domain.type` is meant.
+    OneToken,
     /// Starts with `$` or `_INBOX`, which belong to the server and to replies.
     Reserved,
 }
@@ -38,6 +42,10 @@ impl Fault {
             Self::Wildcard => "has a wildcard, but exactly one subject is meant here",
             Self::TailNotLast => "has `>` before its end: `>` must be the whole last token",
             Self::StarNotWhole => "has `*` inside a token: `*` must be a whole token",
+            Self::EventsBefore => {
+                "starts with `events.`, which is put before it anyway: leave it out"
+            }
+            Self::OneToken => "has one token: an event is named `domain.type`, as `orders.created`",
             Self::Reserved => "is reserved: `$...` and `_INBOX...` belong to NATS itself",
         }
     }
@@ -50,6 +58,9 @@ pub(crate) const METHOD_RULE: &str = "a letter, then up to 63 letters, digits or
 /// The rule for an instance id, for messages.
 pub(crate) const INSTANCE_RULE: &str =
     "a letter or digit, then up to 127 letters, digits, `_` or `-`";
+/// The rule for the name of an event, for messages.
+pub(crate) const EVENT_RULE: &str =
+    "two or more tokens joined by dots, each a letter and then letters, digits, `_` or `-`";
 /// The rule for a subject token, for messages.
 pub(crate) const TOKEN_RULE: &str = "tokens of letters, digits, `_` or `-`, joined by dots";
 
@@ -76,6 +87,78 @@ pub(crate) const fn subject(text: &str) -> Result<(), Fault> {
 /// Checks a pattern: a subject whose tokens may be `*`, and whose last may be `>`.
 pub(crate) const fn pattern(text: &str) -> Result<(), Fault> {
     tokens(text.as_bytes(), true)
+}
+
+/// Checks the name of an event: two or more tokens, `[A-Za-z][A-Za-z0-9_-]*` each.
+pub(crate) const fn event(text: &str) -> Result<(), Fault> {
+    let text = text.as_bytes();
+    match event_tokens(text, false) {
+        Ok(1) => Err(Fault::OneToken),
+        Ok(_) => Ok(()),
+        Err(fault) => Err(fault),
+    }
+}
+
+/// Checks a pattern for names of events: tokens may be `*`, and the last may be `>`.
+pub(crate) const fn event_pattern(text: &str) -> Result<(), Fault> {
+    match event_tokens(text.as_bytes(), true) {
+        Ok(1) if !ends_with_tail(text.as_bytes()) => Err(Fault::OneToken),
+        Ok(_) => Ok(()),
+        Err(fault) => Err(fault),
+    }
+}
+
+const fn ends_with_tail(text: &[u8]) -> bool {
+    !text.is_empty() && text[text.len() - 1] == b'>'
+}
+
+/// How many tokens there are, if each is one that a name or a pattern can have.
+const fn event_tokens(text: &[u8], wild: bool) -> Result<usize, Fault> {
+    match tokens(text, wild) {
+        Ok(()) => {}
+        Err(fault) => return Err(fault),
+    }
+    if starts_with(text, b"events.") {
+        return Err(Fault::EventsBefore);
+    }
+    let mut count = 0;
+    let mut at = 0;
+    while at < text.len() {
+        if at == 0 || text[at - 1] == b'.' {
+            if !(text[at].is_ascii_alphabetic() || text[at] == b'*' || text[at] == b'>') {
+                return Err(Fault::BadStart);
+            }
+            count += 1;
+        }
+        at += 1;
+    }
+    Ok(count)
+}
+
+/// Whether a pattern matches a name, both of which have been checked.
+pub(crate) const fn covers(pattern: &str, name: &str) -> bool {
+    let (pattern, name) = (pattern.as_bytes(), name.as_bytes());
+    let (mut p, mut n) = (0, 0);
+    while p < pattern.len() {
+        if n >= name.len() {
+            return false;
+        }
+        match pattern[p] {
+            b'>' => return true,
+            b'*' => {
+                while n < name.len() && name[n] != b'.' {
+                    n += 1;
+                }
+                p += 1;
+            }
+            byte if byte == name[n] => {
+                p += 1;
+                n += 1;
+            }
+            _ => return false,
+        }
+    }
+    n == name.len()
 }
 
 const fn word(text: &[u8], longest: usize, digit_first: bool, dash: bool) -> Result<(), Fault> {

@@ -17,15 +17,29 @@ pub(crate) const EPOCH: &str = "Aegis-Epoch";
 pub(crate) const TRACEPARENT: &str = "traceparent";
 /// W3C trace context, vendor part: passed on untouched.
 pub(crate) const TRACESTATE: &str = "tracestate";
+/// Who sends an event.
+pub(crate) const SOURCE: &str = "Aegis-Source";
+/// What an event belongs to.
+pub(crate) const CORRELATION_ID: &str = "Aegis-Correlation-Id";
+/// The version of an event's body; none is `1.0`.
+pub(crate) const EVENT_VERSION: &str = "Aegis-Event-Version";
+/// The id of an event that is published again, and so under another one.
+pub(crate) const EVENT_ID: &str = "Aegis-Event-Id";
+/// The one handler that an event is meant for which was given up before: `{service}__{handler}`.
+pub(crate) const ONLY: &str = "Aegis-Only";
 /// Encoding of the body.
 pub(crate) const CONTENT_TYPE: &str = "Content-Type";
 /// Text of an error (NATS micro, ADR-32).
 pub(crate) const SERVICE_ERROR: &str = "Nats-Service-Error";
 /// Number of an error (NATS micro, ADR-32).
 pub(crate) const SERVICE_ERROR_CODE: &str = "Nats-Service-Error-Code";
+/// The id of a message, which a stream stores once.
+pub(crate) const MESSAGE_ID: &str = "Nats-Msg-Id";
 
 /// What the server itself answers, such as 503 for "nobody listens".
 pub(crate) const STATUS: &str = "Status";
+/// The same in words.
+pub(crate) const DESCRIPTION: &str = "Description";
 
 /// How to say what one of the framework's own headers says; none if the name is a user's.
 pub(crate) fn word_for(name: &str) -> Option<&'static str> {
@@ -152,7 +166,7 @@ impl Headers {
 }
 
 /// The framework's own names.
-const KNOWN: [&str; 9] = [
+const KNOWN: [&str; 10] = [
     DEADLINE,
     CANCEL,
     VERSION,
@@ -162,6 +176,7 @@ const KNOWN: [&str; 9] = [
     IDEMPOTENCY_KEY,
     SERVICE_ERROR,
     SERVICE_ERROR_CODE,
+    MESSAGE_ID,
 ];
 
 /// The framework's own names need no copy.

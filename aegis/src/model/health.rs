@@ -65,6 +65,8 @@ pub(crate) struct Signs {
     pub(crate) refused: Option<String>,
     /// How long a task has waited for a thread to run on.
     pub(crate) lag: Duration,
+    /// A handler that has heard nothing of the server for so long, although it should.
+    pub(crate) deaf: Option<(String, Duration)>,
     /// Calls that ended since the last heartbeats, and those among them that failed by no fault of
     /// their caller.
     pub(crate) calls: u64,
@@ -77,6 +79,8 @@ pub(crate) struct Signs {
 
 /// A task that waits longer for a thread is one of a blocked executor.
 const LONGEST_LAG: Duration = Duration::from_secs(1);
+/// The server says every 5 s that it has no events.
+const LONGEST_SILENCE: Duration = Duration::from_secs(20);
 /// Fewer calls tell nothing about the share that fails.
 const FEWEST_CALLS: u64 = 20;
 
@@ -93,6 +97,13 @@ pub(crate) fn judge(signs: &Signs) -> (InstanceStatus, Option<String>) {
         let lag = signs.lag.as_secs_f64();
         Some(format!(
             "busy: a task waits {lag:.1} s for a thread to run on"
+        ))
+    } else if let Some((handler, time)) = &signs.deaf
+        && *time >= LONGEST_SILENCE
+    {
+        let seconds = time.as_secs();
+        Some(format!(
+            "its handler {handler} has got no events, and no sign of the server, for {seconds} s"
         ))
     } else if signs.calls >= FEWEST_CALLS && signs.faults * 2 > signs.calls {
         Some(format!(
@@ -128,7 +139,7 @@ mod tests {
     fn the_worst_sign_decides() {
         use InstanceStatus::{Active, Shutdown, Standby, Unhealthy};
         type Change = fn(&mut Signs);
-        let rows: [(Change, InstanceStatus, &str); 12] = [
+        let rows: [(Change, InstanceStatus, &str); 14] = [
             (|_| {}, Active, ""),
             (|signs| signs.standby = true, Standby, ""),
             (
@@ -148,6 +159,16 @@ mod tests {
                 "3.0 s",
             ),
             (|signs| signs.lag = Duration::from_millis(500), Active, ""),
+            (
+                |signs| signs.deaf = Some(("bill".to_owned(), Duration::from_secs(20))),
+                Unhealthy,
+                "bill has got no events",
+            ),
+            (
+                |signs| signs.deaf = Some(("bill".to_owned(), Duration::from_secs(19))),
+                Active,
+                "",
+            ),
             (
                 |signs| (signs.calls, signs.faults) = (20, 11),
                 Unhealthy,

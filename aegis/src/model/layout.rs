@@ -145,6 +145,55 @@ impl Layout {
         ]
     }
 
+    /// `{prefix}_{name}`: a stream. Its name has no dots, as that of a bucket.
+    pub fn stream(&self, name: &str) -> String {
+        self.bucket(name)
+    }
+
+    /// `events.>`: all events.
+    pub(crate) fn events(&self) -> Pattern {
+        Pattern::trusted(format!("{}events.>", self.prefix))
+    }
+
+    /// `fences.events.>`: where leaders raise the fences of what they publish; beside the events,
+    /// so that nobody who listens to them hears it.
+    pub(crate) fn fences(&self) -> Pattern {
+        Pattern::trusted(format!("{}fences.events.>", self.prefix))
+    }
+
+    /// `fences.events.{service}.{group}`: the fence of one group.
+    pub(crate) fn fence(&self, service: &str, group: &str) -> Subject {
+        Subject::trusted(format!("{}fences.events.{service}.{group}", self.prefix))
+    }
+
+    /// `dead.>`: what could not be handled.
+    pub(crate) fn dead_letters(&self) -> Pattern {
+        Pattern::trusted(format!("{}dead.>", self.prefix))
+    }
+
+    /// `dead.{subject}`: where a message that was sent on a subject goes when it is given up.
+    pub(crate) fn dead(&self, subject: &str) -> Subject {
+        let subject = subject.strip_prefix(&self.prefix).unwrap_or(subject);
+        Subject::trusted(format!("{}dead.{subject}", self.prefix))
+    }
+
+    /// The name of the event that was sent on a subject; none if it is no event's.
+    pub(crate) fn event_name<'a>(&self, subject: &'a str) -> Option<&'a str> {
+        subject.strip_prefix(&self.prefix)?.strip_prefix("events.")
+    }
+
+    /// `events.{domain}.{type}`: an event of this name.
+    pub fn event(&self, name: &str) -> Result<Subject, NameError> {
+        NameError::event(name)?;
+        Ok(Subject::trusted(format!("{}events.{name}", self.prefix)))
+    }
+
+    /// `events.{pattern}`: what a handler for these events listens on. The pattern has been
+    /// checked.
+    pub(crate) fn event_pattern(&self, pattern: &str) -> Pattern {
+        Pattern::trusted(format!("{}events.{pattern}", self.prefix))
+    }
+
     /// `$SRV.{verb}`: where everybody is asked (NATS micro, ADR-32).
     pub fn micro_all(&self, verb: &str) -> Subject {
         Subject::trusted(format!("{}.{verb}", self.micro))

@@ -1,20 +1,24 @@
 //! Layer 0: values and decisions. Nothing here waits, reads a clock or knows a transport.
 //!
 //! `grammar`, `name`, `subject`, `layout` say what may be named how; `header`, `codec`, `envelope`,
-//! `failure`, `deadline`, `trace` are what travels; `kv` is what buckets hold, `instance` and
-//! `roster` are who is there; `retry`, `breaker`, `lifecycle`, `select`, `health`, `election`
-//! decide.
+//! `failure`, `deadline`, `trace` are what travels; `kv` is what buckets hold, `stream` what
+//! streams do, `instance` and `roster` are who is there; `retry`, `breaker`, `lifecycle`, `select`,
+//! `health`, `election`, `inbox`, `checkpoint` decide.
 
 mod arguments;
 mod breaker;
+mod checkpoint;
 mod codec;
+mod dead;
 mod deadline;
 mod election;
 mod envelope;
+mod event;
 mod failure;
 pub(crate) mod grammar;
 pub(crate) mod header;
 mod health;
+mod inbox;
 mod instance;
 mod kv;
 mod layout;
@@ -24,6 +28,7 @@ mod retry;
 mod roster;
 mod select;
 mod status;
+mod stream;
 mod subject;
 mod trace;
 mod version;
@@ -33,19 +38,30 @@ pub use arguments::{Arguments, Field, Owned, Params};
 pub(crate) use arguments::{ReadArguments, WriteArguments};
 pub(crate) use breaker::Breaker;
 pub use breaker::{BreakerPolicy, BreakerState};
+pub use checkpoint::Recorded;
 pub use codec::{Codec, CodecError};
+pub use dead::DeadLetter;
+pub(crate) use dead::told;
 pub(crate) use deadline::{DEFAULT_TIMEOUT, deadline_header, deadline_of};
 pub(crate) use election::{
-    Action, Claim, Election, Event, LeaderRecord, Moment, NoAnswer, Outcome,
+    Action, Claim, Election, Event as ElectionEvent, LeaderRecord, Moment, NoAnswer, Outcome,
 };
 pub use election::{Failover, FailoverError, Leader};
 pub(crate) use envelope::{
     Facts, InEnvelope, RequestEnvelope, ResponseEnvelope, read_facts, with_timeout,
 };
+pub use event::{AnyEvent, Event, EventMode, EventStart, FromEvent};
+pub(crate) use event::{
+    DEFAULT_BACKOFF, DEFAULT_RETRIES, EventEnvelope, EventSource, LONGEST_BACKOFF, Verdict, verdict,
+};
 pub use failure::{DomainError, Failure};
 pub use header::{HeaderError, Headers};
 pub use health::Health;
 pub(crate) use health::{Signs, judge};
+pub(crate) use inbox::{
+    EffectRecord, EffectState, Ended as EffectEnded, Found as FoundEffect, Stage as EffectStage,
+    Step as EffectStep,
+};
 pub use instance::{Instance, InstanceStatus, Load};
 pub(crate) use instance::{MISSED, OWN_METADATA};
 pub use kv::{
@@ -63,6 +79,10 @@ pub(crate) use roster::{LOOK, Roster, changes};
 pub use select::Select;
 pub(crate) use select::{Candidate, Chance, choose};
 pub use status::Code;
+pub use stream::{
+    ConsumerDrift, ConsumerSpec, ConsumerStatus, DeliverFrom, Discard, ExpectSequence, Retention,
+    Settling, Stored, StoredMessage, StreamDrift, StreamMessage, StreamSpec, StreamStatus,
+};
 pub use subject::{Pattern, Subject};
 pub use trace::TraceContext;
 pub(crate) use version::ServerVersion;

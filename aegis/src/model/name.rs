@@ -16,6 +16,18 @@ pub struct NameError {
 }
 
 impl NameError {
+    /// Whether a text can be the name of an event.
+    pub(crate) fn event(text: &str) -> Result<(), Self> {
+        let refuse = |fault| Self::new("the event name", text, fault, grammar::EVENT_RULE);
+        grammar::event(text).map_err(refuse)
+    }
+
+    /// Whether a text can choose events.
+    pub(crate) fn event_pattern(text: &str) -> Result<(), Self> {
+        let refuse = |fault| Self::new("the event pattern", text, fault, grammar::EVENT_RULE);
+        grammar::event_pattern(text).map_err(refuse)
+    }
+
     pub(crate) fn new(what: &'static str, text: &str, fault: Fault, rule: &'static str) -> Self {
         // A hostile text may be long: what is shown of it is bounded.
         let text = text.chars().take(80).collect();

@@ -155,6 +155,35 @@ impl Pattern {
             }
         }
     }
+
+    /// Says whether every subject under the other pattern falls under this one too.
+    pub fn covers(&self, other: &Self) -> bool {
+        let mut wide = self.as_str().split('.');
+        let mut narrow = other.as_str().split('.');
+        loop {
+            match (wide.next(), narrow.next()) {
+                (Some(">"), Some(_)) | (None, None) => return true,
+                (_, Some(">")) => return false,
+                (Some("*"), Some(_)) => {}
+                (Some(wide), Some(narrow)) if wide == narrow => {}
+                _ => return false,
+            }
+        }
+    }
+
+    /// Says whether a subject can fall under both patterns.
+    pub fn overlaps(&self, other: &Self) -> bool {
+        let mut here = self.as_str().split('.');
+        let mut there = other.as_str().split('.');
+        loop {
+            match (here.next(), there.next()) {
+                (Some(">"), Some(_)) | (Some(_), Some(">")) | (None, None) => return true,
+                (Some("*"), Some(_)) | (Some(_), Some("*")) => {}
+                (Some(here), Some(there)) if here == there => {}
+                _ => return false,
+            }
+        }
+    }
 }
 
 impl From<Subject> for Pattern {
@@ -229,7 +258,45 @@ mod tests {
         }
     }
 
+    #[test]
+    fn patterns_cover_and_overlap_as_the_server_says() {
+        for (one, other, covers, overlaps) in [
+            ("a.b", "a.b", true, true),
+            ("a.b", "a.c", false, false),
+            ("a.*", "a.b", true, true),
+            ("a.b", "a.*", false, true),
+            ("a.>", "a.*", true, true),
+            ("a.*", "a.>", false, true),
+            ("a.>", "a.>", true, true),
+            ("a.>", "a", false, false),
+            ("a.>", "a.b.*.c", true, true),
+            ("a.*.c", "a.b.*", false, true),
+            ("*.b", "a.*", false, true),
+            ("a.*", "a.b.c", false, false),
+            (">", "a.b", true, true),
+            ("*", ">", false, true),
+        ] {
+            let (one, other) = (Pattern::parse(one).unwrap(), Pattern::parse(other).unwrap());
+            assert_eq!(one.covers(&other), covers, "{one} {other}");
+            assert_eq!(one.overlaps(&other), overlaps, "{one} {other}");
+            assert_eq!(other.overlaps(&one), overlaps, "{other} {one}");
+        }
+    }
+
     proptest! {
+        #[test]
+        fn patterns_overlap_where_a_subject_falls_under_both(
+            one in "[ab*](\\.[ab*]){0,2}(\\.>)?",
+            other in "[ab*](\\.[ab*]){0,2}(\\.>)?",
+            subject in "[ab](\\.[ab]){0,3}",
+        ) {
+            let (one, other) = (Pattern::parse(&one).unwrap(), Pattern::parse(&other).unwrap());
+            let both = one.matches(&subject) && other.matches(&subject);
+            assert!(!both || one.overlaps(&other), "{one} {other} {subject}");
+            let within = !one.covers(&other) || !other.matches(&subject) || one.matches(&subject);
+            assert!(within, "{one} {other} {subject}");
+        }
+
         #[test]
         fn no_text_panics_and_every_accepted_one_is_safe_on_the_wire(text in any::<String>()) {
             if let Ok(subject) = Subject::parse(&text) {

@@ -10,9 +10,9 @@ use tokio_util::sync::CancellationToken;
 
 use super::call::Request;
 use super::metadata::Metadata;
-use crate::client::{Client, Scope};
+use crate::client::{Client, Publish, Scope};
 use crate::lease::Leadership;
-use crate::model::{Headers, InstanceId, ServiceName, TraceContext, header};
+use crate::model::{AnyEvent, Event, Headers, InstanceId, ServiceName, TraceContext, header};
 
 /// The call being handled: who calls, how long there is, and a client for further calls.
 ///
@@ -47,6 +47,7 @@ pub(super) struct State {
     pub(super) headers: Headers,
     pub(super) scope: Scope,
     pub(super) source: Option<String>,
+    event: Option<AnyEvent>,
     cancel: OnceLock<CancellationToken>,
     repeats: AtomicBool,
 }
@@ -76,6 +77,7 @@ impl Context {
                 headers,
                 scope,
                 source,
+                event: None,
                 cancel,
                 repeats: AtomicBool::new(false),
             }),
@@ -85,6 +87,30 @@ impl Context {
     /// The context of a hook, which belongs to no call.
     pub(crate) fn of_hook(home: Arc<Home>, method: &'static str) -> Self {
         Self::new(home, method, Headers::new(), Scope::default(), None)
+    }
+
+    /// The context of a handler for an event.
+    pub(super) fn of_event(
+        home: Arc<Home>,
+        method: &'static str,
+        event: AnyEvent,
+        scope: Scope,
+    ) -> Self {
+        let headers = event.headers().clone();
+        let source = event.source().map(str::to_owned);
+        let cancel = OnceLock::new();
+        Self {
+            state: Arc::new(State {
+                home,
+                method,
+                headers,
+                scope,
+                source,
+                event: Some(event),
+                cancel,
+                repeats: AtomicBool::new(false),
+            }),
+        }
     }
 
     /// A client whose calls inherit the remaining time and the trace, also in tasks of their own.
@@ -97,6 +123,40 @@ impl Context {
             return client.clone();
         }
         client.within(scope)
+    }
+
+    /// Publishes an event, as [`Client::publish`] does, in the name of the service. In a handler for
+    /// events it belongs to what the handled event belongs to: it has its correlation id, else its
+    /// id.
+    ///
+    /// ```
+    /// # use aegis::prelude::*;
+    /// # use serde::{Deserialize, Serialize};
+    /// #[derive(Debug, Serialize, Deserialize, aegis::Event)]
+    /// #[event("orders.created")]
+    /// struct OrderCreated {
+    ///     id: String,
+    /// }
+    ///
+    /// # struct Shop;
+    /// # #[aegis::service(name = "shop", version = "1.0.0")]
+    /// # impl Shop {
+    /// #[rpc]
+    /// async fn buy(&self, ctx: &Context, id: String) -> Result<(), Failure> {
+    ///     ctx.publish(&OrderCreated { id }).await?;
+    ///     Ok(())
+    /// }
+    /// # }
+    /// ```
+    pub fn publish<E: Event>(&self, event: &E) -> Publish {
+        let publish = self.client().publish(event).source(self.service());
+        match self.event() {
+            Some(cause) => {
+                let correlation = cause.correlation_id().unwrap_or(cause.id());
+                publish.correlation_id(correlation)
+            }
+            None => publish,
+        }
     }
 
     /// The service.
@@ -122,6 +182,11 @@ impl Context {
     /// Who calls, if the caller said it.
     pub fn source(&self) -> Option<&str> {
         self.state.source.as_deref()
+    }
+
+    /// The event that is handled; none in a call or a hook.
+    pub fn event(&self) -> Option<&AnyEvent> {
+        self.state.event.as_ref()
     }
 
     /// A header of the request, found without regard to case.

@@ -9,9 +9,10 @@ use futures_util::future::{BoxFuture, FutureExt};
 
 use super::call::Request;
 use super::context::Context;
+use super::event::EventHandler;
 use super::respond::Reply;
 use crate::lease::Leadership;
-use crate::model::{Failover, Failure, Health, Names, Subject};
+use crate::model::{EventMode, Failover, Failure, Health, Names, Subject};
 
 /// A type with handlers. `#[aegis::service]` writes this; by hand see `examples/03_by_hand.rs`.
 #[diagnostic::on_unimplemented(
@@ -124,15 +125,23 @@ pub struct HandlerDescriptor {
 }
 
 impl HandlerDescriptor {
+    /// Whether only a leader runs it.
+    pub(crate) fn is_exclusive(&self) -> bool {
+        match &self.kind {
+            HandlerKind::Rpc(handler) => handler.exclusive,
+            HandlerKind::Event(handler) => handler.mode == EventMode::Exclusive,
+        }
+    }
+
     /// The name of its service, which its subject holds.
     pub(crate) fn service_name(&self) -> &str {
-        let HandlerKind::Rpc(handler) = &self.kind;
-        handler
-            .subject
-            .as_str()
-            .split('.')
-            .nth(1)
-            .unwrap_or_default()
+        match &self.kind {
+            HandlerKind::Rpc(handler) => {
+                let mut tokens = handler.subject.as_str().split('.');
+                tokens.nth(1).unwrap_or_default()
+            }
+            HandlerKind::Event(handler) => handler.service,
+        }
     }
 }
 
@@ -159,6 +168,8 @@ impl fmt::Display for Source {
 pub enum HandlerKind {
     /// Answers calls.
     Rpc(RpcHandler),
+    /// Handles events.
+    Event(EventHandler),
 }
 
 /// A handler that answers calls.

@@ -19,8 +19,11 @@ use super::descriptor::{HandlerDescriptor, RpcHandler};
 use super::figures::Figures;
 use super::gate::{Gate, Origin};
 use super::inboxes::Inboxes;
+use super::latency::Taken;
+use super::load::Metered;
 use super::once::Once;
 use super::reader::Takes;
+use super::respond::Reply;
 use super::work::Work;
 use crate::model::DEFAULT_TIMEOUT;
 use crate::port::{Bus, Message};
@@ -163,7 +166,7 @@ impl Endpoint {
     }
 
     /// Starts the user's code and answers if that is all it needs.
-    async fn first_step(&self, job: Job) -> Option<(Job, Work)> {
+    async fn first_step(&self, job: Job) -> Option<(Job, Work<Reply>)> {
         let started = Instant::now();
         if self.is_too_late(&job, started).await {
             return None;
@@ -201,7 +204,7 @@ impl Endpoint {
         true
     }
 
-    fn begin(&self, job: &Job) -> Work {
+    fn begin(&self, job: &Job) -> Work<Reply> {
         let context = &job.request.context;
         let span = tracing::debug_span!(
             "rpc",
@@ -215,7 +218,7 @@ impl Endpoint {
     }
 
     /// Waits for the user's code, as long as its work is wanted.
-    async fn finish_work(&self, job: Job, mut work: Work, permit: OwnedSemaphorePermit) {
+    async fn finish_work(&self, job: Job, mut work: Work<Reply>, permit: OwnedSemaphorePermit) {
         let unwanted = tokio::select! {
             biased;
             outcome = work.ended() => return self.answer_outcome(&job, outcome).await,
@@ -340,5 +343,16 @@ impl Place {
 impl Drop for Place {
     fn drop(&mut self) {
         self.0.waiting.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
+impl Metered for Endpoint {
+    fn at_work(&self) -> usize {
+        let (running, waiting) = self.load();
+        running + waiting
+    }
+
+    fn sums(&self, taken: &mut Taken) -> (u64, u64, u64) {
+        self.figures.sums(taken)
     }
 }

@@ -3,10 +3,12 @@
 
 use std::sync::Arc;
 
+use futures_util::future::join_all;
 use tokio::time::Instant;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::endpoint::{Endpoint, GRACE, Shared};
+use super::event::{Reader, Reading, Worker};
 use super::gate::Gate;
 use super::reader;
 use super::server::{end, spawn};
@@ -18,14 +20,23 @@ use crate::port::Stop;
 pub(crate) struct Exclusive {
     shared: Arc<Shared>,
     endpoints: Vec<Arc<Endpoint>>,
+    workers: Vec<Arc<Worker>>,
+    readings: Vec<Reading>,
     stops: Vec<Stop>,
     readers: Vec<AbortOnDropHandle<()>>,
 }
 
 impl Exclusive {
-    pub(super) fn new(shared: Arc<Shared>, endpoints: &[Arc<Endpoint>]) -> Self {
+    pub(super) fn new(
+        shared: Arc<Shared>,
+        endpoints: &[Arc<Endpoint>],
+        workers: &[Arc<Worker>],
+    ) -> Self {
         let exclusive = endpoints.iter().filter(|one| one.handler.exclusive);
+        let workers = workers.iter().filter(|worker| worker.is_exclusive());
         Self {
+            workers: workers.cloned().collect(),
+            readings: Vec::new(),
             shared,
             endpoints: exclusive.cloned().collect(),
             stops: Vec::new(),
@@ -40,6 +51,7 @@ impl Exclusive {
 
     /// Serves under a leadership. Returns when the server has every subscription.
     pub(crate) async fn open(&mut self, leader: Leadership) -> Result<()> {
+        let epoch = leader.epoch();
         self.shared.gate.open(leader);
         let layout = self.shared.home.client.layout().clone();
         for endpoint in self.endpoints.clone() {
@@ -48,13 +60,19 @@ impl Exclusive {
             self.stops.push(calls.stop_handle());
             self.readers.push(spawn(reader::read(calls, endpoint)));
         }
-        self.shared.bus.flush().await
+        self.shared.bus.flush().await?;
+        let workers = self.workers.iter();
+        let readings = workers.map(|worker| Reader::new(worker.clone(), Some(epoch)).start());
+        self.readings = readings.collect();
+        Ok(())
     }
 
     /// Takes nothing new, and finishes what was delivered until the deadline; the leadership holds
     /// meanwhile.
     pub(crate) async fn drain(&mut self, deadline: Instant) {
         end(std::mem::take(&mut self.stops)).await;
+        let readings = std::mem::take(&mut self.readings).into_iter();
+        join_all(readings.map(|reading| reading.stop(deadline))).await;
         for reader in std::mem::take(&mut self.readers) {
             // It ends by itself once the subscription's last message is handled.
             let _ = tokio::time::timeout_at(deadline + GRACE, reader).await;
@@ -76,10 +94,13 @@ impl Exclusive {
     /// so, as far as that is safe.
     pub(crate) fn shut(&mut self) {
         self.shared.gate.close();
+        let readings = std::mem::take(&mut self.readings);
         let stops = std::mem::take(&mut self.stops);
         let readers = std::mem::take(&mut self.readers);
         tokio::spawn(async move {
             let _ = tokio::time::timeout(GRACE, end(stops)).await;
+            let deadline = Instant::now() + GRACE;
+            join_all(readings.into_iter().map(|reading| reading.stop(deadline))).await;
             for reader in readers {
                 let _ = tokio::time::timeout(GRACE, reader).await;
             }

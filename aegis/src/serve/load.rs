@@ -3,16 +3,28 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::endpoint::Endpoint;
 use super::latency::Taken;
 use crate::model::Load;
 
 /// A rate over less time says nothing.
 const SHORTEST: Duration = Duration::from_millis(500);
 
+/// A handler whose work is measured.
+pub(super) trait Metered: Send + Sync {
+    /// What it works on, and what waits for it, now.
+    fn at_work(&self) -> usize;
+    /// What it has done, what failed, and what failed by no fault of who asked, since the start; how
+    /// long that took since this was asked last is added to `taken`.
+    fn sums(&self, taken: &mut Taken) -> (u64, u64, u64);
+    /// For how long it has heard nothing of the server, with its name, if it waits for events.
+    fn silence(&self) -> Option<(&'static str, Duration)> {
+        None
+    }
+}
+
 /// Measures what the handlers of one service have done.
 pub(crate) struct LoadMeter {
-    endpoints: Vec<Arc<Endpoint>>,
+    handlers: Vec<Arc<dyn Metered>>,
     last: Mutex<Last>,
 }
 
@@ -36,7 +48,7 @@ pub(crate) struct Measured {
 }
 
 impl LoadMeter {
-    pub(super) fn new(endpoints: Vec<Arc<Endpoint>>) -> Self {
+    pub(super) fn new(handlers: Vec<Arc<dyn Metered>>) -> Self {
         let last = Last {
             at: Instant::now(),
             requests: 0,
@@ -45,7 +57,7 @@ impl LoadMeter {
             measured: Measured::default(),
         };
         Self {
-            endpoints,
+            handlers,
             last: Mutex::new(last),
         }
     }
@@ -54,15 +66,19 @@ impl LoadMeter {
     /// now is new.
     pub(crate) fn measure(&self) -> Measured {
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
-        let running = |endpoint: &Arc<Endpoint>| {
-            let (running, waiting) = endpoint.load();
-            running + waiting
-        };
-        last.measured.load.in_flight = self.endpoints.iter().map(running).sum::<usize>() as u64;
+        let at_work = self.handlers.iter().map(|handler| handler.at_work());
+        last.measured.load.in_flight = at_work.sum::<usize>() as u64;
         if last.at.elapsed() >= SHORTEST {
             self.renew(&mut last);
         }
         last.measured
+    }
+
+    /// The handler that has heard nothing of the server for longest.
+    pub(crate) fn deaf(&self) -> Option<(String, Duration)> {
+        let silent = self.handlers.iter().filter_map(|handler| handler.silence());
+        let longest = silent.max_by_key(|(_, time)| *time)?;
+        Some((longest.0.to_owned(), longest.1))
     }
 
     fn renew(&self, last: &mut Last) {
@@ -70,8 +86,8 @@ impl LoadMeter {
         let seconds = now.duration_since(last.at).as_secs_f64();
         let mut taken = Taken::new();
         let (mut requests, mut errors, mut faults) = (0, 0, 0);
-        for endpoint in &self.endpoints {
-            let sums = endpoint.figures.sums(&mut taken);
+        for handler in &self.handlers {
+            let sums = handler.sums(&mut taken);
             requests += sums.0;
             errors += sums.1;
             faults += sums.2;

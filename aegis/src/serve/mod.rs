@@ -13,6 +13,7 @@ mod cancel;
 mod context;
 mod descriptor;
 mod endpoint;
+mod event;
 mod exclusive;
 mod figures;
 mod gate;
@@ -37,6 +38,10 @@ pub use context::{Borrowed, BorrowedByLeader, Context};
 pub(crate) use descriptor::Hooks;
 pub use descriptor::{
     HandlerDescriptor, HandlerKind, HookFuture, RpcCall, RpcHandler, Service, Source,
+};
+pub(crate) use event::leadership;
+pub use event::{
+    BorrowedByEvent, Delivered, EventCall, EventHandler, Handled, HandledOtherwise, read_event,
 };
 pub(crate) use exclusive::Exclusive;
 pub use hook::{Started, StartedOtherwise};

@@ -18,10 +18,11 @@ use super::cancel::Cancels;
 use super::context::Home;
 use super::descriptor::HandlerKind;
 use super::endpoint::{Endpoint, GRACE, Shared};
+use super::event::{self, Reader, Reading, Worker};
 use super::exclusive::Exclusive;
 use super::gate::{Gate, Origin};
 use super::inboxes::Inboxes;
-use super::load::LoadMeter;
+use super::load::{LoadMeter, Metered};
 use super::micro::{About, Micro};
 use super::once::{Once, RESULTS};
 use super::reader::{self, Takes};
@@ -47,6 +48,8 @@ pub(crate) struct ServeSettings {
 pub(crate) struct Server {
     shared: Arc<Shared>,
     endpoints: Vec<Arc<Endpoint>>,
+    workers: Vec<Arc<Worker>>,
+    readings: Vec<Reading>,
     about: About,
     state: watch::Receiver<Lifecycle>,
     /// Ends what brings calls.
@@ -82,17 +85,24 @@ impl Server {
         let endpoints: Vec<Arc<Endpoint>> = table
             .rows
             .iter()
-            .map(|row| {
-                let HandlerKind::Rpc(handler) = &row.kind;
-                Arc::new(Endpoint::new(
-                    row,
-                    handler.clone(),
-                    service.clone(),
-                    shared.clone(),
-                ))
+            .filter_map(|row| {
+                let HandlerKind::Rpc(handler) = &row.kind else {
+                    return None;
+                };
+                let endpoint = Endpoint::new(row, handler.clone(), service.clone(), shared.clone());
+                Some(Arc::new(endpoint))
             })
             .collect();
+        let workers = table.rows.iter().filter_map(|row| {
+            let HandlerKind::Event(handler) = &row.kind else {
+                return None;
+            };
+            let worker = Worker::new(row, handler.clone(), service.clone(), shared.clone());
+            Some(Arc::new(worker))
+        });
         Self {
+            workers: workers.collect(),
+            readings: Vec::new(),
             shared,
             endpoints,
             about,
@@ -144,17 +154,36 @@ impl Server {
             self.last_readers
                 .push(spawn(micro.clone().answer(subscription)));
         }
+        self.read_events().await
+    }
+
+    /// Makes the places of its handlers in the stream of events, and reads from there on; those of a
+    /// leader are read when there is one.
+    async fn read_events(&mut self) -> Result<()> {
+        for worker in &self.workers {
+            event::prepare(worker).await?;
+            if worker.is_exclusive() {
+                continue;
+            }
+            let mut reader = Reader::new(worker.clone(), None);
+            reader.open().await?;
+            self.readings.push(reader.start());
+        }
         Ok(())
     }
 
     /// What it serves while it leads.
     pub(crate) fn exclusive(&self) -> Exclusive {
-        Exclusive::new(self.shared.clone(), &self.endpoints)
+        Exclusive::new(self.shared.clone(), &self.endpoints, &self.workers)
     }
 
     /// Measures what its handlers do.
     pub(crate) fn load_meter(&self) -> LoadMeter {
-        LoadMeter::new(self.endpoints.clone())
+        let endpoints = self.endpoints.iter();
+        let calls = endpoints.map(|endpoint| endpoint.clone() as Arc<dyn Metered>);
+        let workers = self.workers.iter();
+        let events = workers.map(|worker| worker.clone() as Arc<dyn Metered>);
+        LoadMeter::new(calls.chain(events).collect())
     }
 
     /// Reads a subscription to its end, in a task of its own.
@@ -167,6 +196,8 @@ impl Server {
     /// and dropped after a second.
     pub(crate) async fn stop(self, deadline: Instant) {
         end(self.stops).await;
+        let readings = self.readings.into_iter();
+        join_all(readings.map(|reading| reading.stop(deadline))).await;
         for reader in self.readers {
             // It ends by itself once the subscription's last message is handled.
             let _ = tokio::time::timeout_at(deadline + GRACE, reader).await;
@@ -184,6 +215,9 @@ impl Server {
             shared.abort.cancel();
             let rest = GRACE + Duration::from_millis(100);
             let _ = tokio::time::timeout(rest, shared.tasks.wait()).await;
+        }
+        for worker in &self.workers {
+            event::leave(worker, Instant::now() + GRACE).await;
         }
         end(self.last_stops).await;
         for reader in self.last_readers {

@@ -3,8 +3,9 @@
 use std::any::TypeId;
 
 use super::descriptor::{HandlerDescriptor, HandlerKind, Service};
+use super::event::EventHandler;
 use crate::error::{Error, ErrorKind, Result};
-use crate::model::{Layout, MethodName, ServiceName};
+use crate::model::{Layout, MethodName, NameError, ServiceName};
 
 /// The handlers of one service, sorted by name.
 #[derive(Debug, Clone)]
@@ -53,7 +54,13 @@ impl HandlerTable {
         }
         let service = ServiceName::parse(name)?;
         for row in &rows {
-            let HandlerKind::Rpc(handler) = &row.kind;
+            let handler = match &row.kind {
+                HandlerKind::Rpc(handler) => handler,
+                HandlerKind::Event(handler) => {
+                    check_event(row, handler, name)?;
+                    continue;
+                }
+            };
             let subject = Layout::default().rpc(&service, &MethodName::parse(row.name)?);
             if handler.subject != subject {
                 return Err(Error::new(
@@ -70,11 +77,8 @@ impl HandlerTable {
 
     /// A handler that only a leader runs, if there is one.
     pub(crate) fn exclusive(&self) -> Option<&'static HandlerDescriptor> {
-        let exclusive = |row: &&&'static HandlerDescriptor| {
-            let HandlerKind::Rpc(handler) = &row.kind;
-            handler.exclusive
-        };
-        self.rows.iter().find(exclusive).copied()
+        let mut rows = self.rows.iter().copied();
+        rows.find(|row| row.is_exclusive())
     }
 
     /// Services that are linked in but not mounted, for a warning.
@@ -87,6 +91,25 @@ impl HandlerTable {
         unknown.dedup_by_key(|row| (row.service)());
         unknown
     }
+}
+
+/// What the macros check, of a row that was written by hand.
+fn check_event(row: &HandlerDescriptor, handler: &EventHandler, service: &str) -> Result<()> {
+    let patterns = handler.patterns();
+    let wrong = if handler.service != service {
+        format!("it says that it is one of {}", handler.service)
+    } else if patterns.is_empty() {
+        "it has neither a pattern nor events with a name".to_owned()
+    } else if let Some(fault) = patterns
+        .iter()
+        .find_map(|pattern| NameError::event_pattern(pattern).err())
+    {
+        fault.to_string()
+    } else {
+        return Ok(());
+    };
+    let text = format!("the handler {} of {service} is wrong: {wrong}", row.source);
+    Err(Error::new(ErrorKind::Lifecycle, text))
 }
 
 #[cfg(test)]

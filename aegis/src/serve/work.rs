@@ -1,4 +1,4 @@
-//! The user's code for one request, run step by step: in its scope, with its panics caught.
+//! The user's code for one request or event, run step by step: in its scope, with its panics caught.
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -6,25 +6,24 @@ use std::task::{Context, Poll, Waker};
 
 use futures_util::future::BoxFuture;
 
-use super::respond::Reply;
 use crate::client::Scope;
 
-/// How a step ends: not yet, with a reply, or with the text of a panic.
-pub(super) type Step = Poll<Result<Reply, String>>;
+/// How a step ends: not yet, with what the code returns, or with the text of a panic.
+pub(super) type Step<T> = Poll<Result<T, String>>;
 
-/// The user's code for one request.
-pub(super) struct Work {
-    future: BoxFuture<'static, Reply>,
+/// The user's code for one request or event.
+pub(super) struct Work<T> {
+    future: BoxFuture<'static, T>,
     scope: Scope,
     span: tracing::Span,
 }
 
-impl Work {
+impl<T: 'static> Work<T> {
     /// Makes the handler's future. A row written by hand may run code before its future exists.
     pub(super) fn begin(
         scope: Scope,
         span: tracing::Span,
-        call: impl FnOnce() -> BoxFuture<'static, Reply>,
+        call: impl FnOnce() -> BoxFuture<'static, T>,
     ) -> Self {
         let made = catch_unwind(AssertUnwindSafe(|| scope.enter(call)));
         let future =
@@ -38,16 +37,16 @@ impl Work {
 
     /// Runs to the first wait. Nobody is woken by it: what is pending is polled again at once, by
     /// the task it is given.
-    pub(super) fn first_step(&mut self) -> Step {
+    pub(super) fn first_step(&mut self) -> Step<T> {
         self.poll(&mut Context::from_waker(Waker::noop()))
     }
 
     /// Runs to the end.
-    pub(super) async fn ended(&mut self) -> Result<Reply, String> {
+    pub(super) async fn ended(&mut self) -> Result<T, String> {
         std::future::poll_fn(|cx| self.poll(cx)).await
     }
 
-    fn poll(&mut self, cx: &mut Context<'_>) -> Step {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Step<T> {
         let entered = self.span.enter();
         let future = &mut self.future;
         let step = self

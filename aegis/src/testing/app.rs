@@ -10,7 +10,7 @@ use crate::app::{App, Config, Running};
 use crate::client::Client;
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{Headers, MethodName, ServiceName, Subject};
-use crate::port::{Answer, Bus, KvStore, Outgoing};
+use crate::port::{Answer, Bus, KvStore, Outgoing, Streams};
 use crate::serve::Service;
 
 /// A program for one test: by default on an in-memory bus that nobody else uses.
@@ -163,4 +163,10 @@ pub async fn bus(config: &Config) -> Result<Arc<dyn Bus>> {
 pub async fn store(config: &Config) -> Result<Arc<dyn KvStore>> {
     let connection = crate::app::open(config, "aegis-test").await?;
     Ok(connection.store)
+}
+
+/// The streams that a configuration leads to, for tests of what crosses the port.
+pub async fn streams(config: &Config) -> Result<Arc<dyn Streams>> {
+    let connection = crate::app::open(config, "aegis-test").await?;
+    Ok(connection.streams)
 }

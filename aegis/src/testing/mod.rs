@@ -5,7 +5,7 @@ mod binary;
 mod leader;
 mod server;
 
-pub use app::{RunningTest, TestApp, bus, store};
+pub use app::{RunningTest, TestApp, bus, store, streams};
 pub use binary::{ServerError, VERSIONS, find, find_version};
 pub use leader::{TestLeadership, leadership};
 pub use server::{NatsServer, NatsServerBuilder};

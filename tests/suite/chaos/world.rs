@@ -4,17 +4,13 @@ use std::ops::Deref;
 use std::path::{Path, PathBuf};
 
 use aegis::testing::NatsServer;
-use tempfile::TempDir;
-use tokio::sync::{Mutex, MutexGuard};
+use tokio::sync::MutexGuard;
 
 use super::clients::{Caller, Clients};
 use super::counter::{BOOKS, Calls, TOTAL};
 use super::node::Node;
 use super::stall::Stalls;
 use super::*;
-
-/// One world at a time: that nobody loses its lease without a fault takes some processor time.
-static TURN: Mutex<()> = Mutex::const_new(());
 
 /// Who calls goes through a proxy, too, and writes its lines here.
 pub(super) struct World {
@@ -30,35 +26,6 @@ pub(super) struct World {
     _turn: MutexGuard<'static, ()>,
 }
 
-/// What is written; kept if the test fails.
-struct Folder(Option<TempDir>);
-
-impl Folder {
-    fn new() -> Self {
-        let folder = tempfile::Builder::new().prefix("aegis-chaos-").tempdir();
-        let folder = folder.unwrap();
-        std::fs::create_dir(folder.path().join("history")).unwrap();
-        Self(Some(folder))
-    }
-
-    fn path(&self) -> PathBuf {
-        self.0.as_ref().unwrap().path().to_owned()
-    }
-
-    fn history(&self) -> PathBuf {
-        self.path().join("history")
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        if std::thread::panicking() {
-            let kept = self.0.take().unwrap().keep();
-            println!("the histories and logs are in {}", kept.display());
-        }
-    }
-}
-
 impl World {
     /// So many instances; one of them leads.
     pub(super) async fn start(nodes: usize) -> Self {
@@ -71,15 +38,16 @@ impl World {
     }
 
     async fn of(nodes: usize, fenced: bool) -> Self {
-        let turn = TURN.lock().await;
+        let turn = turn().await;
         let server = NatsServer::start().await.unwrap();
-        let folder = Folder::new();
+        let folder = Folder::new("chaos");
+        std::fs::create_dir(history(&folder)).unwrap();
         let front = Proxy::start(([127, 0, 0, 1], server.port()).into());
         let config = Config::default().url(&front.url());
         let client = Client::connect(config).await.unwrap();
         let books = client.bucket(BOOKS).open().await.unwrap();
-        let node = |number| Node::new(number, server.port(), &folder.path(), fenced);
-        let recorder = Recorder::create(&folder.history(), "test");
+        let node = |number| Node::new(number, server.port(), folder.path(), fenced);
+        let recorder = Recorder::create(&history(&folder), "test");
         let mut world = Self {
             nodes: (1..=nodes).map(node).collect(),
             client,
@@ -142,12 +110,12 @@ impl World {
 
     /// A caller of its own.
     pub(super) fn caller(&self, name: &str) -> Caller {
-        Caller::new(&self.client, &self.folder.history(), name)
+        Caller::new(&self.client, &history(&self.folder), name)
     }
 
     /// Callers that go on by themselves.
     pub(super) fn clients(&self, number: usize) -> Clients {
-        Clients::start(number, &self.client, &self.folder.history())
+        Clients::start(number, &self.client, &history(&self.folder))
     }
 
     /// Notes a fault that began then and is over now.
@@ -169,18 +137,23 @@ impl World {
         // From here on nothing is a fault any more, and its word is the last one.
         let limits = self.stalls.limits();
         drop(self.stalls);
-        is_led(&self.folder.history()).await;
+        is_led(&history(&self.folder)).await;
         self.nodes[leader].stop().await;
         let value = self.books.get(TOTAL).await.unwrap().unwrap_or(0);
         let key = String::new();
         self.recorder.write(What::Final { key, value });
-        let history = History::read(&self.folder.history()).unwrap();
+        let history = History::read(&history(&self.folder)).unwrap();
         Story {
             history,
             limits,
             _folder: self.folder,
         }
     }
+}
+
+/// Where the lines of all processes are.
+fn history(folder: &Folder) -> PathBuf {
+    folder.path().join("history")
 }
 
 /// Waits for the word of a leader.

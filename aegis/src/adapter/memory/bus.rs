@@ -10,6 +10,7 @@ use tokio::time::Instant;
 
 use super::hub::{Hub, ListenerId};
 use super::kv::MemoryStore;
+use super::stream::MemoryStreams;
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{Headers, Pattern, Subject, header};
 use crate::port::{Answer, Bus, ConnectionState, Message, OpenCall, Outgoing, Stop, Subscription};
@@ -69,6 +70,11 @@ impl MemoryBus {
         MemoryStore::new(self.hub.clone(), self.state.subscribe())
     }
 
+    /// The streams of the same hub, for as long as this connection is open.
+    pub(crate) fn streams(&self) -> MemoryStreams {
+        MemoryStreams::new(self.hub.clone(), self.state.subscribe())
+    }
+
     fn check(&self, headers: &Headers, payload: &Bytes) -> Result<()> {
         if *self.state.borrow() == ConnectionState::Closed {
             return Err(Error::new(
@@ -76,15 +82,7 @@ impl MemoryBus {
                 "this connection was closed",
             ));
         }
-        let size = headers
-            .iter()
-            .map(|(name, value)| name.len() + value.len() + 4)
-            .sum::<usize>()
-            + payload.len();
-        if size > MAX_PAYLOAD {
-            return Err(crate::observe::too_large(size, MAX_PAYLOAD));
-        }
-        Ok(())
+        check_size(headers, payload)
     }
 
     async fn ask(&self, message: Outgoing, call: &OpenCall, deadline: Instant) -> Result<Answer> {
@@ -217,6 +215,19 @@ impl Drop for MemoryBus {
     fn drop(&mut self) {
         self.hub.remove_connection(self.connection);
     }
+}
+
+/// Whether a message is small enough.
+pub(super) fn check_size(headers: &Headers, payload: &Bytes) -> Result<()> {
+    let size = headers
+        .iter()
+        .map(|(name, value)| name.len() + value.len() + 4)
+        .sum::<usize>()
+        + payload.len();
+    if size > MAX_PAYLOAD {
+        return Err(crate::observe::too_large(size, MAX_PAYLOAD));
+    }
+    Ok(())
 }
 
 fn no_responders(reply: Subject) -> Message {

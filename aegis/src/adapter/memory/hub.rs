@@ -6,7 +6,8 @@ use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError, Weak};
 use tokio::sync::{mpsc, oneshot};
 
 use super::kv::Buckets;
-use crate::model::Pattern;
+use super::stream::Shelf;
+use crate::model::{Headers, Pattern};
 use crate::port::Message;
 
 /// Undelivered messages a subscription holds before it loses new ones, as with the NATS client.
@@ -20,6 +21,7 @@ static HUBS: LazyLock<Mutex<HashMap<String, Weak<Hub>>>> = LazyLock::new(Mutex::
 pub(super) struct Hub {
     routes: Mutex<Routes>,
     pub(super) buckets: Buckets,
+    pub(super) shelf: Shelf,
 }
 
 #[derive(Debug, Default)]
@@ -122,9 +124,33 @@ impl Hub {
         self.routes().waiting.remove(reply);
     }
 
+    /// Delivers a message to all that listen, and to the stream that stores it; tells whether there
+    /// was anybody.
+    pub(super) fn deliver(&self, message: &Message) -> bool {
+        let heard = self.hear(message);
+        self.shelf.any() && self.store(message) || heard
+    }
+
+    /// Offers a message to the streams; the one that stores it answers whoever wants an answer.
+    #[cold]
+    fn store(&self, message: &Message) -> bool {
+        let Some(answer) = self.shelf.offer(message) else {
+            return false;
+        };
+        if let Some(reply) = &message.reply {
+            self.deliver(&Message {
+                subject: reply.clone(),
+                reply: None,
+                headers: Headers::new(),
+                payload: answer.into(),
+            });
+        }
+        true
+    }
+
     /// Delivers a message to every plain listener and to one of each queue group; tells whether
     /// anybody listened.
-    pub(super) fn deliver(&self, message: &Message) -> bool {
+    pub(super) fn hear(&self, message: &Message) -> bool {
         let subject = message.subject.as_str();
         let mut routes = self.routes();
         if let Some(caller) = routes.waiting.remove(subject) {

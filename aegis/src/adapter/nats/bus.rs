@@ -69,6 +69,14 @@ impl NatsBus {
         self.watch.is_connected()
     }
 
+    /// A place for subjects of one token more. They are as deep as those on which answers come in,
+    /// so that the same permissions let them pass; and none of those, or all would come twice.
+    pub(super) fn inbox_for(&self, name: &str) -> String {
+        let reply = self.watch.inbox.reply_to(&self.watch.inbox.new_call());
+        let prefix = reply.rsplitn(3, '.').last().unwrap_or_default();
+        format!("{prefix}.{name}")
+    }
+
     /// Waits for a connection. Nothing is handed over before: `async-nats` would keep it, and send
     /// it when the caller has long given up.
     async fn connected(&self, subject: &Subject, deadline: Instant) -> Result<()> {
@@ -153,7 +161,7 @@ impl NatsBus {
         sent.map_err(not_taken)
     }
 
-    async fn publish_now(&self, message: Outgoing) -> Result<()> {
+    pub(super) async fn publish_now(&self, message: Outgoing) -> Result<()> {
         let Outgoing {
             subject,
             reply,
@@ -167,7 +175,12 @@ impl NatsBus {
         taken.unwrap_or_else(|_| Err(stuck(&subject)))
     }
 
-    async fn ask(&self, message: Outgoing, call: &OpenCall, deadline: Instant) -> Result<Answer> {
+    pub(super) async fn ask(
+        &self,
+        message: Outgoing,
+        call: &OpenCall,
+        deadline: Instant,
+    ) -> Result<Answer> {
         let Outgoing {
             subject,
             headers,

@@ -17,7 +17,8 @@ pub(super) fn to_pattern(pattern: &Pattern) -> async_nats::Subject {
 }
 
 /// Names that need no copy.
-const STATIC_NAMES: [&str; 8] = [
+const STATIC_NAMES: [&str; 9] = [
+    header::MESSAGE_ID,
     header::DEADLINE,
     header::CANCEL,
     header::VERSION,
@@ -82,6 +83,9 @@ pub(super) fn from_message(message: async_nats::Message) -> Message {
         .unwrap_or_default();
     if let Some(status) = message.status {
         headers.own(header::STATUS, status.to_string());
+        if let Some(description) = message.description {
+            headers.own(header::DESCRIPTION, description);
+        }
     }
     Message {
         subject: Subject::trusted(message.subject.as_str()),

@@ -2,8 +2,10 @@
 //!
 //! `options` says how to connect, `connect` does it, `refusal` explains why it may not, `inbox`
 //! receives the answers to calls, `listener` is one subscription, `bus` the port, `convert`
-//! translates messages, `kv` the buckets.
+//! translates messages. `api` asks JetStream, `stored` reads what it holds, `place` where a
+//! delivered message stands; `kv` are the buckets, `stream` the streams.
 
+mod api;
 mod bus;
 mod connect;
 mod convert;
@@ -11,8 +13,12 @@ mod inbox;
 mod kv;
 mod listener;
 mod options;
+mod place;
 mod refusal;
+mod stored;
+mod stream;
 
 pub(crate) use connect::connect;
 pub(crate) use kv::NatsStore;
 pub(crate) use options::{Authentication, NatsOptions, Tls};
+pub(crate) use stream::NatsStreams;

@@ -15,8 +15,8 @@ use super::seat::{Found, Seat};
 use crate::error::Result;
 use crate::lease::{Clock, Lease, Standing};
 use crate::model::{
-    Action, Claim, Election, Event, Failover, InstanceId, LeaderRecord, NoAnswer, Outcome,
-    ServiceName,
+    Action, Claim, Election, ElectionEvent as Event, Failover, InstanceId, LeaderRecord, NoAnswer,
+    Outcome, ServiceName,
 };
 use crate::observe::{self, Seldom};
 use crate::port::ConnectionState;

@@ -66,10 +66,16 @@ pub struct BucketSpec {
     pub first_sequence: Option<u64>,
 }
 
-/// A bucket that cannot be asked for.
+/// A bucket, a stream or a consumer that cannot be asked for.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct SpecError(String);
+
+impl SpecError {
+    pub(crate) fn new(text: String) -> Self {
+        Self(text)
+    }
+}
 
 /// What is known of a bucket.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use super::message::Place;
+use super::super::place::Place;
 use crate::model::KvKey;
 
 /// How far a delivery is.
@@ -64,14 +64,14 @@ impl Arrival {
             return match awaited.keys.is_empty() {
                 true => Step::Done,
                 // Who has not come by now may be gone.
-                false if place.revision >= awaited.last => Step::Ask,
+                false if place.sequence >= awaited.last => Step::Ask,
                 false => Step::On,
             };
         }
         match enough {
             false => Step::On,
             // As many as there were, and none of them is new.
-            true if place.number == self.initial && place.revision <= self.before => Step::Done,
+            true if place.number == self.initial && place.sequence <= self.before => Step::Done,
             true => Step::Ask,
         }
     }

@@ -7,10 +7,11 @@ use futures_util::future::{BoxFuture, FutureExt};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-use super::api::{Api, Refusal, code, refused};
+use super::super::api::{Api, Refusal, code, refused};
+use super::super::stored;
 use super::config::{STREAM, StreamInfo};
 use super::follow;
-use super::message::{Fetched, Stored, key};
+use super::message::{Fetched, fetched, key};
 use super::session::{Begin, Deliver, Lost, Pulse, Session};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{BucketStatus, KvEntry, KvFilter, KvKey, KvWrite};
@@ -90,8 +91,12 @@ impl NatsBucket {
     /// Asks the leader of the stream, not a replica that may lag behind.
     async fn get(&self, which: Value, deadline: Instant) -> Result<Option<Fetched>> {
         let what = format!("STREAM.MSG.GET.{}", self.stream());
-        match self.api.ask::<Stored>(&what, &which, deadline).await? {
-            Ok(stored) => stored.fetched(&self.prefix).map(Some),
+        match self
+            .api
+            .ask::<stored::Fetched>(&what, &which, deadline)
+            .await?
+        {
+            Ok(found) => Ok(Some(fetched(found.message()?, &self.prefix))),
             Err(refusal) if refusal.err_code == code::MESSAGE_NOT_FOUND => Ok(None),
             Err(refusal) => Err(self.failed(refusal)),
         }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
-use super::message::parse_time;
+use super::super::stored::parse_time;
 use crate::error::Result;
 use crate::model::{BucketSpec, BucketStatus, DEFAULT_MAX_BYTES, MARKER_TTL, Storage};
 

@@ -1,13 +1,10 @@
 //! What a stream stores, as an entry: read by a question, or delivered by a consumer.
 
 use bytes::Bytes;
-use data_encoding::BASE64;
-use serde::Deserialize;
 use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
 
-use crate::error::{Error, ErrorKind, Result};
-use crate::model::{Headers, KvEntry, KvKey, KvOperation};
+use super::super::place::Place;
+use crate::model::{Headers, KvEntry, KvKey, KvOperation, StoredMessage};
 use crate::port::Message;
 
 /// Says that a message is a mark rather than a value.
@@ -18,36 +15,6 @@ pub(super) const EPOCH: &str = "Aegis-Epoch";
 pub(super) const FENCE: &str = "Aegis-Fence";
 /// The server's own mark, and why it made it.
 const MARKER: &str = "Nats-Marker-Reason";
-
-/// A stored message, as `STREAM.MSG.GET` answers it.
-#[derive(Debug, Deserialize)]
-pub(super) struct Stored {
-    message: StoredMessage,
-}
-
-#[derive(Debug, Deserialize)]
-struct StoredMessage {
-    subject: String,
-    seq: u64,
-    #[serde(default)]
-    hdrs: String,
-    #[serde(default)]
-    data: String,
-    time: String,
-}
-
-/// Where a delivered message stands, as its reply subject tells.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Place {
-    /// In the stream.
-    pub(super) revision: u64,
-    /// Among all that the consumer has delivered, from 1 on.
-    pub(super) number: u64,
-    /// What is still to come, when it was sent.
-    pub(super) pending: u64,
-    /// Nanoseconds since 1970.
-    nanos: i128,
-}
 
 /// A stored message that was asked for.
 #[derive(Debug)]
@@ -65,27 +32,18 @@ impl Fetched {
     }
 }
 
-impl Stored {
-    /// The entry and its headers, of a bucket whose subjects start with `prefix`.
-    pub(super) fn fetched(self, prefix: &str) -> Result<Fetched> {
-        let StoredMessage {
-            subject,
-            seq,
-            hdrs,
-            data,
-            time,
-        } = self.message;
-        let bytes = |text: &str| BASE64.decode(text.as_bytes()).map_err(unreadable);
-        let headers = parse_headers(&bytes(&hdrs)?);
-        let operation = operation(&headers);
-        let entry = KvEntry {
-            key: key(&subject, prefix),
-            value: value(operation, bytes(&data)?.into()),
+/// A message that is held, as an entry of a bucket whose subjects start with `prefix`.
+pub(super) fn fetched(message: StoredMessage, prefix: &str) -> Fetched {
+    let operation = operation(&message.headers);
+    Fetched {
+        entry: KvEntry {
+            key: key(message.subject.as_str(), prefix),
+            value: value(operation, message.payload),
             operation,
-            revision: seq,
-            created: parse_time(&time)?,
-        };
-        Ok(Fetched { entry, headers })
+            revision: message.sequence,
+            created: message.stored,
+        },
+        headers: message.headers,
     }
 }
 
@@ -98,39 +56,10 @@ pub(super) fn delivered(message: Message, prefix: &str) -> Option<(KvEntry, Plac
         key: key(message.subject.as_str(), prefix),
         value: value(operation, message.payload),
         operation,
-        revision: place.revision,
+        revision: place.sequence,
         created,
     };
     Some((entry, place))
-}
-
-impl Place {
-    #[cfg(test)]
-    pub(super) fn new(revision: u64, number: u64, pending: u64) -> Self {
-        Self {
-            revision,
-            number,
-            pending,
-            nanos: 0,
-        }
-    }
-
-    /// Reads `$JS.ACK.{stream}.{consumer}.{deliveries}.{revision}.{number}.{time}.{pending}`, or
-    /// the newer form with `{domain}.{account}` before the stream and a token at the end.
-    fn parse(reply: &str) -> Option<Self> {
-        let tokens: Vec<&str> = reply.split('.').collect();
-        let rest = match tokens.as_slice() {
-            ["$JS", "ACK", rest @ ..] if rest.len() == 7 => rest,
-            ["$JS", "ACK", _, _, rest @ ..] if rest.len() >= 7 => rest,
-            _ => return None,
-        };
-        Some(Self {
-            revision: rest[3].parse().ok()?,
-            number: rest[4].parse().ok()?,
-            nanos: rest[5].parse().ok()?,
-            pending: rest[6].parse().ok()?,
-        })
-    }
 }
 
 /// The key of a bucket whose subjects start with `prefix`.
@@ -155,57 +84,10 @@ fn operation(headers: &Headers) -> KvOperation {
     }
 }
 
-/// Reads headers as they are stored: a line `NATS/1.0`, then one header per line.
-fn parse_headers(bytes: &[u8]) -> Headers {
-    let mut headers = Headers::new();
-    for line in String::from_utf8_lossy(bytes).split("\r\n").skip(1) {
-        if let Some((name, value)) = line.split_once(':') {
-            headers.received(name, value.trim());
-        }
-    }
-    headers
-}
-
-/// Reads a time of the server.
-pub(super) fn parse_time(text: &str) -> Result<OffsetDateTime> {
-    OffsetDateTime::parse(text, &Rfc3339).map_err(unreadable)
-}
-
-fn unreadable(cause: impl std::error::Error + Send + Sync + 'static) -> Error {
-    let text = "a message that JetStream has stored cannot be read: look at it with `nats stream \
-                get`";
-    Error::new(ErrorKind::Decode, text).because(cause)
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::super::stored::parse_headers;
     use super::*;
-
-    #[test]
-    fn places_are_read_in_both_forms() {
-        for (reply, expected) in [
-            (
-                "$JS.ACK.KV_a.c.1.42.7.1700000000000000000.3",
-                Some((42, 7, 3)),
-            ),
-            (
-                "$JS.ACK._.hash.KV_a.c.1.42.7.1700000000000000000.3.rnd",
-                Some((42, 7, 3)),
-            ),
-            (
-                "$JS.ACK.hub.hash.KV_a.c.1.42.7.1700000000000000000.3",
-                Some((42, 7, 3)),
-            ),
-            ("$JS.ACK.KV_a.c.1.42.7.1700000000000000000", None),
-            ("$JS.ACK.KV_a.c.1.x.7.1700000000000000000.3", None),
-            ("$JS.FC.KV_a.c.1", None),
-            ("", None),
-        ] {
-            let place = Place::parse(reply);
-            let place = place.map(|place| (place.revision, place.number, place.pending));
-            assert_eq!(place, expected, "{reply}");
-        }
-    }
 
     #[test]
     fn marks_are_no_values() {

@@ -118,11 +118,7 @@ impl Session {
         } = begin;
         let bus = &bucket.api.bus;
         let name = uuid::Uuid::new_v4().simple().to_string();
-        // As deep as the subjects on which answers come in: the same permissions let it pass. But
-        // not one of those, or everything would come twice.
-        let reply = bus.reply_to(&bus.new_call());
-        let prefix = reply.rsplitn(3, '.').last().unwrap_or_default();
-        let inbox = format!("{prefix}.{name}.kv");
+        let inbox = format!("{}.kv", bus.inbox_for(&name));
         let mut connection = bus.state();
         connection.mark_unchanged();
         let messages = bus.subscribe(Pattern::trusted(inbox.clone()), None).await?;

@@ -7,8 +7,8 @@ use serde::Deserialize;
 use serde_json::json;
 use tokio::time::Instant;
 
+use super::super::api::{Api, code, refused};
 use super::super::bus::NatsBus;
-use super::api::{Api, code, refused};
 use super::bucket::NatsBucket;
 use super::config::{STREAM, StreamConfig, StreamInfo};
 use crate::error::{Error, ErrorKind, Result};

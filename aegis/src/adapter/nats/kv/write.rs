@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::Deserialize;
 use tokio::time::Instant;
 
-use super::api::{Asked, Refusal, code, read};
+use super::super::api::{Asked, Refusal, code, read};
 use super::bucket::NatsBucket;
 use super::message::{EPOCH, FENCE, OPERATION};
 use crate::error::{Error, ErrorKind, Result};

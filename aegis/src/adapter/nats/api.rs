@@ -6,7 +6,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
-use super::super::bus::NatsBus;
+use super::bus::NatsBus;
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::Subject;
 use crate::port::{Answer, Bus, Outgoing};
@@ -14,17 +14,35 @@ use crate::port::{Answer, Bus, Outgoing};
 /// The server's numbers for refusals.
 pub(super) mod code {
     /// On this server, or for this account.
-    pub(in super::super) const NOT_ENABLED: [u32; 2] = [10076, 10039];
-    pub(in super::super) const STREAM_NOT_FOUND: u32 = 10059;
-    pub(in super::super) const STREAM_NAME_IN_USE: u32 = 10058;
-    pub(in super::super) const MESSAGE_NOT_FOUND: u32 = 10037;
-    pub(in super::super) const WRONG_LAST_SEQUENCE: u32 = 10071;
+    pub(in crate::adapter::nats) const NOT_ENABLED: [u32; 2] = [10076, 10039];
+    pub(in crate::adapter::nats) const STREAM_NOT_FOUND: u32 = 10059;
+    pub(in crate::adapter::nats) const STREAM_NAME_IN_USE: u32 = 10058;
+    pub(in crate::adapter::nats) const SUBJECTS_OVERLAP: u32 = 10065;
+    pub(in crate::adapter::nats) const CONSUMER_NOT_FOUND: u32 = 10014;
+    /// A consumer, or its stream.
+    pub(in crate::adapter::nats) const GONE: [u32; 2] = [CONSUMER_NOT_FOUND, STREAM_NOT_FOUND];
+    /// It exists with another configuration, or was made a moment ago.
+    pub(in crate::adapter::nats) const CONSUMER_EXISTS: [u32; 3] = [10148, 10013, 10105];
+    /// A change of a consumer that is not there.
+    pub(in crate::adapter::nats) const NO_CONSUMER_TO_CHANGE: u32 = 10149;
+    /// A message that is to be removed is not there; the second says only that it failed.
+    pub(in crate::adapter::nats) const NO_SUCH_SEQUENCE: [u32; 2] = [10043, 10057];
+    /// A message with the same id is being stored.
+    pub(in crate::adapter::nats) const SAME_ID_UNDER_WAY: u32 = 10158;
+    pub(in crate::adapter::nats) const MESSAGE_NOT_FOUND: u32 = 10037;
+    pub(in crate::adapter::nats) const WRONG_LAST_SEQUENCE: u32 = 10071;
     /// Others write the same key right now, and a cluster has not settled it yet.
-    pub(in super::super) const NOT_SETTLED: [u32; 2] = [10163, 10164];
-    pub(in super::super) const STORE_FAILED: u32 = 10077;
-    pub(in super::super) const NO_ROOM: [u32; 4] = [10023, 10028, 10047, 10002];
-    pub(in super::super) const MESSAGE_TOO_LARGE: u32 = 10054;
-    pub(in super::super) const TTL: [u32; 2] = [10165, 10166];
+    pub(in crate::adapter::nats) const NOT_SETTLED: [u32; 2] = [10163, 10164];
+    pub(in crate::adapter::nats) const STORE_FAILED: u32 = 10077;
+    /// Of memory, of disk, of what the account may use, of streams or of consumers.
+    pub(in crate::adapter::nats) const NO_ROOM: [u32; 6] =
+        [10023, 10028, 10047, 10002, 10026, 10027];
+    /// A cluster that elects, or a server that is asked too much at once.
+    pub(in crate::adapter::nats) const NOT_NOW: [u32; 3] = [10008, 10009, 10167];
+    pub(in crate::adapter::nats) const MESSAGE_TOO_LARGE: u32 = 10054;
+    /// The same, or its headers are.
+    pub(in crate::adapter::nats) const TOO_LARGE: [u32; 2] = [MESSAGE_TOO_LARGE, 10097];
+    pub(in crate::adapter::nats) const TTL: [u32; 2] = [10165, 10166];
 }
 
 /// A refusal of JetStream.
@@ -91,8 +109,8 @@ impl Api {
         Error::new(
             ErrorKind::NoService,
             format!(
-                "NATS at {} has no JetStream for this account, which buckets need: start \
-                 nats-server with `-js`, or enable JetStream for the account",
+                "NATS at {} has no JetStream for this account, which streams and buckets need: \
+                 start nats-server with `-js`, or enable JetStream for the account",
                 self.bus.name()
             ),
         )
@@ -121,6 +139,10 @@ pub(super) fn refused(what: &str, refusal: Refusal) -> Error {
             "{what}: the store of the NATS server, or of this account, has no room: lower \
              `max_bytes`, remove what is not needed, or give the server more"
         );
+        return Error::new(ErrorKind::Overloaded, text).because(refusal);
+    }
+    if code::NOT_NOW.contains(&refusal.err_code) {
+        let text = format!("{what}: JetStream cannot do it now: {refusal}; try again");
         return Error::new(ErrorKind::Overloaded, text).because(refusal);
     }
     let text = format!("{what}: JetStream refuses: {refusal}");

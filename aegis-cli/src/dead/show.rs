@@ -1,0 +1,154 @@
+//! How a dead letter looks: on a line, whole, in JSON.
+
+use std::fmt::Write as _;
+
+use aegis::DeadLetter;
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+use crate::body;
+use crate::out::{aligned, cut, instant, moment, plain};
+
+/// So many characters of a reason are shown on a line.
+const SHORT: usize = 200;
+
+/// A dead letter, as `--json` writes it.
+#[derive(Debug, Serialize)]
+pub(super) struct Json<'a> {
+    sequence: u64,
+    given_up: String,
+    handler: &'a str,
+    instance: &'a str,
+    attempts: u64,
+    code: &'a str,
+    reason: &'a str,
+    subject: &'a str,
+    id: &'a str,
+    stream: &'a str,
+    number: u64,
+    published: Option<String>,
+    headers: Map<String, Value>,
+    body_left: bool,
+    #[serde(flatten)]
+    body: body::Json,
+}
+
+impl<'a> Json<'a> {
+    pub(super) fn of(letter: &'a DeadLetter) -> Self {
+        let body = if letter.body_left {
+            body::Json::default()
+        } else {
+            body::Json::of(letter.payload(), &letter.body)
+        };
+        Self {
+            sequence: letter.sequence,
+            given_up: moment(letter.given_up, true),
+            handler: &letter.handler,
+            instance: &letter.instance,
+            attempts: letter.attempts,
+            code: &letter.code,
+            reason: &letter.reason,
+            subject: &letter.subject,
+            id: &letter.id,
+            stream: &letter.stream,
+            number: letter.number,
+            published: letter.published.map(|time| moment(time, true)),
+            headers: body::headers(&letter.headers),
+            body_left: letter.body_left,
+            body,
+        }
+    }
+}
+
+/// What `aegis dead list` shows of one: number, time, handler, subject, attempts and why.
+pub(super) fn row(letter: &DeadLetter) -> Vec<String> {
+    vec![
+        letter.sequence.to_string(),
+        moment(letter.given_up, false),
+        plain(said(&letter.handler)),
+        plain(said(&letter.subject)),
+        attempts(letter),
+        plain(&cut(&why(letter), SHORT)),
+    ]
+}
+
+fn attempts(letter: &DeadLetter) -> String {
+    match letter.attempts {
+        1 => "1 attempt".to_owned(),
+        more => format!("{more} attempts"),
+    }
+}
+
+/// `INTERNAL: the disk is full`.
+fn why(letter: &DeadLetter) -> String {
+    format!("{}: {}", said(&letter.code), letter.reason)
+}
+
+/// Letters of somebody else may say little.
+fn said(text: &str) -> &str {
+    if text.is_empty() { "-" } else { text }
+}
+
+/// Everything that is known of one, for people.
+pub(super) fn whole(letter: &DeadLetter) -> String {
+    let place = format!("{}, number {}", said(&letter.stream), letter.number);
+    let published = letter.published.map(instant);
+    let rows = [
+        ("given up", instant(letter.given_up)),
+        ("handler", letter.handler.clone()),
+        ("instance", letter.instance.clone()),
+        ("attempts", letter.attempts.to_string()),
+        ("code", letter.code.clone()),
+        ("reason", letter.reason.clone()),
+        ("subject", letter.subject.clone()),
+        ("id", letter.id.clone()),
+        ("published", published.unwrap_or_default()),
+        ("stream", place),
+    ];
+    let mut text = format!("dead letter {}\n", letter.sequence);
+    indented(
+        &mut text,
+        rows.map(|(name, value)| (name.to_owned(), value)),
+    );
+    if !letter.headers.is_empty() {
+        text += "\n  headers\n";
+        let headers = letter.headers.iter();
+        indented(
+            &mut text,
+            headers.map(|(name, value)| (format!("  {name}"), value.to_owned())),
+        );
+    }
+    text += "\n  body\n";
+    for line in body(letter).lines() {
+        // Writing to a `String` cannot fail.
+        let _ = writeln!(text, "    {}", plain(line));
+    }
+    text
+}
+
+/// Names and values below each other.
+fn indented(text: &mut String, rows: impl IntoIterator<Item = (String, String)>) {
+    let rows = rows.into_iter();
+    let rows: Vec<Vec<String>> = rows
+        .map(|(name, value)| vec![plain(&name), plain(said(&value))])
+        .collect();
+    for row in aligned(&rows) {
+        text.push_str("  ");
+        text.push_str(&row);
+        text.push('\n');
+    }
+}
+
+fn body(letter: &DeadLetter) -> String {
+    if letter.body_left {
+        // It was too large to be a dead letter with all the facts beside it.
+        return format!(
+            "is too large for a dead letter and was left in {}: `aegis events --from {} --count 1 \
+             --body full` shows it, as long as it is there",
+            letter.stream, letter.number
+        );
+    }
+    let payload = letter.payload();
+    let pretty = payload.and_then(|payload| serde_json::to_string_pretty(&payload).ok());
+    pretty.unwrap_or_else(|| String::from_utf8_lossy(&letter.body).into_owned())
+}

@@ -1,0 +1,267 @@
+//! Methods with `#[subscribe(..)]`: they are called with events.
+
+use std::time::Duration;
+
+use proc_macro2::{Span, TokenStream};
+use quote::{ToTokens, quote};
+use syn::{Attribute, FnArg, Ident, Pat, PatType, Path, ReturnType, Signature, Type};
+
+use super::args::{self, Args, Kind, Rule};
+use super::handler;
+use super::signature::{self, Side, bare};
+use super::value;
+use crate::diag::Diag;
+use crate::model::{Argument, Mode, Start, Subscription, Text};
+
+const OWNER: &str = "#[subscribe]";
+
+const PATTERN: &str = "#[subscribe(\"orders.*\", mode = \"compete\")]";
+
+const SUBSCRIBE: [Rule; 9] = [
+    Rule::new("mode", Kind::Text, "mode = \"compete\""),
+    Rule::new("name", Kind::Text, "name = \"bill\""),
+    Rule::new("start", Kind::Text, "start = \"all\""),
+    Rule::new("retries", Kind::Number, "retries = 5"),
+    Rule::new("backoff", Kind::TextOrList, "backoff = \"1s\""),
+    Rule::new("ack_wait", Kind::Text, "ack_wait = \"30s\""),
+    Rule::new("concurrency", Kind::Number, "concurrency = 64"),
+    Rule::new("durable", Kind::Flag, "durable"),
+    Rule::new("exactly", Kind::Flag, "exactly"),
+];
+
+const BACKOFF: [Rule; 2] = [
+    Rule::new("first", Kind::Text, "first = \"1s\""),
+    Rule::new("max", Kind::Text, "max = \"60s\""),
+];
+
+const BACKOFF_EXAMPLE: &str = "backoff(first = \"1s\", max = \"60s\")";
+
+/// The longest wait before a repetition, if only the first is given.
+const LONGEST_WAIT: Duration = Duration::from_secs(60);
+const HOUR: Duration = Duration::from_secs(3600);
+
+/// Reads the method; `marker` is the path of its attribute.
+pub(super) fn subscription(
+    marker: &Path,
+    options: TokenStream,
+    attributes: &[Attribute],
+    signature: &Signature,
+    side: &Side<'_>,
+    diag: &mut Diag,
+) -> Subscription {
+    let (pattern, options) = args::text_first(OWNER, "pattern", PATTERN, options, diag);
+    let options = args::read(OWNER, options, &SUBSCRIBE, diag);
+    let mode = mode(marker, &options, diag);
+    if let Some(mode) = mode {
+        misplaced(mode, &options, diag);
+    }
+    signature::head(signature, diag);
+    signature::receiver(signature, diag);
+    let (arguments, event) = arguments(signature, side, diag);
+    Subscription {
+        method: signature.ident.clone(),
+        name: handler::wire_name(&options, &signature.ident),
+        docs: value::docs(attributes),
+        cfgs: value::select(attributes, &["cfg"]),
+        arguments,
+        event,
+        output: output(signature, side, diag),
+        pattern,
+        mode: mode.unwrap_or(Mode::Compete),
+        start: start(&options, diag),
+        retries: value::number(&options, "retries", (0, 1000), "from 0 to 1000", diag),
+        backoff: backoff(&options, diag),
+        ack_wait: ack_wait(&options, diag),
+        concurrency: handler::limit(&options, "concurrency", 1, diag),
+        durable: options.has("durable"),
+        exactly: options.has("exactly"),
+        generic: !signature.generics.params.is_empty(),
+    }
+}
+
+fn mode(marker: &Path, options: &Args, diag: &mut Diag) -> Option<Mode> {
+    if !options.has("mode") {
+        let all = Mode::ALL.map(|mode| {
+            let [word, meaning, _] = mode.words();
+            format!("`mode = \"{word}\"` ({meaning})")
+        });
+        let all = either(&all);
+        diag.at(
+            marker,
+            format_args!("say which instances get an event: add {all}"),
+        );
+        return None;
+    }
+    chosen("mode", &Mode::ALL, Mode::words, options, diag)
+}
+
+fn start(options: &Args, diag: &mut Diag) -> Start {
+    chosen("start", &Start::ALL, Start::words, options, diag).unwrap_or(Start::New)
+}
+
+/// One of a few words; a wrong one is answered with all of them.
+fn chosen<T: Copy>(
+    key: &str,
+    all: &[T],
+    words: fn(T) -> [&'static str; 3],
+    options: &Args,
+    diag: &mut Diag,
+) -> Option<T> {
+    let Text { value, span } = options.text(key)?;
+    let known = || all.iter().map(|known| words(*known));
+    let found = all.iter().find(|known| words(**known)[0] == value);
+    if found.is_none() {
+        let near = match value::nearest(&value, known().map(|[word, ..]| word)) {
+            Some(near) => format!("did you mean `{near}`? Write"),
+            None => "write".to_owned(),
+        };
+        let words = known().map(|[word, meaning, _]| format!("`{word}` ({meaning})"));
+        let words = either(&words.collect::<Vec<_>>());
+        let text = format!("there is no {key} `{value}`: {near} {words}");
+        diag.at_span(span, text);
+    }
+    found.copied()
+}
+
+/// `a, b or c`
+fn either(all: &[String]) -> String {
+    match all {
+        [most @ .., last] if !most.is_empty() => format!("{} or {last}", most.join(", ")),
+        all => all.concat(),
+    }
+}
+
+/// Options that mean nothing in this mode.
+fn misplaced(mode: Mode, options: &Args, diag: &mut Diag) {
+    if let Some(place) = options.place("concurrency")
+        && mode == Mode::Exclusive
+    {
+        let text = "`mode = \"exclusive\"` handles one event at a time, in order: remove \
+                    `concurrency`";
+        diag.at_span(place, text);
+    }
+    if let Some(place) = options.place("durable")
+        && mode != Mode::Broadcast
+    {
+        let [mode, ..] = mode.words();
+        diag.at_span(
+            place,
+            format_args!(
+                "`durable` is for `mode = \"broadcast\"`, a handler with `mode = \"{mode}\"` \
+                 always is: remove it"
+            ),
+        );
+    }
+}
+
+fn backoff(options: &Args, diag: &mut Diag) -> Option<(Duration, Duration)> {
+    let Some(list) = options.list("backoff") else {
+        let first = wait(options, "backoff", diag)?;
+        return Some((first, first.max(LONGEST_WAIT)));
+    };
+    let place = options.place("backoff").unwrap_or_else(Span::call_site);
+    let waits = args::read("backoff", list, &BACKOFF, diag);
+    let missing = BACKOFF.iter().filter(|rule| !waits.has(rule.key));
+    let missing: Vec<String> = missing.map(|rule| format!("`{}`", rule.key)).collect();
+    if !missing.is_empty() {
+        let missing = missing.join(" and ");
+        let way = format!("add {missing}, as in `{BACKOFF_EXAMPLE}`");
+        diag.at_span(place, format_args!("`backoff` takes two waits: {way}"));
+    }
+    let [first, max] = BACKOFF.map(|rule| wait(&waits, rule.key, diag));
+    let (first, max) = (first?, max?);
+    if first > max {
+        let span = waits.text("first").map_or(place, |text| text.span);
+        let text = "the first wait is longer than the longest one: make `first` at most `max`";
+        diag.at_span(span, text);
+    }
+    Some((first, max))
+}
+
+fn wait(options: &Args, key: &str, diag: &mut Diag) -> Option<Duration> {
+    let rule = "from `1ms` to `1h`: nobody waits for an event that comes back later";
+    within(options, key, (Duration::from_millis(1), HOUR), rule, diag)
+}
+
+fn ack_wait(options: &Args, diag: &mut Diag) -> Option<Duration> {
+    let rule = "from `1s` to `1h`: with less, an instance that pauses for a moment has its events \
+                handled twice; with more, the events of one that is lost wait too long";
+    within(
+        options,
+        "ack_wait",
+        (Duration::from_secs(1), HOUR),
+        rule,
+        diag,
+    )
+}
+
+/// A duration inside the range; `rule` is the range for people.
+fn within(
+    options: &Args,
+    key: &str,
+    (least, most): (Duration, Duration),
+    rule: &str,
+    diag: &mut Diag,
+) -> Option<Duration> {
+    let duration = value::duration(options, key, diag)?;
+    if duration < least || duration > most {
+        let span = options.text(key).map(|text| text.span);
+        let span = span.unwrap_or_else(Span::call_site);
+        diag.at_span(span, format_args!("`{key}` must be {rule}"));
+    }
+    Some(duration)
+}
+
+/// What is borrowed, and the one argument that is owned: the event, with its type.
+fn arguments(
+    signature: &Signature,
+    side: &Side<'_>,
+    diag: &mut Diag,
+) -> (Vec<Argument>, TokenStream) {
+    let mut arguments = Vec::new();
+    let mut event: Option<TokenStream> = None;
+    for input in &signature.inputs {
+        let FnArg::Typed(input) = input else { continue };
+        signature::unconditional(input, diag);
+        if let Type::Reference(reference) = bare(&input.ty) {
+            arguments.extend(signature::borrowed(input, reference, side, diag));
+        } else if event.is_some() {
+            let way = "for one of several types take an enum with `#[derive(aegis::Events)]`, and \
+                       borrow what comes from the framework (`&Context`)";
+            diag.at(input, format_args!("a handler takes one event: {way}"));
+        } else {
+            signature::travels(&input.ty, side, diag);
+            let ty = signature::named(bare(&input.ty), side);
+            event = Some(ty.clone());
+            let ident = name(input);
+            arguments.push(Argument::Owned { ident, ty });
+        }
+    }
+    if event.is_none() {
+        let name = &signature.ident;
+        let way = "take one by value, such as `event: AnyEvent`";
+        diag.at(name, format_args!("`{name}` takes no event: {way}"));
+    }
+    (arguments, event.unwrap_or_else(|| quote!(())))
+}
+
+/// The name is for people only: the method may take the event apart where it receives it.
+fn name(input: &PatType) -> Ident {
+    match &*input.pat {
+        Pat::Ident(name) => name.ident.clone(),
+        _ => Ident::new("event", Span::call_site()),
+    }
+}
+
+fn output(signature: &Signature, side: &Side<'_>, diag: &mut Diag) -> TokenStream {
+    if let ReturnType::Type(_, ty) = &signature.output {
+        return signature::named(ty, side);
+    }
+    let name = &signature.ident;
+    let way = "add the return type `-> Result<(), Failure>`";
+    diag.at(
+        name,
+        format_args!("`{name}` must say whether the event is done with: {way}"),
+    );
+    name.to_token_stream()
+}

@@ -1,0 +1,13 @@
+//! Events, published: `word` is one event before it is sent, `all` many of them, `send` the sending
+//! of one until the stream holds it, `fence` the fence of a leader in a stream, `streams` the
+//! framework's own streams.
+
+mod all;
+mod fence;
+mod send;
+mod streams;
+mod word;
+
+pub use all::{PublishAll, PublishedAll};
+pub(crate) use streams::{StreamSettings, dead_letters, events};
+pub use word::{Publish, Published};

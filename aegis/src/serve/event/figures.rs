@@ -1,0 +1,87 @@
+//! What is counted of one handler for events.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use super::super::latency::{Latencies, Taken};
+use crate::observe;
+
+/// Counters and gauges since the start.
+#[derive(Debug)]
+pub(super) struct EventFigures {
+    ended: AtomicU64,
+    failed: AtomicU64,
+    latencies: Latencies,
+    done: metrics::Counter,
+    again: metrics::Counter,
+    dead: metrics::Counter,
+    returned: metrics::Counter,
+    duration: metrics::Histogram,
+    pub(super) pending: metrics::Gauge,
+    pub(super) stale: metrics::Gauge,
+    pub(super) resumed: metrics::Counter,
+}
+
+/// How a delivery ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Ended {
+    Done,
+    Again,
+    Dead,
+    /// It was given back, and not worked on to its end.
+    Returned,
+}
+
+impl EventFigures {
+    pub(super) fn new(service: &str, handler: &str) -> Self {
+        let labels = [
+            ("service", service.to_owned()),
+            ("handler", handler.to_owned()),
+        ];
+        let ended = |outcome: &'static str| {
+            let [service, handler] = labels.clone();
+            let labels = [service, handler, ("outcome", outcome.to_owned())];
+            metrics::counter!(observe::EVENTS_HANDLED, &labels)
+        };
+        Self {
+            ended: AtomicU64::new(0),
+            failed: AtomicU64::new(0),
+            latencies: Latencies::new(),
+            done: ended("done"),
+            again: ended("again"),
+            dead: ended("dead"),
+            returned: ended("returned"),
+            duration: metrics::histogram!(observe::EVENTS_DURATION, &labels),
+            pending: metrics::gauge!(observe::EVENTS_PENDING, &labels),
+            stale: metrics::gauge!(observe::EVENTS_STALE, &labels),
+            resumed: metrics::counter!(observe::EVENTS_RESUMED, &labels),
+        }
+    }
+
+    pub(super) fn count(&self, ended: Ended, took: Duration) {
+        let counter = match ended {
+            Ended::Done => &self.done,
+            Ended::Again => &self.again,
+            Ended::Dead => &self.dead,
+            Ended::Returned => &self.returned,
+        };
+        counter.increment(1);
+        if ended == Ended::Returned {
+            return;
+        }
+        self.ended.fetch_add(1, Ordering::Relaxed);
+        if ended != Ended::Done {
+            self.failed.fetch_add(1, Ordering::Relaxed);
+        }
+        self.latencies.add(took);
+        self.duration.record(took);
+    }
+
+    /// Work that ended, and what of it failed, since the start; how long it took since this was
+    /// asked last is added to `taken`.
+    pub(super) fn sums(&self, taken: &mut Taken) -> (u64, u64, u64) {
+        self.latencies.take(taken);
+        let failed = self.failed.load(Ordering::Relaxed);
+        (self.ended.load(Ordering::Relaxed), failed, failed)
+    }
+}

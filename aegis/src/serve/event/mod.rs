@@ -1,0 +1,21 @@
+//! Events, served: `handler` is what a row says of one, `delivered` what its code gets and returns,
+//! `place` its place in the stream,
+//! `prepare` what is looked at before, `reading` brings its events, `worker` runs its code, `settle`
+//! ends deliveries, `letter` is what becomes of what is given up, `figures` what is counted.
+
+mod delivered;
+mod figures;
+mod handler;
+mod letter;
+mod place;
+mod prepare;
+mod reading;
+mod settle;
+mod worker;
+
+pub(crate) use delivered::leadership;
+pub use delivered::{BorrowedByEvent, Delivered, Handled, HandledOtherwise, read_event};
+pub use handler::{EventCall, EventHandler};
+pub(super) use prepare::{leave, prepare};
+pub(super) use reading::{Reader, Reading};
+pub(super) use worker::Worker;

@@ -1,0 +1,248 @@
+//! The place of one handler in the stream: its name, and how its consumer is set up.
+
+use std::time::Duration;
+
+use super::handler::EventHandler;
+use crate::model::{
+    ConsumerSpec, ConsumerStatus, DeliverFrom, EventMode, EventStart, InstanceId, Layout,
+    ServiceName,
+};
+
+/// What is neither settled nor worked on for so long is delivered again, if nothing is said.
+const DEFAULT_ACK_WAIT: Duration = Duration::from_secs(30);
+/// Events that may be on their way to handlers, or wait for another attempt, in all instances
+/// together. As long as more wait for another attempt, nothing new is delivered.
+const MOST_PENDING: u32 = 10_000;
+/// An instance that was away for longer begins anew, where it was.
+const AWAY: Duration = Duration::from_secs(60);
+/// The same for one that says that it comes back.
+const AWAY_FOR_LONG: Duration = Duration::from_secs(7 * 24 * 3600);
+/// The server names files after consumers.
+const LONGEST: usize = 200;
+
+/// One leadership, and the how manieth beginning in it this is. Each has a consumer of its own: what
+/// was delivered to the one before, and got lost, would hold up everything behind it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Term {
+    pub(super) epoch: u64,
+    pub(super) session: u64,
+}
+
+/// What the names of one handler's consumers are made of.
+#[derive(Debug, Clone)]
+pub(super) struct Place {
+    /// `{service}__{handler}`
+    base: String,
+    instance: InstanceId,
+    mode: EventMode,
+}
+
+impl Place {
+    pub(super) fn new(
+        service: &ServiceName,
+        handler: &str,
+        instance: &InstanceId,
+        mode: EventMode,
+    ) -> Self {
+        Self {
+            base: format!("{service}__{handler}"),
+            instance: instance.clone(),
+            mode,
+        }
+    }
+
+    /// Which handler it is, whatever the instance: `{service}__{handler}`.
+    pub(super) fn handler(&self) -> &str {
+        &self.base
+    }
+
+    /// The name of its consumer; that of a leader has its term.
+    pub(super) fn consumer(&self, term: Option<Term>) -> String {
+        let name = match (self.mode, term) {
+            (EventMode::Broadcast, _) => format!("{}__{}", self.base, self.instance),
+            (EventMode::Exclusive, Some(Term { epoch, session })) => {
+                format!("{}__{epoch}-{session}", self.base)
+            }
+            _ => self.base.clone(),
+        };
+        shortened(name)
+    }
+
+    /// The term in the name of a consumer that a leader of this handler made.
+    pub(super) fn term_of(&self, consumer: &str) -> Option<Term> {
+        let rest = consumer.strip_prefix(&self.base)?.strip_prefix("__")?;
+        let (epoch, session) = rest.split_once('-')?;
+        Some(Term {
+            epoch: epoch.parse().ok()?,
+            session: session.parse().ok()?,
+        })
+    }
+}
+
+/// What the leaders before left of one handler.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Left {
+    /// The names of their consumers.
+    pub(super) consumers: Vec<String>,
+    /// The greatest epoch among them.
+    pub(super) epoch: Option<u64>,
+    /// Everything up to this sequence is done with.
+    pub(super) floor: Option<u64>,
+}
+
+impl Left {
+    /// Among all consumers of the stream. The one without an epoch notes where the first instance
+    /// began, and counts only before there was a leader: one that starts late may make it anew.
+    pub(super) fn by(place: &Place, all: &[ConsumerStatus]) -> Self {
+        let mut left = Self::default();
+        let mut begun = None;
+        for found in all {
+            if found.name == place.consumer(None) {
+                begun = Some(found.ack_floor);
+            } else if let Some(term) = place.term_of(&found.name) {
+                left.epoch = left.epoch.max(Some(term.epoch));
+                left.floor = left.floor.max(Some(found.ack_floor));
+            } else {
+                continue;
+            }
+            left.consumers.push(found.name.clone());
+        }
+        left.floor = left.floor.or(begun);
+        left
+    }
+}
+
+/// A name that is too long keeps its beginning, and is told apart by a sum of the whole (FNV-1a).
+fn shortened(name: String) -> String {
+    if name.len() <= LONGEST {
+        return name;
+    }
+    let sum = name.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |sum, byte| {
+        (sum ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    });
+    format!("{}-{sum:016x}", &name[..LONGEST - 17])
+}
+
+/// How long the server waits before it delivers an event of this handler again.
+pub(super) fn ack_wait(handler: &EventHandler) -> Duration {
+    handler.ack_wait.unwrap_or(DEFAULT_ACK_WAIT)
+}
+
+/// The consumer of a handler, which begins as the handler says if it has no place yet.
+pub(super) fn spec(handler: &EventHandler, layout: &Layout, name: String) -> ConsumerSpec {
+    let patterns = handler.patterns();
+    let mut spec = ConsumerSpec::new(name);
+    spec.filters = patterns
+        .iter()
+        .map(|pattern| layout.event_pattern(pattern))
+        .collect();
+    spec.from = match handler.start {
+        EventStart::New => DeliverFrom::New,
+        EventStart::All => DeliverFrom::All,
+    };
+    spec.ack_wait = ack_wait(handler);
+    spec.max_ack_pending = match handler.mode {
+        // In order: the next one only when this one is done with, also if that takes attempts.
+        EventMode::Exclusive => 1,
+        _ => MOST_PENDING,
+    };
+    if handler.mode == EventMode::Broadcast {
+        let away = if handler.durable { AWAY_FOR_LONG } else { AWAY };
+        spec.inactive_threshold = Some(away);
+    }
+    spec
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn place(mode: EventMode) -> Place {
+        let service = ServiceName::parse("billing").unwrap();
+        let instance = InstanceId::parse("billing-7").unwrap();
+        Place::new(&service, "bill", &instance, mode)
+    }
+
+    #[test]
+    fn each_mode_has_a_consumer_of_its_own_kind() {
+        for (mode, term, name) in [
+            (EventMode::Compete, None, "billing__bill"),
+            (EventMode::Broadcast, None, "billing__bill__billing-7"),
+            (
+                EventMode::Exclusive,
+                Some(Term {
+                    epoch: 42,
+                    session: 1,
+                }),
+                "billing__bill__42-1",
+            ),
+        ] {
+            assert_eq!(place(mode).consumer(term), name);
+            assert_eq!(place(mode).handler(), "billing__bill");
+        }
+        let exclusive = place(EventMode::Exclusive);
+        for (name, term) in [
+            ("billing__bill__42-3", Some((42, 3))),
+            ("billing__bill__42", None),
+            ("billing__bill__x", None),
+            ("billing__bill", None),
+            ("billing__bills__42-1", None),
+        ] {
+            let found = exclusive.term_of(name);
+            let found = found.map(|term| (term.epoch, term.session));
+            assert_eq!(found, term, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_leader_goes_on_where_the_leaders_before_ended() {
+        let place = place(EventMode::Exclusive);
+        let all = |names: &[(&str, u64)]| -> Vec<ConsumerStatus> {
+            let made = names.iter().map(|(name, ack_floor)| ConsumerStatus {
+                name: (*name).to_owned(),
+                filters: Vec::new(),
+                ack_wait: DEFAULT_ACK_WAIT,
+                max_ack_pending: 1,
+                inactive_threshold: None,
+                delivered: 0,
+                ack_floor: *ack_floor,
+                ack_pending: 0,
+                redelivered: 0,
+                pending: 0,
+                created: time::OffsetDateTime::UNIX_EPOCH,
+            });
+            made.collect()
+        };
+        for (there, epoch, floor, consumers) in [
+            (&[][..], None, None, 0),
+            (&[("billing__other__7-1", 9)], None, None, 0),
+            (&[("billing__bill", 5)], None, Some(5), 1),
+            // Made anew by an instance that started while there was a leader: it skips nothing.
+            (
+                &[("billing__bill", 50), ("billing__bill__7-2", 9)],
+                Some(7),
+                Some(9),
+                2,
+            ),
+            // A leader died before it removed the place of the one before.
+            (
+                &[("billing__bill__7-2", 9), ("billing__bill__8-1", 12)],
+                Some(8),
+                Some(12),
+                2,
+            ),
+        ] {
+            let left = Left::by(&place, &all(there));
+            assert_eq!((left.epoch, left.floor), (epoch, floor), "{there:?}");
+            assert_eq!(left.consumers.len(), consumers, "{there:?}");
+        }
+    }
+
+    #[test]
+    fn names_that_are_too_long_stay_apart() {
+        let (one, other) = ("a".repeat(300), format!("{}b", "a".repeat(299)));
+        let names = [shortened(one), shortened(other)];
+        assert_ne!(names[0], names[1]);
+        assert!(names.iter().all(|name| name.len() == LONGEST));
+    }
+}

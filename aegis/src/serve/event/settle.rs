@@ -1,0 +1,150 @@
+//! How a delivery ends: done with, tried again later, or given up.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::figures::Ended;
+use super::letter::{From, letter, without_body};
+use super::worker::{Job, Outcome, Worker};
+use crate::client::dead_letters;
+use crate::error::{ErrorKind, Result};
+use crate::model::{Failure, Settling, StreamMessage, Verdict, verdict};
+use crate::observe;
+use crate::port::Delivery;
+
+/// What could not be noted as a dead letter is tried again after so long.
+const UNBURIED: Duration = Duration::from_secs(30);
+/// How long one question to the server may take.
+const WITHIN: Duration = Duration::from_secs(5);
+
+impl Worker {
+    /// Settles a delivery whose work has ended.
+    pub(super) async fn settle(&self, job: Job, outcome: Outcome) {
+        let failure = match outcome {
+            Ok(Ok(())) => None,
+            Ok(Err(failure)) => Some(failure),
+            Err(panic) => {
+                tracing::error!(handler = %self.row.source, panic, "a handler panicked");
+                Some(Failure::internal(format!("the handler panicked: {panic}")))
+            }
+        };
+        let delivery = &job.delivery;
+        let outcome = failure.as_ref().map_or(Ok(()), Err);
+        let verdict = verdict(outcome, delivery.attempt, &self.policy, observe::chance());
+        let ended = match (verdict, failure) {
+            (Verdict::Again(after), Some(failure)) => {
+                self.again(delivery, after, &failure).await;
+                Ended::Again
+            }
+            (Verdict::Dead, Some(failure)) => self.bury(delivery, &failure).await,
+            _ => {
+                self.note_settled(delivery.sequence);
+                self.done(delivery).await;
+                Ended::Done
+            }
+        };
+        self.figures.count(ended, job.since.elapsed());
+    }
+
+    async fn done(&self, delivery: &Delivery) {
+        let noted = if self.handler.exactly {
+            delivery.confirm(Instant::now() + WITHIN).await
+        } else {
+            delivery.settle(Settling::Ack).await
+        };
+        self.unless_told(delivery, noted);
+    }
+
+    async fn again(&self, delivery: &Delivery, after: Duration, failure: &Failure) {
+        if let Some(unsaid) = self.complaints.again() {
+            tracing::warn!(
+                handler = self.row.name, sequence = delivery.sequence, attempt = delivery.attempt,
+                ?after, %failure, unsaid,
+                "an event was not handled and is tried again"
+            );
+        }
+        let told = delivery.settle(Settling::Retry { after }).await;
+        self.unless_told(delivery, told);
+    }
+
+    /// It is given back at once, and was not worked on to its end.
+    pub(super) async fn give_back(&self, delivery: &Delivery) {
+        let after = Duration::ZERO;
+        let told = delivery.settle(Settling::Retry { after }).await;
+        self.unless_told(delivery, told);
+        self.figures.count(Ended::Returned, Duration::ZERO);
+    }
+
+    /// It is none of this handler's.
+    pub(super) async fn pass_over(&self, delivery: &Delivery) {
+        let told = delivery.settle(Settling::Ack).await;
+        self.unless_told(delivery, told);
+    }
+
+    /// Gives it up: it is noted among the dead letters, and only then done with.
+    async fn bury(&self, delivery: &Delivery, failure: &Failure) -> Ended {
+        let home = &self.shared.home;
+        let layout = home.client.layout();
+        let stream = layout.stream("EVENTS");
+        // A leader's has its term; whoever gives up, it is one dead letter.
+        let consumer = self.place.consumer(None);
+        let from = From {
+            stream: &stream,
+            handler: self.place.handler(),
+            consumer: &consumer,
+            instance: home.instance.as_str(),
+        };
+        let letter = letter(layout, delivery, from, failure);
+        match self.note(letter).await {
+            Ok(()) => {
+                tracing::error!(
+                    handler = self.row.name, event = %delivery.message.subject,
+                    sequence = delivery.sequence, attempts = delivery.attempt, %failure,
+                    "an event is given up: `aegis dead list` shows it, `aegis dead retry` brings it back"
+                );
+                self.note_settled(delivery.sequence);
+                let told = delivery.settle(Settling::Terminate).await;
+                self.unless_told(delivery, told);
+                Ended::Dead
+            }
+            Err(error) => {
+                tracing::error!(
+                    handler = self.row.name, sequence = delivery.sequence, %failure, %error,
+                    "an event is to be given up, and cannot be noted among the dead letters: it is tried again"
+                );
+                let told = delivery.settle(Settling::Retry { after: UNBURIED }).await;
+                self.unless_told(delivery, told);
+                Ended::Again
+            }
+        }
+    }
+
+    /// Stores a dead letter, in a stream that is made if it is missing.
+    async fn note(&self, letter: StreamMessage) -> Result<()> {
+        let client = &self.shared.home.client;
+        let streams = client.streams();
+        let deadline = Instant::now() + WITHIN;
+        let mut stored = streams.store(letter.clone(), deadline).await;
+        let failed = |kind| move |error: &crate::error::Error| error.kind() == kind;
+        if stored.as_ref().is_err_and(failed(ErrorKind::NoService)) {
+            let spec = dead_letters(client.layout(), client.stream_settings());
+            streams.ensure(spec, deadline).await?;
+            stored = streams.store(letter.clone(), deadline).await;
+        }
+        if stored.as_ref().is_err_and(failed(ErrorKind::TooLarge)) {
+            stored = streams.store(without_body(&letter), deadline).await;
+        }
+        stored.map(drop)
+    }
+
+    /// What was not told is delivered again after its ack wait.
+    fn unless_told(&self, delivery: &Delivery, told: Result<()>) {
+        if let Err(error) = told {
+            tracing::debug!(
+                handler = self.row.name, sequence = delivery.sequence, %error,
+                "the end of a delivery was not told: it comes again"
+            );
+        }
+    }
+}

@@ -1,0 +1,186 @@
+//! What a publisher is promised.
+
+use aegis::{Config, ErrorKind, TraceContext};
+use serde_json::json;
+
+use super::*;
+
+/// Publishes from inside handlers.
+struct Shop {
+    seen: Seen,
+}
+
+#[aegis::service(name = "shop", version = "1.0.0")]
+impl Shop {
+    #[rpc]
+    async fn buy(&self, ctx: &Context, id: u32) -> Result<(), Failure> {
+        ctx.publish(&Created { id }).await?;
+        Ok(())
+    }
+
+    #[subscribe(mode = "compete")]
+    async fn pay(&self, ctx: &Context, event: Created) -> Result<(), Failure> {
+        ctx.publish(&Paid { id: event.id }).await?;
+        Ok(())
+    }
+
+    #[subscribe("orders.*", mode = "compete")]
+    async fn note(&self, ctx: &Context, event: AnyEvent) -> Result<(), Failure> {
+        let traced = event
+            .trace()
+            .is_some_and(|trace| trace.trace_id().ends_with('7'));
+        let source = event.source().unwrap_or_default();
+        let (name, version) = (event.name(), event.version());
+        let cause = event.correlation_id().is_some();
+        assert_eq!(ctx.source(), event.source());
+        let told = json!([name, version, source, cause, traced]);
+        self.seen.note("note", &told);
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn source_trace_and_cause_travel() {
+    for ground in Ground::both().await {
+        for envelope in [false, true] {
+            let seen = Seen::default();
+            let shop = Shop { seen: seen.clone() };
+            let prefix = format!("{}{envelope}", ground.prefix);
+            let app = ground.app().service(shop);
+            let app = app.configure(|config| speaking(config, &prefix, envelope));
+            let app = app.start().await.unwrap();
+            let trace = TraceContext::root(7, 8);
+            let shop: ShopClient = app.client();
+            shop.buy(1).trace(trace).await.unwrap();
+            let mut told = seen.until("note", 2).await;
+            told.sort();
+            assert_eq!(
+                told,
+                [
+                    json!(["orders.created", "1.0", "shop", false, true]).to_string(),
+                    json!(["orders.paid", "2.0", "shop", true, true]).to_string(),
+                ],
+                "{} {envelope}",
+                ground.name
+            );
+            app.stop().await.unwrap();
+        }
+    }
+}
+
+fn speaking(config: Config, prefix: &str, envelope: bool) -> Config {
+    let config = config.subject_prefix(prefix);
+    if envelope { config.envelope() } else { config }
+}
+
+async fn connect(ground: &Ground) -> Client {
+    let config = Config::default().url(&ground.url);
+    let config = config
+        .subject_prefix(&ground.prefix)
+        .events_max_bytes(16 << 20);
+    Client::connect(config).await.unwrap()
+}
+
+#[tokio::test]
+async fn an_id_is_stored_once_and_a_condition_is_kept() {
+    for ground in Ground::both().await {
+        let client = connect(&ground).await;
+        let event = Created { id: 1 };
+        let first = client.publish(&event).id("a").await.unwrap();
+        let second = client.publish(&event).id("a").await.unwrap();
+        assert!(
+            !first.is_duplicate() && second.is_duplicate(),
+            "{}",
+            ground.name
+        );
+        assert_eq!((first.sequence(), second.id()), (second.sequence(), "a"));
+        let other = client.publish(&event).await.unwrap();
+        assert_eq!(other.sequence(), first.sequence() + 1);
+        let late = client
+            .publish(&event)
+            .expect_last_sequence(first.sequence());
+        assert_eq!(late.await.unwrap_err().kind(), ErrorKind::Conflict);
+        let right = client
+            .publish(&event)
+            .expect_last_sequence(other.sequence());
+        assert_eq!(right.await.unwrap().sequence(), other.sequence() + 1);
+
+        let events: Vec<Created> = (0..2000).map(|id| Created { id }).collect();
+        let all = client
+            .publish_all(&events)
+            .id_of(|event| format!("e{}", event.id));
+        let published = all.await.all().unwrap();
+        let sequences: Vec<u64> = published.iter().map(aegis::Published::sequence).collect();
+        let begin = other.sequence() + 2;
+        assert!(
+            sequences.into_iter().eq(begin..begin + 2000),
+            "{}",
+            ground.name
+        );
+        let again = client
+            .publish_all(&events)
+            .id_of(|event| format!("e{}", event.id));
+        let again = again.await.all().unwrap();
+        assert!(
+            again.iter().all(aegis::Published::is_duplicate),
+            "{}",
+            ground.name
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_leader_of_the_past_publishes_nothing() {
+    for ground in Ground::both().await {
+        let client = connect(&ground).await;
+        let old = aegis::testing::leadership("ledger", "main", 5).unwrap();
+        let new = aegis::testing::leadership("ledger", "main", 6).unwrap();
+        let event = Created { id: 1 };
+        client.publish(&event).fenced(&old).await.unwrap();
+        let published = client.publish(&event).fenced(&new).await.unwrap();
+        let refused = client.publish(&event).fenced(&old).await.unwrap_err();
+        assert_eq!(refused.kind(), ErrorKind::NotActive, "{refused}");
+        let after = client.publish(&event).fenced(&new).await.unwrap();
+        assert_eq!(
+            after.sequence(),
+            published.sequence() + 1,
+            "{}",
+            ground.name
+        );
+        let both = client.publish(&event).fenced(&new).expect_last_sequence(1);
+        assert_eq!(both.await.unwrap_err().kind(), ErrorKind::Invalid);
+    }
+}
+
+#[tokio::test]
+async fn what_cannot_be_sent_is_told_before_it_is() {
+    for ground in Ground::both().await {
+        let client = connect(&ground).await;
+        for (name, text) in [
+            ("orders", "has one token"),
+            ("orders.*", "has a wildcard"),
+            ("orders..x", "empty token"),
+            ("1.x", "starts with a character"),
+        ] {
+            let error = client.publish_as(name, &json!({})).await.unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Invalid);
+            assert!(error.to_string().contains(text), "{error}");
+        }
+        let large = "x".repeat(2 << 20);
+        let error = client.publish_as("orders.large", &large).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::TooLarge, "{error}");
+        assert!(error.to_string().contains("orders.large"), "{error}");
+        let unwritable = std::collections::HashMap::from([((1, 2), 3)]);
+        let error = client
+            .publish_as("orders.odd", &unwritable)
+            .await
+            .unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Encode, "{error}");
+        let own = client
+            .publish(&Created { id: 1 })
+            .header("Nats-Msg-Id", "x");
+        assert_eq!(own.await.unwrap_err().kind(), ErrorKind::Invalid);
+        let odd = client.publish(&Created { id: 1 }).id("");
+        assert_eq!(odd.await.unwrap_err().kind(), ErrorKind::Invalid);
+    }
+}

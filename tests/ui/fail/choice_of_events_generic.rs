@@ -1,0 +1,8 @@
+use aegis::prelude::*;
+
+#[derive(aegis::Events)]
+enum OrderEvent<T> {
+    Created(T),
+}
+
+fn main() {}

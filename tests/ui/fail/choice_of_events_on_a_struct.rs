@@ -1,0 +1,17 @@
+use aegis::prelude::*;
+
+#[derive(serde::Serialize, serde::Deserialize, Event)]
+#[event("orders.created")]
+struct OrderCreated;
+
+#[derive(serde::Serialize, serde::Deserialize, Event)]
+#[event("orders.cancelled")]
+struct OrderCancelled;
+
+#[derive(aegis::Events)]
+struct OrderEvent {
+    created: OrderCreated,
+    cancelled: OrderCancelled,
+}
+
+fn main() {}

@@ -1,0 +1,14 @@
+use aegis::prelude::*;
+
+#[derive(serde::Serialize, serde::Deserialize, Event)]
+#[event("orders.created")]
+struct OrderCreated;
+
+#[derive(aegis::Events)]
+enum OrderEvent {
+    Created(OrderCreated),
+    #[events(other)]
+    Other(String),
+}
+
+fn main() {}

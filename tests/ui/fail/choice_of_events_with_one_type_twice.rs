@@ -1,0 +1,18 @@
+use aegis::prelude::*;
+
+#[derive(serde::Serialize, serde::Deserialize, Event)]
+#[event("orders.created")]
+struct OrderCreated;
+
+#[derive(serde::Serialize, serde::Deserialize, Event)]
+#[event("orders.cancelled")]
+struct OrderCancelled;
+
+#[derive(aegis::Events)]
+enum OrderEvent {
+    Created(OrderCreated),
+    Cancelled(OrderCancelled),
+    Again(OrderCreated),
+}
+
+fn main() {}

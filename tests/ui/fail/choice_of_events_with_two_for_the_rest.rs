@@ -1,0 +1,16 @@
+use aegis::prelude::*;
+
+#[derive(serde::Serialize, serde::Deserialize, Event)]
+#[event("orders.created")]
+struct OrderCreated;
+
+#[derive(aegis::Events)]
+enum OrderEvent {
+    Created(OrderCreated),
+    #[events(other)]
+    Other(AnyEvent),
+    #[events(other)]
+    Rest(AnyEvent),
+}
+
+fn main() {}

@@ -1,0 +1,6 @@
+use aegis::prelude::*;
+
+#[derive(aegis::Events)]
+enum OrderEvent {}
+
+fn main() {}

@@ -1,0 +1,5 @@
+#[derive(serde::Serialize, serde::Deserialize, aegis::Event)]
+#[event("orders.*")]
+struct OrderCreated;
+
+fn main() {}

@@ -1,0 +1,5 @@
+#[derive(serde::Deserialize, aegis::Event)]
+#[event("orders.created")]
+struct OrderCreated;
+
+fn main() {}

@@ -1,0 +1,18 @@
+use aegis::prelude::*;
+
+struct Billing;
+
+#[aegis::service(name = "billing", version = "1.0.0")]
+impl Billing {
+    #[subscribe("orders.*", mode = "exclusive")]
+    async fn bill(
+        &self,
+        _leader: &Leadership,
+        _other: &Client,
+        _event: AnyEvent,
+    ) -> Result<(), Failure> {
+        Ok(())
+    }
+}
+
+fn main() {}

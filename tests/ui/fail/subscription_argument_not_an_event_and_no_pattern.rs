@@ -1,0 +1,15 @@
+use aegis::prelude::*;
+
+struct Order;
+
+struct Billing;
+
+#[aegis::service(name = "billing", version = "1.0.0")]
+impl Billing {
+    #[subscribe(mode = "compete")]
+    async fn bill(&self, _order: Order) -> Result<(), Failure> {
+        Ok(())
+    }
+}
+
+fn main() {}

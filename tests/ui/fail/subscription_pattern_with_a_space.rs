@@ -1,0 +1,13 @@
+use aegis::prelude::*;
+
+struct Billing;
+
+#[aegis::service(name = "billing", version = "1.0.0")]
+impl Billing {
+    #[subscribe("orders. created", mode = "compete")]
+    async fn bill(&self, _event: AnyEvent) -> Result<(), Failure> {
+        Ok(())
+    }
+}
+
+fn main() {}
