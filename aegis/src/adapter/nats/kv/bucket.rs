@@ -88,6 +88,17 @@ impl NatsBucket {
         }
     }
 
+    /// The newest revision of all keys that a filter chooses; 0 if there is none.
+    pub(super) async fn last_of(&self, filter: &KvFilter, deadline: Instant) -> Result<u64> {
+        let mut newest = 0;
+        for pattern in filter.patterns() {
+            let which = json!({"last_by_subj": format!("{}{pattern}", self.prefix)});
+            let found = self.get(which, deadline).await?;
+            newest = newest.max(found.map_or(0, |found| found.entry.revision));
+        }
+        Ok(newest)
+    }
+
     /// Asks the leader of the stream, not a replica that may lag behind.
     async fn get(&self, which: Value, deadline: Instant) -> Result<Option<Fetched>> {
         let what = format!("STREAM.MSG.GET.{}", self.stream());
@@ -136,7 +147,7 @@ impl NatsBucket {
                 before: self.info(deadline).await?.last_revision(),
                 pulse: Pulse::new(),
             };
-            let mut session = Session::open(self, &filter, begin, deadline).await?;
+            let (mut session, _) = Session::open(self, &filter, begin, deadline).await?;
             let listed = tokio::time::timeout_at(deadline, everything(&mut session, &filter)).await;
             match listed {
                 Ok(Ok(entries)) if scan == KvScan::History => return Ok(entries),

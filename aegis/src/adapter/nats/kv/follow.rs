@@ -94,8 +94,8 @@ impl Follower {
                 before: before.last_revision(),
                 pulse: self.pulse.clone(),
             };
-            let session = Session::open(&self.bucket, &self.filter, begin, deadline).await?;
-            let after = self.bucket.info(deadline).await?;
+            let (session, after) =
+                Session::open(&self.bucket, &self.filter, begin, deadline).await?;
             if before.created() == after.created() {
                 before.created().clone_into(&mut self.created);
                 self.last = last;

@@ -8,8 +8,9 @@ use serde_json::{Value, json};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use super::arrival::{Arrival, Step};
+use super::arrival::{Arrival, Beginning, Step};
 use super::bucket::NatsBucket;
+use super::config::StreamInfo;
 use super::message::delivered;
 use crate::error::{Error, Result};
 use crate::model::{KvEntry, KvFilter, Pattern, Subject, header};
@@ -29,6 +30,8 @@ const ASK: Duration = Duration::from_secs(5);
 
 /// Says in a heartbeat how far the delivery is.
 const LAST_DELIVERED: &str = "Nats-Last-Consumer";
+/// Says in a heartbeat how far the server has looked.
+const LAST_LOOKED_AT: &str = "Nats-Last-Stream";
 /// Says in a heartbeat that the server waits for this subject.
 const STALLED: &str = "Nats-Consumer-Stalled";
 
@@ -48,7 +51,7 @@ pub(super) enum Deliver {
 /// How a session begins.
 pub(super) struct Begin {
     pub(super) deliver: Deliver,
-    /// A revision that is there already.
+    /// The last revision that is there already.
     pub(super) before: u64,
     pub(super) pulse: Pulse,
 }
@@ -105,12 +108,13 @@ struct Created {
 }
 
 impl Session {
+    /// Begins a delivery; tells how the bucket is just after.
     pub(super) async fn open(
         bucket: &NatsBucket,
         filter: &KvFilter,
         begin: Begin,
         deadline: Instant,
-    ) -> Result<Self> {
+    ) -> Result<(Self, StreamInfo)> {
         let Begin {
             deliver,
             before,
@@ -139,12 +143,15 @@ impl Session {
             Ok(created) => created,
             Err(refusal) => return Err(bucket.failed(refusal)),
         };
-        if created.num_pending > 0 {
-            let in_order = matches!(deliver, Deliver::From(_));
-            session.arrival = Some(Arrival::new(before, created.num_pending, in_order));
-        }
+        let after = bucket.info(deadline).await?;
+        let beginning = Beginning {
+            before,
+            after: after.last_revision(),
+            count: created.num_pending,
+        };
+        session.arrival = awaited(bucket, filter, deliver, beginning, deadline).await?;
         session.pulse.beat();
-        Ok(session)
+        Ok((session, after))
     }
 
     /// Whether all that was there at the beginning has arrived.
@@ -215,8 +222,9 @@ impl Session {
         }
         let stalled = message.headers.get(STALLED);
         if last.is_some() && stalled.is_none() && message.reply.is_none() {
-            // An idle server has nothing left; what was to come may have been removed meanwhile.
-            self.arrival = None;
+            let looked = message.headers.get(LAST_LOOKED_AT);
+            let looked = looked.and_then(|number| number.parse().ok()).unwrap_or(0);
+            self.arrival.take_if(|arrival| arrival.is_idle(looked));
         }
         let stalled = stalled.map(|subject| Subject::trusted(subject.to_owned()));
         if let Some(subject) = message.reply.or(stalled) {
@@ -225,6 +233,41 @@ impl Session {
         }
         Ok(())
     }
+}
+
+/// What is to come that was there at the beginning.
+async fn awaited(
+    bucket: &NatsBucket,
+    filter: &KvFilter,
+    deliver: Deliver,
+    beginning: Beginning,
+    deadline: Instant,
+) -> Result<Option<Arrival>> {
+    let calm = beginning.is_calm();
+    if calm && beginning.count == 0 {
+        return Ok(None);
+    }
+    let from = match deliver {
+        Deliver::From(revision) => revision,
+        Deliver::All => 0,
+        Deliver::Latest | Deliver::LatestKeys => {
+            let mut arrival = Arrival::of_keys(beginning);
+            // Perhaps nothing at all is to come.
+            if beginning.count == 0 {
+                let (keys, last) = bucket.keys(filter, deadline).await?;
+                return Ok((!arrival.hear_all(keys, last)).then_some(arrival));
+            }
+            return Ok(Some(arrival));
+        }
+    };
+    let target = match calm {
+        true => beginning.before,
+        false => {
+            let newest = bucket.last_of(filter, deadline).await?;
+            newest.min(beginning.before)
+        }
+    };
+    Ok((target >= from.max(1)).then(|| Arrival::in_order(beginning, target)))
 }
 
 impl Drop for Session {
