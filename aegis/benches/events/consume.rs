@@ -5,24 +5,30 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
+use aegis::Config;
+use aegis::prelude::*;
+use async_nats::jetstream;
 use futures_util::StreamExt;
 use jetstream::consumer::{AckPolicy, pull};
 use tokio::sync::Notify;
 
 use super::figures::{Figure, heading, processor_time, tell};
-use super::*;
+use super::{Counted, Plan};
 
 /// What Aegis sets, for both.
 const MOST_PENDING: i64 = 10_000;
 /// How many are on their way or worked on at once: what a handler has without a word, and more.
 const WINDOWS: [usize; 2] = [64, 256];
 
+/// When, and how much processor time the server and this process had used by then.
+type Begun = (Instant, [f64; 2]);
+
 /// Takes the time from the first event to the last one.
 #[derive(Clone)]
 struct Meter {
     all: usize,
     taken: Arc<AtomicUsize>,
-    first: Arc<Mutex<Option<(Instant, [f64; 2])>>>,
+    first: Arc<Mutex<Option<Begun>>>,
     pids: [u32; 2],
     done: Arc<Notify>,
 }

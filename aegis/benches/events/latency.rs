@@ -6,12 +6,16 @@ use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use aegis::Config;
+use aegis::prelude::*;
+use async_nats::jetstream;
 use futures_util::StreamExt;
 use jetstream::consumer::{AckPolicy, pull};
+use serde::{Deserialize, Serialize};
 use tokio::sync::Notify;
 
 use super::figures::median;
-use super::*;
+use super::{Plan, filling};
 
 /// Between two events: 1,000 a second.
 const PAUSE: Duration = Duration::from_millis(1);
