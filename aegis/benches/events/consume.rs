@@ -126,8 +126,10 @@ async fn take_raw(url: String, window: usize, meter: Meter) {
     let mut messages = messages.messages().await.unwrap();
     while let Some(message) = messages.next().await {
         let message = message.unwrap();
-        meter.take(&serde_json::from_slice(&message.payload).unwrap());
+        let event = serde_json::from_slice(&message.payload).unwrap();
+        // Before it is counted: whoever has counted the last one ends this.
         message.ack().await.unwrap();
+        meter.take(&event);
     }
 }
 
