@@ -69,11 +69,11 @@ impl Bank {
         payments.unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    async fn find(&self, id: &str) -> Result<bool, Failure> {
-        Ok(self.payments().iter().any(|payment| payment == id))
+    fn find(&self, id: &str) -> bool {
+        self.payments().iter().any(|payment| payment == id)
     }
 
-    async fn pay(&self, id: &str) -> Result<(), Failure> {
+    fn pay(&self, id: &str) -> Result<(), Failure> {
         let payments = self.payments.lock();
         let mut payments = payments.unwrap_or_else(PoisonError::into_inner);
         payments.push(id.to_owned());
@@ -99,8 +99,8 @@ impl Payments {
         let paid = self
             .inbox
             .once(id)
-            .resolve(|| async { bank.find(id).await }) // Ok(true) if it has happened
-            .run(|| async { bank.pay(id).await })
+            .resolve(|| async { Ok(bank.find(id)) }) // Has it happened?
+            .run(|| async { bank.pay(id) })
             .await;
         let told = match &paid {
             Ok(Once::Done(())) => "done now".to_owned(),

@@ -5,6 +5,8 @@
 mod healing;
 #[path = "events/modes.rs"]
 mod modes;
+#[path = "events/places.rs"]
+mod places;
 #[path = "events/publishing.rs"]
 mod publishing;
 #[path = "events/settling.rs"]

@@ -115,7 +115,7 @@ pub trait Streams: Send + Sync + fmt::Debug {
     /// begun stays as it was.
     ///
     /// Errors: `Invalid` for what cannot be, which in a work queue is any begin but
-    /// [`All`](crate::model::DeliverFrom::All); `Config` if another consumer of a work queue takes
+    /// [`All`](crate::port::DeliverFrom::All); `Config` if another consumer of a work queue takes
     /// the same messages; `NoService` if the stream is gone.
     fn consumer<'a>(
         &'a self,
