@@ -5,19 +5,22 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
+use aegis::Config;
+use aegis::prelude::*;
+use async_nats::jetstream;
 use futures_util::StreamExt;
 use jetstream::consumer::{AckPolicy, pull};
 use tokio::sync::Notify;
 
 use super::figures::{Figure, heading, processor_time, tell};
-use super::{App, Config, Counted, Failure, Plan, Result, jetstream};
+use super::{Counted, Plan};
 
 /// What Aegis sets, for both.
 const MOST_PENDING: i64 = 10_000;
 /// How many are on their way or worked on at once: what a handler has without a word, and more.
 const WINDOWS: [usize; 2] = [64, 256];
 
-/// When the first event came, and the processor time that was used before it.
+/// When, and how much processor time the server and this process had used by then.
 type Begun = (Instant, [f64; 2]);
 
 /// Takes the time from the first event to the last one.
@@ -123,8 +126,10 @@ async fn take_raw(url: String, window: usize, meter: Meter) {
     let mut messages = messages.messages().await.unwrap();
     while let Some(message) = messages.next().await {
         let message = message.unwrap();
-        meter.take(&serde_json::from_slice(&message.payload).unwrap());
+        let event = serde_json::from_slice(&message.payload).unwrap();
+        // Before it is counted: whoever has counted the last one ends this.
         message.ack().await.unwrap();
+        meter.take(&event);
     }
 }
 

@@ -6,12 +6,16 @@ use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use aegis::Config;
+use aegis::prelude::*;
+use async_nats::jetstream;
 use futures_util::StreamExt;
 use jetstream::consumer::{AckPolicy, pull};
+use serde::{Deserialize, Serialize};
 use tokio::sync::Notify;
 
 use super::figures::median;
-use super::{App, Config, Deserialize, Failure, Plan, Result, Serialize, filling, jetstream};
+use super::{Plan, filling};
 
 /// Between two events: 1,000 a second.
 const PAUSE: Duration = Duration::from_millis(1);
@@ -49,10 +53,14 @@ struct Times {
 }
 
 impl Times {
-    fn take(&self, event: &Timed) {
-        let mut nanos = self.nanos.lock().unwrap();
-        nanos.push(now().saturating_sub(event.at));
-        if nanos.len() == self.all {
+    fn note(&self, event: &Timed) {
+        let took = now().saturating_sub(event.at);
+        self.nanos.lock().unwrap().push(took);
+    }
+
+    /// Ends it with the last one.
+    fn count(&self) {
+        if self.nanos.lock().unwrap().len() == self.all {
             self.done.notify_one();
         }
     }
@@ -64,7 +72,8 @@ struct Listener(Times);
 impl Listener {
     #[subscribe(mode = "compete")]
     async fn hear(&self, event: Timed) -> Result<(), Failure> {
-        self.0.take(&event);
+        self.0.note(&event);
+        self.0.count();
         Ok(())
     }
 }
@@ -97,8 +106,10 @@ pub(crate) async fn hear(words: &[&str]) {
         tokio::spawn(async move {
             while let Some(message) = messages.next().await {
                 let message = message.unwrap();
-                heard.take(&serde_json::from_slice(&message.payload).unwrap());
+                let event = serde_json::from_slice(&message.payload).unwrap();
+                heard.note(&event);
                 message.ack().await.unwrap();
+                heard.count();
             }
         });
         times.done.notified().await;

@@ -2,11 +2,12 @@
 
 use std::time::Instant;
 
+use async_nats::jetstream;
 use futures_util::stream::{self, StreamExt};
 use jetstream::message::PublishMessage;
 
 use super::figures::{Figure, heading, processor_time, tell};
-use super::{Counted, Plan, jetstream};
+use super::{Counted, Plan};
 
 /// Events on their way at once.
 const WINDOW: usize = 512;

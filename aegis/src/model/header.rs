@@ -166,7 +166,7 @@ impl Headers {
 }
 
 /// The framework's own names.
-const KNOWN: [&str; 10] = [
+const KNOWN: [&str; 11] = [
     DEADLINE,
     CANCEL,
     VERSION,
@@ -177,6 +177,7 @@ const KNOWN: [&str; 10] = [
     SERVICE_ERROR,
     SERVICE_ERROR_CODE,
     MESSAGE_ID,
+    SOURCE,
 ];
 
 /// The framework's own names need no copy.

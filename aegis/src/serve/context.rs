@@ -96,16 +96,15 @@ impl Context {
         event: AnyEvent,
         scope: Scope,
     ) -> Self {
-        let headers = event.headers().clone();
-        let source = event.source().map(str::to_owned);
         let cancel = OnceLock::new();
         Self {
             state: Arc::new(State {
                 home,
                 method,
-                headers,
+                // It has them.
+                headers: Headers::new(),
+                source: None,
                 scope,
-                source,
                 event: Some(event),
                 cancel,
                 repeats: AtomicBool::new(false),
@@ -181,7 +180,10 @@ impl Context {
 
     /// Who calls, if the caller said it.
     pub fn source(&self) -> Option<&str> {
-        self.state.source.as_deref()
+        match &self.state.event {
+            Some(event) => event.source(),
+            None => self.state.source.as_deref(),
+        }
     }
 
     /// The event that is handled; none in a call or a hook.
@@ -191,12 +193,15 @@ impl Context {
 
     /// A header of the request, found without regard to case.
     pub fn header(&self, name: &str) -> Option<&str> {
-        self.state.headers.get(name)
+        self.headers().get(name)
     }
 
     /// All headers of the request.
     pub fn headers(&self) -> &Headers {
-        &self.state.headers
+        match &self.state.event {
+            Some(event) => event.headers(),
+            None => &self.state.headers,
+        }
     }
 
     /// The caller's key for "this work once", if it gave one.

@@ -4,7 +4,6 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use async_nats::StatusCode;
 use bytes::Bytes;
 use futures_util::future::{BoxFuture, FutureExt};
 use futures_util::stream::StreamExt;
@@ -29,7 +28,7 @@ const LATE_REFUSAL: Duration = Duration::from_millis(20);
 #[derive(Clone)]
 pub(crate) struct NatsBus {
     client: async_nats::Client,
-    watch: Arc<Watch>,
+    pub(super) watch: Arc<Watch>,
     /// Reads the answers; ends with the last clone, and so does the connection.
     _answers: Arc<AbortOnDropHandle<()>>,
     name: Arc<str>,
@@ -79,7 +78,7 @@ impl NatsBus {
 
     /// Waits for a connection. Nothing is handed over before: `async-nats` would keep it, and send
     /// it when the caller has long given up.
-    async fn connected(&self, subject: &Subject, deadline: Instant) -> Result<()> {
+    pub(super) async fn connected(&self, subject: &Subject, deadline: Instant) -> Result<()> {
         let mut state = self.watch.state.subscribe();
         let ready = state.wait_for(|state| *state != ConnectionState::Disconnected);
         match tokio::time::timeout_at(deadline, ready).await {
@@ -98,7 +97,7 @@ impl NatsBus {
         }
     }
 
-    fn check_size(&self, headers: &Headers, payload: &Bytes) -> Result<()> {
+    pub(super) fn check_size(&self, headers: &Headers, payload: &Bytes) -> Result<()> {
         let limit = self.client.max_payload();
         let lines = headers
             .iter()
@@ -115,7 +114,7 @@ impl NatsBus {
     }
 
     /// Hands a message to the client, with or without a reply subject.
-    async fn hand_over(
+    pub(super) async fn hand_over(
         &self,
         subject: &Subject,
         headers: &Headers,
@@ -140,7 +139,7 @@ impl NatsBus {
         sent.map_err(not_taken)
     }
 
-    async fn hand_over_with(
+    pub(super) async fn hand_over_with(
         &self,
         subject: &Subject,
         headers: &Headers,
@@ -162,55 +161,11 @@ impl NatsBus {
     }
 
     pub(super) async fn publish_now(&self, message: Outgoing) -> Result<()> {
-        let Outgoing {
-            subject,
-            reply,
-            headers,
-            payload,
-        } = message;
-        let reply = reply.as_ref().map(convert::to_subject);
+        let reply = message.reply.as_ref().map(convert::to_subject);
         // The client keeps a bounded number, also without a connection; then it makes us wait.
-        let handing = self.hand_over(&subject, &headers, payload, reply);
+        let handing = self.hand_over(&message.subject, &message.headers, message.payload, reply);
         let taken = tokio::time::timeout(STUCK, handing).await;
-        taken.unwrap_or_else(|_| Err(stuck(&subject)))
-    }
-
-    pub(super) async fn ask(
-        &self,
-        message: Outgoing,
-        call: &OpenCall,
-        deadline: Instant,
-    ) -> Result<Answer> {
-        let Outgoing {
-            subject,
-            headers,
-            payload,
-            ..
-        } = message;
-        if !self.is_connected() {
-            self.connected(&subject, deadline).boxed().await?;
-        }
-        let mut ticket = self.watch.inbox.ticket(call, &subject);
-        let reply = async_nats::Subject::from(self.watch.inbox.reply_to(call));
-        let handing = self.hand_over(&subject, &headers, payload, Some(reply));
-        // What is dropped while it waits for room in the client's queue was not sent.
-        match tokio::time::timeout_at(deadline, handing).await {
-            Ok(handed) => handed?,
-            Err(_) => return Err(stuck(&subject)),
-        }
-        call.mark_sent();
-        match tokio::time::timeout_at(deadline, ticket.answered()).await {
-            Ok(Ok(Ok(answer))) if answer.status == Some(StatusCode::NO_RESPONDERS) => {
-                Err(observe::no_service(&subject))
-            }
-            Ok(Ok(answer)) => answer.map(convert::to_answer),
-            Err(_) if self.is_connected() => Err(observe::no_answer(&subject)),
-            _ => Err(Error::new(
-                ErrorKind::Disconnected,
-                format!("the connection to NATS was lost while {subject} was asked"),
-            )
-            .after_sending()),
-        }
+        taken.unwrap_or_else(|_| Err(stuck(&message.subject)))
     }
 
     /// Sends a message to ourselves: the server handles a connection's lines in order, so its
@@ -305,7 +260,7 @@ impl NatsBus {
     }
 }
 
-fn stuck(subject: &Subject) -> Error {
+pub(super) fn stuck(subject: &Subject) -> Error {
     Error::new(
         ErrorKind::Disconnected,
         format!("the connection took nothing for too long: nothing was sent on {subject}"),

@@ -17,8 +17,9 @@ pub(super) fn to_pattern(pattern: &Pattern) -> async_nats::Subject {
 }
 
 /// Names that need no copy.
-const STATIC_NAMES: [&str; 9] = [
+const STATIC_NAMES: [&str; 10] = [
     header::MESSAGE_ID,
+    header::SOURCE,
     header::DEADLINE,
     header::CANCEL,
     header::VERSION,

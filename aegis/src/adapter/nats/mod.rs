@@ -1,11 +1,12 @@
 //! The bus on a NATS server, through `async-nats`.
 //!
 //! `options` says how to connect, `connect` does it, `refusal` explains why it may not, `inbox`
-//! receives the answers to calls, `listener` is one subscription, `bus` the port, `convert`
-//! translates messages. `api` asks JetStream, `stored` reads what it holds, `place` where a
+//! receives the answers to calls, `listener` is one subscription, `bus` the port, `ask` its
+//! requests, `convert` translates messages. `api` asks JetStream, `stored` reads what it holds, `place` where a
 //! delivered message stands; `kv` are the buckets, `stream` the streams.
 
 mod api;
+mod ask;
 mod bus;
 mod connect;
 mod convert;

@@ -25,7 +25,7 @@ fn waits() -> RetryPolicy {
 }
 
 /// Sends it, under one id, until the stream holds it or the time is over.
-pub(super) async fn until_stored(prepared: Prepared) -> Result<Published> {
+pub(super) async fn until_stored(prepared: Box<Prepared>) -> Result<Published> {
     let client = &prepared.client;
     let settings = &client.shared.settings;
     let now = Instant::now();
@@ -95,6 +95,10 @@ async fn once(prepared: &Prepared, deadline: Instant) -> Result<Stored> {
     let message = prepared.message.clone();
     match &prepared.leader {
         None => prepared.client.streams().store(message, deadline).await,
-        Some(leader) => fence::store(&prepared.client, message, leader, deadline).await,
+        // The future of the rarer case is kept off the usual one.
+        Some(leader) => {
+            let storing = fence::store(&prepared.client, message, leader, deadline);
+            Box::pin(storing).await
+        }
     }
 }

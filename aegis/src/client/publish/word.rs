@@ -40,7 +40,8 @@ use crate::observe;
 /// ```
 #[must_use = "an event is published by `.await`"]
 pub struct Publish {
-    prepared: Result<Prepared>,
+    /// On the heap: it is handed on from future to future.
+    prepared: Result<Box<Prepared>>,
 }
 
 /// What is sent, and how.
@@ -136,14 +137,14 @@ impl Client {
     ) -> Result<Published> {
         let name = message.subject.as_str();
         let name = self.layout().event_name(name).unwrap_or(name).to_owned();
-        let prepared = Prepared {
+        let prepared = Box::new(Prepared {
             client: self.clone(),
             name,
             message,
             within: None,
             leader: None,
             envelope: None,
-        };
+        });
         send::until_stored(prepared).await
     }
 }
@@ -269,7 +270,7 @@ impl Prepared {
         (name, version): (&str, &'static str),
         subject: Subject,
         payload: &P,
-    ) -> Result<Self> {
+    ) -> Result<Box<Self>> {
         let settings = &client.shared.settings;
         let unwritten = |cause| {
             let text = format!("the event {name} cannot be written");
@@ -307,14 +308,14 @@ impl Prepared {
                 (Bytes::new(), Some(envelope))
             }
         };
-        Ok(Self {
+        Ok(Box::new(Self {
             client: client.clone(),
             name: name.to_owned(),
             message: StreamMessage::new(subject, body).with_headers(headers),
             within: None,
             leader: None,
             envelope,
-        })
+        }))
     }
 
     /// Gives it an id, and writes the envelope around it.

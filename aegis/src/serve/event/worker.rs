@@ -16,7 +16,7 @@ use super::super::endpoint::{GRACE, Shared};
 use super::super::gate::Pass;
 use super::super::latency::Taken;
 use super::super::load::Metered;
-use super::super::work::Work;
+use super::super::work::{Step, Work};
 use super::delivered::Delivered;
 use super::figures::EventFigures;
 use super::handler::EventHandler;
@@ -182,27 +182,37 @@ impl Worker {
         if job.delivery.attempt > self.most_deliveries() {
             return self.settle(job, Ok(Err(self.worn_out()))).await;
         }
+        let worker = self.clone();
         if self.long_steps.load(Ordering::Relaxed) {
-            let worker = self.clone();
-            let work = self.begin(&job);
-            self.shared
-                .tasks
-                .spawn(async move { worker.finish(job, work).await });
+            self.shared.tasks.spawn(async move {
+                let (work, step) = worker.first_step(&job);
+                match step {
+                    Poll::Ready(outcome) => worker.settle(job, outcome).await,
+                    Poll::Pending => worker.finish(job, work).await,
+                }
+            });
             return;
         }
-        let mut work = self.begin(&job);
-        let step = work.first_step();
-        let long = job.since.elapsed() > LONG_STEP;
-        self.long_steps.store(long, Ordering::Relaxed);
+        let (work, step) = self.first_step(&job);
         match step {
             Poll::Ready(outcome) => self.settle(job, outcome).await,
             Poll::Pending => {
-                let worker = self.clone();
                 self.shared
                     .tasks
                     .spawn(async move { worker.finish(job, work).await });
             }
         }
+    }
+
+    /// Runs a handler to its first wait. How long that takes decides about the next one only, so
+    /// that one that was long because the host was busy costs one task.
+    fn first_step(&self, job: &Job) -> (Work<Result<(), Failure>>, Step<Result<(), Failure>>) {
+        let started = Instant::now();
+        let mut work = self.begin(job);
+        let step = work.first_step();
+        let long = started.elapsed() > LONG_STEP;
+        self.long_steps.store(long, Ordering::Relaxed);
+        (work, step)
     }
 
     /// Brought back for one handler that had given it up: the others have handled it.

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use futures_util::future::{BoxFuture, FutureExt};
 use serde::Deserialize;
 use serde_json::json;
 use tokio::time::Instant;
@@ -41,12 +42,12 @@ struct Names {
 }
 
 impl NatsStreams {
-    pub(super) async fn store_now(
+    pub(super) fn store_now(
         &self,
         message: StreamMessage,
         deadline: Instant,
-    ) -> Result<Stored> {
-        message.check()?;
+    ) -> BoxFuture<'_, Result<Stored>> {
+        let checked = message.check();
         let StreamMessage {
             subject,
             mut headers,
@@ -54,16 +55,10 @@ impl NatsStreams {
             id,
             expect,
         } = message;
-        // Only what the server compares with other messages can meet an unsettled one.
-        let compares = id.is_some() || expect.is_some();
         if let Some(id) = id {
             headers.own(header::MESSAGE_ID, id);
         }
-        if !compares {
-            let outgoing = Outgoing::new(subject.clone(), payload).with_headers(headers);
-            let word = self.send(outgoing, &subject, deadline).await?;
-            return word.map_err(|refusal| not_stored(&subject, None, refusal));
-        }
+        let mut look_before = false;
         match &expect {
             None => {}
             Some(ExpectSequence::Last(sequence)) => {
@@ -80,19 +75,24 @@ impl NatsStreams {
                 headers.own(EXPECTED_ON, sequence.to_string());
                 headers.own(EXPECTED_SUBJECT, other.to_string());
             }
-            Some(expected @ ExpectSequence::LastOn { .. }) => {
-                // The future of a rare case is kept off the usual one.
-                Box::pin(self.check(&subject, expected, deadline)).await?;
-            }
+            Some(ExpectSequence::LastOn { .. }) => look_before = true,
         }
         let outgoing = Outgoing::new(subject, payload).with_headers(headers);
-        self.settled(outgoing, expect.as_ref(), deadline).await
+        async move {
+            checked?;
+            if let Some(expected) = expect.as_ref().filter(|_| look_before) {
+                // The future of a rare case is kept off the usual one.
+                Box::pin(self.check(&outgoing.subject, expected, deadline)).await?;
+            }
+            self.settled(&outgoing, expect.as_ref(), deadline).await
+        }
+        .boxed()
     }
 
     /// Sends a message until a cluster has settled what came before it; nothing was stored by then.
     async fn settled(
         &self,
-        message: Outgoing,
+        message: &Outgoing,
         expect: Option<&ExpectSequence>,
         deadline: Instant,
     ) -> Result<Stored> {
@@ -100,7 +100,7 @@ impl NatsStreams {
         let mut attempt = 0;
         loop {
             attempt += 1;
-            let refusal = match self.send(message.clone(), subject, deadline).await? {
+            let refusal = match self.send(message, deadline).await? {
                 Ok(stored) => return Ok(stored),
                 Err(refusal) => refusal,
             };
@@ -116,14 +116,15 @@ impl NatsStreams {
         }
     }
 
-    async fn send(
-        &self,
-        message: Outgoing,
-        subject: &Subject,
-        deadline: Instant,
-    ) -> Result<Result<Stored, Refusal>> {
+    async fn send(&self, message: &Outgoing, deadline: Instant) -> Result<Result<Stored, Refusal>> {
+        let subject = &message.subject;
         let bus = &self.api.bus;
-        let answer = match bus.ask(message, &bus.new_call(), deadline).await {
+        let call = bus.new_call();
+        let asked = match message.headers.is_empty() {
+            true => bus.ask(message.clone(), &call, deadline).boxed().await,
+            false => bus.ask_with_headers(message, &call, deadline).await,
+        };
+        let answer = match asked {
             Err(error) if error.kind() == ErrorKind::NoService => {
                 return Err(failure::nothing_stores(subject));
             }

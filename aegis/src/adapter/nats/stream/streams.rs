@@ -189,7 +189,7 @@ impl Streams for NatsStreams {
     }
 
     fn store(&self, message: StreamMessage, deadline: Instant) -> BoxFuture<'_, Result<Stored>> {
-        self.store_now(message, deadline).boxed()
+        self.store_now(message, deadline)
     }
 
     fn message<'a>(
