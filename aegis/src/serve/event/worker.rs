@@ -38,7 +38,8 @@ const LONG_STEP: Duration = Duration::from_micros(200);
 const ACCIDENTS: u64 = 10;
 
 /// How the work on one event ended: with what its code returned, or with the text of a panic.
-pub(super) type Outcome = Result<Result<(), Failure>, String>;
+pub(super) type Outcome = Result<Handled, String>;
+type Handled = Result<(), Failure>;
 
 /// One handler for events, on one instance.
 pub(in super::super) struct Worker {
@@ -206,7 +207,7 @@ impl Worker {
 
     /// Runs a handler to its first wait. How long that takes decides about the next one only, so
     /// that one that was long because the host was busy costs one task.
-    fn first_step(&self, job: &Job) -> (Work<Result<(), Failure>>, Step<Result<(), Failure>>) {
+    fn first_step(&self, job: &Job) -> (Work<Handled>, Step<Handled>) {
         let started = Instant::now();
         let mut work = self.begin(job);
         let step = work.first_step();
@@ -266,7 +267,7 @@ impl Worker {
         }
     }
 
-    fn begin(&self, job: &Job) -> Work<Result<(), Failure>> {
+    fn begin(&self, job: &Job) -> Work<Handled> {
         let context = &job.context;
         let span = tracing::debug_span!(
             "event",
@@ -286,7 +287,7 @@ impl Worker {
     }
 
     /// Waits for the user's code, as long as its work is wanted.
-    async fn finish(&self, job: Job, mut work: Work<Result<(), Failure>>) {
+    async fn finish(&self, job: Job, mut work: Work<Handled>) {
         tokio::select! {
             biased;
             outcome = work.ended() => return self.settle(job, outcome).await,

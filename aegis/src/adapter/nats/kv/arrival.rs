@@ -7,37 +7,21 @@ use crate::model::KvKey;
 
 /// How far a delivery is.
 ///
-/// The server delivers the newest revision of each key by a list that it made at the beginning.
-/// What is rewritten meanwhile is left out there, and comes at the end, behind what is new; and
-/// its own count of what is to come is then too low: it subtracts at once what a write removes,
-/// and adds what it brings a little later. So while others write, neither that count nor a number
-/// of messages tells that all keys have come: only their names do.
+/// The server's own count of what is to come is too low while others write: it subtracts at once
+/// what a write removes, and adds what it brings a little later, or never. So a delivery has
+/// brought everything when it has come to the newest revision that was there at the beginning. If
+/// it brings the newest revision of each key only, what is rewritten meanwhile is left out and
+/// comes at the end, behind what is new: then the names of all keys tell who is missing.
 #[derive(Debug)]
 pub(super) struct Arrival {
-    beginning: Beginning,
-    /// Everything comes in order, and nothing is left out and comes later: who has this revision
-    /// has all.
-    target: Option<u64>,
+    /// The newest revision that was there before the delivery began.
+    target: u64,
+    /// Everything from one revision on: nothing is left out and comes later.
+    in_order: bool,
+    /// The last one that came.
+    reached: u64,
     seen: HashSet<KvKey>,
     awaited: Option<Awaited>,
-}
-
-/// What was there when a delivery began.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Beginning {
-    /// The last revision just before.
-    pub(super) before: u64,
-    /// The last revision just after.
-    pub(super) after: u64,
-    /// How many messages the server counted in between.
-    pub(super) count: u64,
-}
-
-impl Beginning {
-    /// Nobody wrote, so that the count is right.
-    pub(super) fn is_calm(self) -> bool {
-        self.before == self.after
-    }
 }
 
 #[derive(Debug)]
@@ -52,79 +36,83 @@ struct Awaited {
 pub(super) enum Step {
     /// More is to come.
     On,
+    /// It takes the newest revision to know.
+    AskNewest,
     /// It takes the names of all keys to know.
-    Ask,
+    AskNames,
     /// Everything has come.
     Done,
 }
 
 impl Arrival {
-    /// Of the newest revision of each key.
-    pub(super) fn of_keys(beginning: Beginning) -> Self {
+    pub(super) fn new(target: u64, in_order: bool) -> Self {
         Self {
-            beginning,
-            target: None,
+            target,
+            in_order,
+            reached: 0,
             seen: HashSet::new(),
             awaited: None,
         }
     }
 
-    /// Of everything from one revision on, up to this one.
-    pub(super) fn in_order(beginning: Beginning, target: u64) -> Self {
-        Self {
-            target: Some(target),
-            ..Self::of_keys(beginning)
-        }
-    }
-
-    /// Counts a message.
+    /// Takes a message.
     pub(super) fn take(&mut self, key: &KvKey, place: Place) -> Step {
-        let Beginning { before, count, .. } = self.beginning;
-        let calm = self.beginning.is_calm();
-        let enough = place.number >= count || place.pending == 0;
-        if let Some(target) = self.target {
-            return match place.sequence >= target || (calm && enough) {
-                true => Step::Done,
-                false => Step::On,
-            };
+        self.reached = place.sequence;
+        let there = self.reached >= self.target;
+        if self.in_order && there {
+            return Step::Done;
         }
-        self.seen.insert(key.clone());
-        if let Some(awaited) = &mut self.awaited {
-            awaited.keys.remove(key);
-            return match awaited.keys.is_empty() {
-                true => Step::Done,
-                // Who has not come by now may be gone.
-                false if place.sequence >= awaited.last => Step::Ask,
-                false => Step::On,
-            };
+        if !self.in_order {
+            self.seen.insert(key.clone());
         }
-        match enough {
+        let Some(awaited) = &mut self.awaited else {
+            return if there || place.pending == 0 {
+                Step::AskNewest
+            } else {
+                Step::On
+            };
+        };
+        awaited.keys.remove(key);
+        match awaited.keys.is_empty() {
+            true => Step::Done,
+            // Who has not come by now may be gone.
+            false if place.sequence >= awaited.last => Step::AskNames,
             false => Step::On,
-            // As many as there were, and none of them is new.
-            true if calm && place.number == count && place.sequence <= before => Step::Done,
-            true => Step::Ask,
         }
     }
 
-    /// Hears from an idle server which revision it looked at last; tells whether all have come.
-    /// What was to come may have been removed meanwhile.
-    pub(super) fn is_idle(&self, last: u64) -> bool {
-        let awaited = self.awaited.as_ref().map(|awaited| awaited.last);
-        last >= awaited.unwrap_or(self.beginning.after)
+    /// Hears which revision is the newest now.
+    pub(super) fn hear_newest(&mut self, newest: u64) -> Step {
+        let unchanged = newest == self.target;
+        // What was the newest may be gone.
+        self.target = self.target.min(newest);
+        match (self.in_order, self.reached >= self.target) {
+            (true, true) => Step::Done,
+            (true, false) => Step::On,
+            (false, true) if unchanged => Step::Done,
+            (false, _) => Step::AskNames,
+        }
     }
 
-    /// Hears the names of all keys, and which revision was the last then; tells whether all have
-    /// come.
-    pub(super) fn hear_all(&mut self, mut keys: HashSet<KvKey>, last: u64) -> bool {
+    /// Hears the names of all keys, and which revision was the last then.
+    pub(super) fn hear_names(&mut self, mut keys: HashSet<KvKey>, last: u64) -> Step {
         keys.retain(|key| !self.seen.contains(key));
-        let done = keys.is_empty();
+        let missing = !keys.is_empty();
         self.awaited = Some(Awaited { keys, last });
-        done
+        if missing { Step::On } else { Step::Done }
+    }
+
+    /// Hears from an idle server which revision it has looked at; tells whether all have come. What
+    /// was to come may have been removed meanwhile.
+    pub(super) fn is_idle(&self, looked_at: u64) -> bool {
+        let awaited = self.awaited.as_ref().map(|awaited| awaited.last);
+        looked_at >= awaited.unwrap_or(self.target)
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::Step::{AskNames, AskNewest, Done, On};
     use super::*;
 
     fn key(text: &str) -> KvKey {
@@ -145,73 +133,97 @@ mod tests {
         .collect()
     }
 
-    /// Revision 3 was the last one before, and there were two messages.
-    fn beginning(after: u64) -> Beginning {
-        let (before, count) = (3, 2);
-        Beginning {
-            before,
-            after,
-            count,
-        }
-    }
-
     #[test]
-    fn as_many_as_there_were_are_enough_if_nobody_wrote() {
-        use Step::{Ask, Done, On};
-        for (name, after, messages, expected) in [
-            ("nobody writes", 3, [("a", 1, 1), ("b", 2, 0)], [On, Done]),
+    fn the_newest_revision_ends_a_delivery_if_it_still_is() {
+        for (name, messages, steps, newest, then) in [
+            ("calm", [("a", 1, 1), ("b", 3, 0)], [On, AskNewest], 3, Done),
             (
                 "the count is of no use",
+                [("a", 1, 0), ("b", 3, 5)],
+                [AskNewest, AskNewest],
                 3,
-                [("a", 1, 1), ("b", 2, 5)],
-                [On, Done],
+                Done,
             ),
             (
-                "c was rewritten before they were counted",
+                "another one was rewritten",
+                [("a", 1, 1), ("b", 3, 1)],
+                [On, AskNewest],
                 4,
-                [("a", 1, 1), ("b", 2, 0)],
-                [On, Ask],
+                AskNames,
             ),
             (
                 "b was rewritten, d is new",
-                3,
                 [("a", 1, 2), ("d", 4, 1)],
-                [On, Ask],
+                [On, AskNewest],
+                5,
+                AskNames,
             ),
             (
-                "a was removed, and b is left",
+                "b was removed",
+                [("a", 1, 1), ("c", 2, 0)],
+                [On, AskNewest],
+                2,
+                AskNames,
+            ),
+            (
+                "a count too low",
+                [("a", 1, 1), ("c", 2, 0)],
+                [On, AskNewest],
                 3,
-                [("b", 2, 0), ("d", 4, 0)],
-                [Ask, Ask],
+                AskNames,
             ),
         ] {
-            let mut arrival = Arrival::of_keys(beginning(after));
-            let steps = taken(&mut arrival, &messages);
-            assert_eq!(steps, expected, "{name}");
+            let mut arrival = Arrival::new(3, false);
+            assert_eq!(taken(&mut arrival, &messages), steps, "{name}");
+            assert_eq!(arrival.hear_newest(newest), then, "{name}");
         }
     }
 
     #[test]
     fn in_order_nothing_comes_later() {
-        use Step::{Done, On};
-        for (name, after, messages, expected) in [
-            ("the last one", 4, [("a", 1, 2), ("b", 3, 1)], [On, Done]),
-            ("a newer one", 4, [("a", 1, 2), ("d", 4, 1)], [On, Done]),
-            ("nobody writes", 3, [("a", 1, 1), ("b", 2, 0)], [On, Done]),
-            ("a count too low", 4, [("a", 1, 0), ("b", 2, 0)], [On, On]),
+        for (name, messages, steps, newest, then) in [
+            ("calm", [("a", 1, 1), ("b", 3, 0)], [On, Done], 3, Done),
+            (
+                "b was removed",
+                [("a", 1, 1), ("d", 4, 0)],
+                [On, Done],
+                4,
+                Done,
+            ),
+            (
+                "nothing else",
+                [("a", 1, 1), ("b", 2, 0)],
+                [On, AskNewest],
+                2,
+                Done,
+            ),
+            (
+                "a count too low",
+                [("a", 1, 2), ("b", 2, 0)],
+                [On, AskNewest],
+                3,
+                On,
+            ),
+            (
+                "and a new one",
+                [("a", 1, 2), ("b", 2, 0)],
+                [On, AskNewest],
+                9,
+                On,
+            ),
         ] {
-            let mut arrival = Arrival::in_order(beginning(after), 3);
-            let steps = taken(&mut arrival, &messages);
-            assert_eq!(steps, expected, "{name}");
+            let mut arrival = Arrival::new(3, true);
+            assert_eq!(taken(&mut arrival, &messages), steps, "{name}");
+            assert_eq!(arrival.hear_newest(newest), then, "{name}");
         }
     }
 
     #[test]
     fn a_server_is_idle_when_it_has_looked_at_all_that_was_there() {
-        let mut arrival = Arrival::of_keys(beginning(5));
+        let mut arrival = Arrival::new(5, false);
         assert!(!arrival.is_idle(4), "there was more when it began");
         assert!(arrival.is_idle(5), "at the beginning");
-        assert!(!arrival.hear_all(keys("a"), 7), "a is missing");
+        assert_eq!(arrival.hear_names(keys("a"), 7), On);
         assert!(!arrival.is_idle(6), "there was more when it was asked");
         assert!(arrival.is_idle(7), "a is gone");
     }
@@ -219,21 +231,18 @@ mod tests {
     #[test]
     fn a_key_that_is_missing_is_awaited_until_it_comes_or_is_gone() {
         for (name, next, expected) in [
-            ("another one", ("a", 5, 1), Step::On),
-            ("the missing one", ("b", 5, 1), Step::Done),
-            ("it may be gone", ("a", 6, 1), Step::Ask),
+            ("another one", ("a", 5, 1), On),
+            ("the missing one", ("b", 5, 1), Done),
+            ("it may be gone", ("a", 6, 1), AskNames),
         ] {
-            let mut arrival = Arrival::of_keys(beginning(3));
-            let steps = taken(&mut arrival, &[("a", 1, 2), ("d", 4, 1)]);
-            assert_eq!(steps, [Step::On, Step::Ask], "{name}");
-            assert!(!arrival.hear_all(keys("a b d"), 6), "{name}");
+            let mut arrival = Arrival::new(3, false);
+            taken(&mut arrival, &[("a", 1, 2), ("d", 4, 1)]);
+            assert_eq!(arrival.hear_names(keys("a b d"), 6), On, "{name}");
             let (text, revision, pending) = next;
             let step = arrival.take(&key(text), Place::new(revision, 3, pending));
             assert_eq!(step, expected, "{name}");
-            assert!(
-                arrival.hear_all(keys("a d"), 6),
-                "{name}: nothing is missing"
-            );
+            let step = arrival.hear_names(keys("a d"), 6);
+            assert_eq!(step, Done, "{name}: nothing is missing");
         }
     }
 }

@@ -60,8 +60,8 @@ impl NatsBucket {
         info.map_err(|refusal| self.failed(refusal))
     }
 
-    /// All keys that a filter chooses, and the last revision from before.
-    pub(super) async fn keys(
+    /// The names of all keys that a filter chooses, and the last revision from before.
+    pub(super) async fn names_of(
         &self,
         filter: &KvFilter,
         deadline: Instant,
@@ -89,7 +89,7 @@ impl NatsBucket {
     }
 
     /// The newest revision of all keys that a filter chooses; 0 if there is none.
-    pub(super) async fn last_of(&self, filter: &KvFilter, deadline: Instant) -> Result<u64> {
+    pub(super) async fn newest_of(&self, filter: &KvFilter, deadline: Instant) -> Result<u64> {
         let mut newest = 0;
         for pattern in filter.patterns() {
             let which = json!({"last_by_subj": format!("{}{pattern}", self.prefix)});
@@ -144,10 +144,9 @@ impl NatsBucket {
         loop {
             let begin = Begin {
                 deliver,
-                before: self.info(deadline).await?.last_revision(),
                 pulse: Pulse::new(),
             };
-            let (mut session, _) = Session::open(self, &filter, begin, deadline).await?;
+            let mut session = Session::open(self, &filter, begin, deadline).await?;
             let listed = tokio::time::timeout_at(deadline, everything(&mut session, &filter)).await;
             match listed {
                 Ok(Ok(entries)) if scan == KvScan::History => return Ok(entries),

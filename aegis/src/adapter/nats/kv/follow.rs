@@ -91,11 +91,10 @@ impl Follower {
             let (deliver, last) = plan(&before);
             let begin = Begin {
                 deliver,
-                before: before.last_revision(),
                 pulse: self.pulse.clone(),
             };
-            let (session, after) =
-                Session::open(&self.bucket, &self.filter, begin, deadline).await?;
+            let session = Session::open(&self.bucket, &self.filter, begin, deadline).await?;
+            let after = self.bucket.info(deadline).await?;
             if before.created() == after.created() {
                 before.created().clone_into(&mut self.created);
                 self.last = last;

@@ -3,14 +3,12 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use super::arrival::{Arrival, Beginning, Step};
+use super::arrival::{Arrival, Step};
 use super::bucket::NatsBucket;
-use super::config::StreamInfo;
 use super::message::delivered;
 use crate::error::{Error, Result};
 use crate::model::{KvEntry, KvFilter, Pattern, Subject, header};
@@ -51,8 +49,6 @@ pub(super) enum Deliver {
 /// How a session begins.
 pub(super) struct Begin {
     pub(super) deliver: Deliver,
-    /// The last revision that is there already.
-    pub(super) before: u64,
     pub(super) pulse: Pulse,
 }
 
@@ -101,57 +97,43 @@ pub(super) struct Session {
     pulse: Pulse,
 }
 
-#[derive(Deserialize)]
-struct Created {
-    #[serde(default)]
-    num_pending: u64,
-}
-
 impl Session {
-    /// Begins a delivery; tells how the bucket is just after.
     pub(super) async fn open(
         bucket: &NatsBucket,
         filter: &KvFilter,
         begin: Begin,
         deadline: Instant,
-    ) -> Result<(Self, StreamInfo)> {
-        let Begin {
-            deliver,
-            before,
-            pulse,
-        } = begin;
+    ) -> Result<Self> {
+        let Begin { deliver, pulse } = begin;
         let bus = &bucket.api.bus;
         let name = uuid::Uuid::new_v4().simple().to_string();
         let inbox = format!("{}.kv", bus.inbox_for(&name));
         let mut connection = bus.state();
         connection.mark_unchanged();
         let messages = bus.subscribe(Pattern::trusted(inbox.clone()), None).await?;
-        let mut session = Self {
+        let newest = bucket.newest_of(filter, deadline).await?;
+        let (from, in_order) = match deliver {
+            Deliver::Latest | Deliver::LatestKeys => (1, false),
+            Deliver::All => (1, true),
+            Deliver::From(revision) => (revision.max(1), true),
+        };
+        let session = Self {
             bucket: bucket.clone(),
             path: format!("{}.{name}", bucket.stream()),
             messages,
             connection,
             arrived: 0,
-            arrival: None,
+            arrival: (newest >= from).then(|| Arrival::new(newest, in_order)),
             filter: filter.clone(),
             pulse,
         };
         let config = config(&name, &inbox, &bucket.prefix, filter, deliver);
         let body = json!({"stream_name": bucket.stream(), "config": config});
         let what = format!("CONSUMER.CREATE.{}", session.path);
-        let created: Created = match bucket.api.ask(&what, &body, deadline).await? {
-            Ok(created) => created,
-            Err(refusal) => return Err(bucket.failed(refusal)),
-        };
-        let after = bucket.info(deadline).await?;
-        let beginning = Beginning {
-            before,
-            after: after.last_revision(),
-            count: created.num_pending,
-        };
-        session.arrival = awaited(bucket, filter, deliver, beginning, deadline).await?;
+        let created = bucket.api.ask::<Value>(&what, &body, deadline).await?;
+        created.map_err(|refusal| bucket.failed(refusal))?;
         session.pulse.beat();
-        Ok((session, after))
+        Ok(session)
     }
 
     /// Whether all that was there at the beginning has arrived.
@@ -193,22 +175,31 @@ impl Session {
             .arrival
             .as_mut()
             .map(|arrival| arrival.take(&entry.key, place));
-        match step {
-            Some(Step::Ask) => self.ask().await?,
-            Some(Step::Done) => self.arrival = None,
-            Some(Step::On) | None => {}
-        }
+        self.follow(step.unwrap_or(Step::On)).await?;
         Ok(Some(entry))
     }
 
-    /// Asks which keys there are.
-    async fn ask(&mut self) -> Result<(), Lost> {
+    /// Asks until it is known whether more is to come.
+    async fn follow(&mut self, mut step: Step) -> Result<(), Lost> {
         let deadline = Instant::now() + ASK;
-        let (keys, last) = match self.bucket.keys(&self.filter, deadline).await {
-            Ok(found) => found,
-            Err(error) => return Err(Lost::Failed(error)),
-        };
-        self.arrival.take_if(|arrival| arrival.hear_all(keys, last));
+        while let Some(arrival) = &mut self.arrival {
+            step = match step {
+                Step::On => return Ok(()),
+                Step::Done => {
+                    self.arrival = None;
+                    return Ok(());
+                }
+                Step::AskNewest => {
+                    let newest = self.bucket.newest_of(&self.filter, deadline).await;
+                    arrival.hear_newest(newest.map_err(Lost::Failed)?)
+                }
+                Step::AskNames => {
+                    let names = self.bucket.names_of(&self.filter, deadline).await;
+                    let (keys, last) = names.map_err(Lost::Failed)?;
+                    arrival.hear_names(keys, last)
+                }
+            };
+        }
         Ok(())
     }
 
@@ -233,41 +224,6 @@ impl Session {
         }
         Ok(())
     }
-}
-
-/// What is to come that was there at the beginning.
-async fn awaited(
-    bucket: &NatsBucket,
-    filter: &KvFilter,
-    deliver: Deliver,
-    beginning: Beginning,
-    deadline: Instant,
-) -> Result<Option<Arrival>> {
-    let calm = beginning.is_calm();
-    if calm && beginning.count == 0 {
-        return Ok(None);
-    }
-    let from = match deliver {
-        Deliver::From(revision) => revision,
-        Deliver::All => 0,
-        Deliver::Latest | Deliver::LatestKeys => {
-            let mut arrival = Arrival::of_keys(beginning);
-            // Perhaps nothing at all is to come.
-            if beginning.count == 0 {
-                let (keys, last) = bucket.keys(filter, deadline).await?;
-                return Ok((!arrival.hear_all(keys, last)).then_some(arrival));
-            }
-            return Ok(Some(arrival));
-        }
-    };
-    let target = match calm {
-        true => beginning.before,
-        false => {
-            let newest = bucket.last_of(filter, deadline).await?;
-            newest.min(beginning.before)
-        }
-    };
-    Ok((target >= from.max(1)).then(|| Arrival::in_order(beginning, target)))
 }
 
 impl Drop for Session {

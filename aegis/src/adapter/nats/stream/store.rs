@@ -120,9 +120,10 @@ impl NatsStreams {
         let subject = &message.subject;
         let bus = &self.api.bus;
         let call = bus.new_call();
-        let asked = match message.headers.is_empty() {
-            true => bus.ask(message.clone(), &call, deadline).boxed().await,
-            false => bus.ask_with_headers(message, &call, deadline).await,
+        let asked = if message.headers.is_empty() {
+            bus.ask(message.clone(), &call, deadline).boxed().await
+        } else {
+            bus.ask_with_headers(message, &call, deadline).await
         };
         let answer = match asked {
             Err(error) if error.kind() == ErrorKind::NoService => {
