@@ -135,6 +135,7 @@ inventory::submit! {
             ack_wait: None,
             concurrency: None,
             durable: false,
+            timeout: None,
             exactly: false,
             call: call_note,
         }),

@@ -147,6 +147,8 @@ pub fn exclusive_rpc(_args: TokenStream, item: TokenStream) -> TokenStream {
 ///   says both.
 /// * `ack_wait = "30s"` (1 s to 1 h, default 30 s): an event whose instance gives no sign of life for
 ///   so long is handed to another one. A handler may run longer.
+/// * `timeout = "10s"` (1 ms to 1 h, default none): an attempt that takes longer is ended, and the
+///   event is tried again later, as after an error.
 /// * `concurrency = 64` (1 or more, default 64): how many events one instance works on at once; not
 ///   with `mode = "exclusive"`.
 /// * `durable`, for `mode = "broadcast"` only: an instance that was away goes on where it left. In

@@ -270,6 +270,38 @@ async fn a_consumer_tells_how_it_is() {
 }
 
 #[tokio::test]
+async fn a_consumer_tells_what_it_was_told_and_how_often_it_delivered_what_is_not_done_with() {
+    for streams in Streaming::all().await {
+        let name = streams.name;
+        streams.make().await;
+        streams.store_all(&["1", "2"]).await;
+        let consumer = streams.consumer("c", |spec| {
+            spec.max_ack_pending = 1;
+            spec.description = Some("one at a time".to_owned());
+        });
+        let consumer = consumer.await;
+        let deliveries = async || {
+            let status = consumer.status(soon()).await.unwrap();
+            assert_eq!(status.description.as_deref(), Some("one at a time"));
+            (status.delivered, status.deliveries)
+        };
+        assert_eq!(deliveries().await, (0, 0), "{name}");
+        let mut pull = pull(&consumer, 3).await;
+        for attempt in 1..=3 {
+            let one = next(&mut pull).await;
+            assert_eq!(deliveries().await, (1, attempt), "{name}");
+            retry(&one, 0).await;
+            pull.more(1).await.unwrap();
+        }
+        next(&mut pull).await.confirm(soon()).await.unwrap();
+        let two = next(&mut pull).await;
+        assert_eq!(deliveries().await, (2, 1), "{name}");
+        two.confirm(soon()).await.unwrap();
+        assert_eq!(deliveries().await, (2, 0), "{name}");
+    }
+}
+
+#[tokio::test]
 async fn what_the_stream_forgets_is_not_waited_for() {
     for streams in Streaming::all().await {
         let name = streams.name;

@@ -185,6 +185,36 @@ async fn the_newest_on_a_subject_is_what_is_left_of_it() {
 }
 
 #[tokio::test]
+async fn the_oldest_from_a_sequence_on_is_what_is_left_and_matches() {
+    for streams in Streaming::all().await {
+        let name = streams.name;
+        streams.make().await;
+        for token in ["a", "b", "a", "c", "b"] {
+            streams.store(token, "x").await;
+        }
+        streams
+            .here
+            .delete(&streams.stream, 3, soon())
+            .await
+            .unwrap();
+        for (pattern, from, expected) in [
+            ("*", 0, Some(1)),
+            ("*", 3, Some(4)),
+            ("a", 1, Some(1)),
+            ("a", 2, None),
+            ("b", 3, Some(5)),
+            ("b", 6, None),
+            ("d", 1, None),
+        ] {
+            let wanted = streams.pattern(pattern);
+            let found = streams.here.first(&streams.stream, &wanted, from, soon());
+            let found = found.await.unwrap().map(|message| message.sequence);
+            assert_eq!(found, expected, "{name}: {pattern} from {from}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_conflict_says_what_to_do() {
     for streams in Streaming::all().await {
         let name = streams.name;

@@ -67,6 +67,7 @@ fn handler(subscription: &Subscription, service: &Service, aegis: &Aegis) -> Tok
         quote!((#first, #max))
     }));
     let ack_wait = timeout(subscription.ack_wait);
+    let timeout = timeout(subscription.timeout);
     let concurrency = limit(subscription.concurrency);
     let call = call(subscription, service, aegis);
     quote_spanned! {span=>
@@ -79,6 +80,7 @@ fn handler(subscription: &Subscription, service: &Service, aegis: &Aegis) -> Tok
             retries: #retries,
             backoff: #backoff,
             ack_wait: #ack_wait,
+            timeout: #timeout,
             concurrency: #concurrency,
             durable: #durable,
             exactly: #exactly,

@@ -35,6 +35,8 @@ pub(crate) struct Subscription {
     pub(crate) backoff: Option<(Duration, Duration)>,
     /// After how long without a sign of life an event is delivered again.
     pub(crate) ack_wait: Option<Duration>,
+    /// How long an attempt may take.
+    pub(crate) timeout: Option<Duration>,
     /// How many events are worked on at once.
     pub(crate) concurrency: Option<usize>,
     /// Whether an instance keeps its place while it is away.

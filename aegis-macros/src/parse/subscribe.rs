@@ -17,13 +17,14 @@ const OWNER: &str = "#[subscribe]";
 
 const PATTERN: &str = "#[subscribe(\"orders.*\", mode = \"compete\")]";
 
-const SUBSCRIBE: [Rule; 9] = [
+const SUBSCRIBE: [Rule; 10] = [
     Rule::new("mode", Kind::Text, "mode = \"compete\""),
     Rule::new("name", Kind::Text, "name = \"bill\""),
     Rule::new("start", Kind::Text, "start = \"all\""),
     Rule::new("retries", Kind::Number, "retries = 5"),
     Rule::new("backoff", Kind::TextOrList, "backoff = \"1s\""),
     Rule::new("ack_wait", Kind::Text, "ack_wait = \"30s\""),
+    Rule::new("timeout", Kind::Text, "timeout = \"10s\""),
     Rule::new("concurrency", Kind::Number, "concurrency = 64"),
     Rule::new("durable", Kind::Flag, "durable"),
     Rule::new("exactly", Kind::Flag, "exactly"),
@@ -72,6 +73,7 @@ pub(super) fn subscription(
         retries: value::number(&options, "retries", (0, 1000), "from 0 to 1000", diag),
         backoff: backoff(&options, diag),
         ack_wait: ack_wait(&options, diag),
+        timeout: limit(&options, diag),
         concurrency: handler::limit(&options, "concurrency", 1, diag),
         durable: options.has("durable"),
         exactly: options.has("exactly"),
@@ -190,6 +192,18 @@ fn ack_wait(options: &Args, diag: &mut Diag) -> Option<Duration> {
         options,
         "ack_wait",
         (Duration::from_secs(1), HOUR),
+        rule,
+        diag,
+    )
+}
+
+fn limit(options: &Args, diag: &mut Diag) -> Option<Duration> {
+    let rule =
+        "from `1ms` to `1h`: whatever takes longer is better split into steps, each an event";
+    within(
+        options,
+        "timeout",
+        (Duration::from_millis(1), HOUR),
         rule,
         diag,
     )

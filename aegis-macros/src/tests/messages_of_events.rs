@@ -5,8 +5,8 @@ use super::{errors, expanded};
 
 const MODES: &str = "`compete` (any one instance), `broadcast` (each single instance) or \
                      `exclusive` (only the leader)";
-const OPTIONS: &str = "`mode`, `name`, `start`, `retries`, `backoff`, `ack_wait`, `concurrency`, \
-                       `durable`, `exactly`";
+const OPTIONS: &str = "`mode`, `name`, `start`, `retries`, `backoff`, `ack_wait`, `timeout`, \
+                       `concurrency`, `durable`, `exactly`";
 
 fn with_options(options: &str) -> String {
     let method = "async fn bill(&self, event: AnyEvent) -> Result<(), Failure> {}";
@@ -19,12 +19,12 @@ fn options_of_a_subscription() {
         (r#"("orders.*", mode = "compete")"#, &[]),
         (
             r#"("orders.>", mode = "broadcast", start = "all", retries = 0, backoff = "1ms",
-               ack_wait = "1s", concurrency = 1, durable, exactly, name = "b",)"#,
+               ack_wait = "1s", timeout = "1ms", concurrency = 1, durable, exactly, name = "b",)"#,
             &[],
         ),
         (
             r#"("*.created", mode = "exclusive", start = "new", retries = 1000,
-               backoff(max = "1h", first = "1h"), ack_wait = "1h", exactly)"#,
+               backoff(max = "1h", first = "1h"), ack_wait = "1h", timeout = "1h", exactly)"#,
             &[],
         ),
         (r#"(">", mode = "compete", backoff = "1h")"#, &[]),
@@ -126,7 +126,11 @@ fn waits_of_a_subscription() {
                wait too long";
     let no_duration = "`soon` is not a duration: write a number and a unit, as in `500ms`, `2s` or \
                        `1m 30s`";
-    let rows: [(&str, &[String]); 11] = [
+    let limit = "`timeout` must be from `1ms` to `1h`: whatever takes longer is better split into \
+                 steps, each an event";
+    let rows: [(&str, &[String]); 13] = [
+        (r#"timeout = "999us""#, &[limit.to_owned()]),
+        (r#"timeout = "1h 1s""#, &[limit.to_owned()]),
         (r#"ack_wait = "999ms""#, &[ack.to_owned()]),
         (r#"ack_wait = "1h 1s""#, &[ack.to_owned()]),
         (r#"ack_wait = "soon""#, &[no_duration.to_owned()]),

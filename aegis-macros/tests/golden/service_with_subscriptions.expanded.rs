@@ -173,6 +173,7 @@ const _: () = {
             retries: ::core::option::Option::None,
             backoff: ::core::option::Option::None,
             ack_wait: ::core::option::Option::None,
+            timeout: ::core::option::Option::None,
             concurrency: ::core::option::Option::None,
             durable: false,
             exactly: false,
@@ -232,6 +233,7 @@ const _: () = {
             ack_wait: ::core::option::Option::Some(
                 ::core::time::Duration::from_nanos(90000000000u64),
             ),
+            timeout: ::core::option::Option::None,
             concurrency: ::core::option::Option::Some(8),
             durable: true,
             exactly: true,
@@ -278,6 +280,7 @@ const _: () = {
                 ::core::time::Duration::from_nanos(1000000000u64),
             )),
             ack_wait: ::core::option::Option::None,
+            timeout: ::core::option::Option::None,
             concurrency: ::core::option::Option::None,
             durable: false,
             exactly: false,

@@ -95,7 +95,7 @@ impl Config {
         self
     }
 
-    /// How many bytes of events are kept; default 1 GiB.
+    /// How many bytes of events are kept; default 1 GiB. The server sets them aside.
     #[must_use]
     pub fn events_max_bytes(mut self, bytes: u64) -> Self {
         self.streams.max_bytes = Some(bytes);
@@ -123,7 +123,7 @@ impl Config {
         self
     }
 
-    /// How many bytes of dead letters are kept; default 1 GiB. Beyond it what is given up stays in
+    /// How many bytes of dead letters are kept; default 256 MiB. Beyond it what is given up stays in
     /// the stream of events, and is tried again.
     #[must_use]
     pub fn dead_max_bytes(mut self, bytes: u64) -> Self {

@@ -95,6 +95,15 @@ pub trait Streams: Send + Sync + fmt::Debug {
         deadline: Instant,
     ) -> BoxFuture<'a, Result<Option<StoredMessage>>>;
 
+    /// The oldest message from a sequence on that matches; none if there is none.
+    fn first<'a>(
+        &'a self,
+        stream: &'a str,
+        pattern: &'a Pattern,
+        from: u64,
+        deadline: Instant,
+    ) -> BoxFuture<'a, Result<Option<StoredMessage>>>;
+
     /// Removes one message for good; tells whether there was one.
     fn delete<'a>(
         &'a self,

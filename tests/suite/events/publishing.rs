@@ -1,6 +1,8 @@
 //! What a publisher is promised.
 
+use aegis::testing::NatsServer;
 use aegis::{Config, ErrorKind, TraceContext};
+use aegis_tests::proxy::{Direction, Proxy};
 use serde_json::json;
 
 use super::*;
@@ -183,4 +185,38 @@ async fn what_cannot_be_sent_is_told_before_it_is() {
         let odd = client.publish(&Created { id: 1 }).id("");
         assert_eq!(odd.await.unwrap_err().kind(), ErrorKind::Invalid);
     }
+}
+
+/// Its first answer is lost: the second one says that the condition does not hold any more.
+#[tokio::test]
+async fn whoever_hears_of_a_conflict_that_is_its_own_has_published() {
+    let server = NatsServer::start().await.unwrap();
+    let address = server.url().replace("nats://", "").parse().unwrap();
+    let proxy = Proxy::start(address);
+    let direct = Client::connect(Config::default().url(&server.url())).await;
+    let direct = direct.unwrap();
+    let cut_off = Client::connect(Config::default().url(&proxy.url())).await;
+    let cut_off = cut_off.unwrap();
+    let first = direct.publish(&Created { id: 1 }).await.unwrap();
+    proxy.blackhole(Direction::ToClient);
+    let mine = Created { id: 2 };
+    let mine = cut_off
+        .publish(&mine)
+        .expect_last_sequence(first.sequence());
+    let mine = tokio::spawn(mine.into_future());
+    let config = Config::default().url(&server.url());
+    let streams = aegis::testing::streams(&config).await.unwrap();
+    eventually("it is stored", async || {
+        let deadline = tokio::time::Instant::now() + Duration::from_secs(5);
+        let status = streams.status("EVENTS", deadline).await.unwrap();
+        status.is_some_and(|status| status.last_sequence == 2)
+    })
+    .await;
+    proxy.reset_all();
+    proxy.heal();
+    let published = mine.await.unwrap().unwrap();
+    assert_eq!(published.sequence(), 2);
+    let other = Created { id: 3 };
+    let late = direct.publish(&other).expect_last_sequence(1).await;
+    assert_eq!(late.unwrap_err().kind(), ErrorKind::Conflict, "of another");
 }

@@ -233,3 +233,65 @@ async fn who_stops_hands_back_what_it_did_not_begin_and_what_it_cannot_end() {
         quick.stop().await.unwrap();
     }
 }
+
+#[derive(Debug, Serialize, Deserialize, aegis::Event)]
+#[event("races.run")]
+struct Run {
+    id: u32,
+    fate: String,
+}
+
+struct Runner {
+    seen: Seen,
+}
+
+#[aegis::service(name = "runner", version = "1.0.0")]
+impl Runner {
+    #[subscribe(
+        mode = "compete",
+        timeout = "50ms",
+        retries = 1,
+        backoff = "1ms",
+        concurrency = 1
+    )]
+    async fn run(&self, ctx: &Context, event: Run) -> Result<(), Failure> {
+        let attempt = ctx.event().map_or(0, AnyEvent::attempt);
+        self.seen.note("run", &format!("{} {attempt}", event.id));
+        match event.fate.as_str() {
+            "hangs" => std::future::pending().await,
+            "hangs once" if attempt == 1 => std::future::pending().await,
+            "listens" => {
+                ctx.cancelled().await;
+                Err(Failure::new("STOPPED", "it was told to").terminal())
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_attempt_that_takes_too_long_is_ended_and_tried_again() {
+    for ground in Ground::both().await {
+        let seen = Seen::default();
+        let runner = Runner { seen: seen.clone() };
+        let app = ground.app().service(runner).start().await.unwrap();
+        let client = client(&app);
+        for (id, fate) in [(1, "hangs once"), (2, "hangs"), (3, "ok"), (4, "listens")] {
+            let fate = fate.to_owned();
+            client.publish(&Run { id, fate }).await.unwrap();
+        }
+        let mut all = seen.until("run", 6).await;
+        all.sort();
+        let expected = ["1 1", "1 2", "2 1", "2 2", "3 1", "4 1"];
+        assert_eq!(all, expected, "{}", ground.name);
+        let mut codes: Vec<_> = letters(&client, 2).await;
+        codes.sort_by_key(|letter| letter.attempts);
+        let codes: Vec<_> = codes
+            .iter()
+            .map(|letter| (letter.code.as_str(), letter.attempts))
+            .collect();
+        let expected = [("STOPPED", 1), ("TIMEOUT", 2)];
+        assert_eq!(codes, expected, "{}", ground.name);
+        app.stop().await.unwrap();
+    }
+}

@@ -8,7 +8,7 @@ use super::fence;
 use super::streams::events;
 use super::word::{Prepared, Published};
 use crate::error::{Error, ErrorKind, Result};
-use crate::model::{RetryPolicy, Stored};
+use crate::model::{ExpectSequence, RetryPolicy, Stored, header};
 use crate::observe;
 
 /// What was not answered for so long is sent again.
@@ -26,46 +26,8 @@ fn waits() -> RetryPolicy {
 
 /// Sends it, under one id, until the stream holds it or the time is over.
 pub(super) async fn until_stored(prepared: Box<Prepared>) -> Result<Published> {
-    let client = &prepared.client;
-    let settings = &client.shared.settings;
-    let now = Instant::now();
-    let own = now + prepared.within.unwrap_or(settings.timeout);
-    let deadline = client.scope().deadline.map_or(own, |scope| scope.min(own));
-    let mut attempt = 0;
-    // Whether an attempt before the last one may have been stored.
     let mut sent = false;
-    let stored = loop {
-        attempt += 1;
-        let until = deadline.min(Instant::now() + ATTEMPT);
-        let error = match once(&prepared, until).await {
-            Ok(stored) => break Ok(stored),
-            Err(error) => error,
-        };
-        sent |= error.was_sent();
-        if !is_passing(&error) {
-            break Err(error);
-        }
-        let mut error = error;
-        if error.kind() == ErrorKind::NoService {
-            // Nobody has made the stream yet, or it is gone.
-            let until = deadline.min(Instant::now() + ATTEMPT);
-            let spec = events(client.layout(), &settings.streams);
-            match client.streams().ensure(spec, until).await {
-                Ok(_) if attempt == 1 => continue,
-                Ok(_) => {}
-                Err(cause) if !is_passing(&cause) => break Err(cause),
-                Err(cause) => error = cause,
-            }
-        }
-        let Some(wait) = waits().delay(attempt, observe::chance()) else {
-            break Err(error);
-        };
-        if Instant::now() + wait >= deadline {
-            break Err(error);
-        }
-        tokio::time::sleep(wait).await;
-    };
-    match stored {
+    match repeated(&prepared, &mut sent).await {
         Ok(stored) => {
             metrics::counter!(observe::EVENTS_PUBLISHED).increment(1);
             Ok(Published {
@@ -76,11 +38,96 @@ pub(super) async fn until_stored(prepared: Box<Prepared>) -> Result<Published> {
         }
         Err(error) => {
             metrics::counter!(observe::EVENTS_UNPUBLISHED).increment(1);
-            let text = format!("the event {} was not published: {error}", prepared.name);
+            let outcome = if sent {
+                "may be published, or not"
+            } else {
+                "was not published"
+            };
+            let text = format!("the event {} {outcome}: {error}", prepared.name);
             let told = Error::new(error.kind(), text).because(error);
             Err(if sent { told.after_sending() } else { told })
         }
     }
+}
+
+/// Sends it again and again; notes whether an attempt that failed may have stored it.
+async fn repeated(prepared: &Prepared, sent: &mut bool) -> Result<Stored> {
+    let client = &prepared.client;
+    let settings = &client.shared.settings;
+    let now = Instant::now();
+    let own = now + prepared.within.unwrap_or(settings.timeout);
+    let deadline = client.scope().deadline.map_or(own, |scope| scope.min(own));
+    let mut attempt = 0;
+    loop {
+        attempt += 1;
+        let until = deadline.min(Instant::now() + ATTEMPT);
+        let mut error = match once(prepared, until).await {
+            Err(error) => error,
+            stored => return stored,
+        };
+        if *sent && error.kind() == ErrorKind::Conflict {
+            match before(prepared, until).await {
+                Before::Stored(stored) => return Ok(stored),
+                Before::Another => *sent = false,
+                Before::Unknown => {}
+            }
+        }
+        *sent |= error.was_sent();
+        if !is_passing(&error) {
+            return Err(error);
+        }
+        if error.kind() == ErrorKind::NoService {
+            // Nobody has made the stream yet, or it is gone.
+            let until = deadline.min(Instant::now() + ATTEMPT);
+            let spec = events(client.layout(), &settings.streams);
+            match client.streams().ensure(spec, until).await {
+                Ok(_) if attempt == 1 => continue,
+                Ok(_) => {}
+                Err(cause) if !is_passing(&cause) => return Err(cause),
+                Err(cause) => error = cause,
+            }
+        }
+        let Some(wait) = waits().delay(attempt, observe::chance()) else {
+            return Err(error);
+        };
+        if Instant::now() + wait >= deadline {
+            return Err(error);
+        }
+        tokio::time::sleep(wait).await;
+    }
+}
+
+/// Where a message was to be stored.
+enum Before {
+    /// It is there.
+    Stored(Stored),
+    /// Another one is: it cannot be stored any more.
+    Another,
+    Unknown,
+}
+
+/// Whether a conflict comes of the event itself: an attempt before this one stored it, and nobody
+/// heard of it. Servers from 2.12 on look at the condition first, and at the id only then.
+async fn before(prepared: &Prepared, deadline: Instant) -> Before {
+    let Some(ExpectSequence::Last(last)) = prepared.message.expect else {
+        return Before::Unknown;
+    };
+    let client = &prepared.client;
+    let stream = client.layout().stream("EVENTS");
+    let streams = client.streams();
+    let there = streams.message(&stream, last + 1, deadline).await;
+    let Ok(Some(there)) = there else {
+        return Before::Unknown;
+    };
+    let id = prepared.message.id.as_deref();
+    if there.headers.get(header::MESSAGE_ID) != id {
+        return Before::Another;
+    }
+    Before::Stored(Stored {
+        stream,
+        sequence: there.sequence,
+        duplicate: false,
+    })
 }
 
 /// Whether a later attempt may end better.

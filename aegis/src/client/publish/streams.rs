@@ -8,6 +8,9 @@ use crate::model::{Discard, Layout, Storage, StreamSpec};
 /// the first time was not noted in time, is one dead letter.
 const DEAD_DEDUP: Duration = Duration::from_secs(3600);
 
+/// The bytes that dead letters have room for, if nothing is said. The server sets them aside.
+const DEAD_MAX_BYTES: u64 = 256 << 20;
+
 /// How the framework's streams are set up; what is `None` is not asked for.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct StreamSettings {
@@ -42,6 +45,7 @@ pub(crate) fn dead_letters(layout: &Layout, settings: &StreamSettings) -> Stream
     spec.replicas = settings.replicas;
     spec.storage = settings.storage;
     spec.max_bytes = settings.dead_max_bytes;
+    spec.max_bytes_if_new = Some(DEAD_MAX_BYTES);
     spec.max_age = settings.dead_max_age;
     spec.discard = Some(Discard::New);
     spec.dedup = Some(DEAD_DEDUP);

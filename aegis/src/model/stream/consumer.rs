@@ -52,6 +52,8 @@ pub struct ConsumerSpec {
 pub struct ConsumerStatus {
     /// Its name.
     pub name: String,
+    /// For people, and for whoever made it.
+    pub description: Option<String>,
     /// What it delivers.
     pub filters: Vec<String>,
     /// What is not acknowledged for so long is delivered again.
@@ -64,6 +66,9 @@ pub struct ConsumerStatus {
     pub delivered: u64,
     /// Everything up to this sequence of the stream is done with.
     pub ack_floor: u64,
+    /// How often it delivered what is not done with. It is exact where one message at a time is
+    /// delivered, and an upper bound otherwise.
+    pub deliveries: u64,
     /// Messages that were delivered and are not done with.
     pub ack_pending: u64,
     /// Of those, how many were delivered more than once.
@@ -166,12 +171,14 @@ mod tests {
     fn found() -> ConsumerStatus {
         ConsumerStatus {
             name: "c".to_owned(),
+            description: None,
             filters: vec!["b".to_owned(), "a".to_owned()],
             ack_wait: Duration::from_secs(30),
             max_ack_pending: 1000,
             inactive_threshold: None,
             delivered: 0,
             ack_floor: 0,
+            deliveries: 0,
             ack_pending: 0,
             redelivered: 0,
             pending: 0,

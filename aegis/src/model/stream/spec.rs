@@ -73,8 +73,11 @@ pub struct StreamSpec {
     pub storage: Option<Storage>,
     /// On how many servers it is kept, 1 to 5; default 1.
     pub replicas: Option<u8>,
-    /// How many bytes it may hold; default 1 GiB.
+    /// How many bytes it may hold; default what [`max_bytes_if_new`](Self::max_bytes_if_new) says.
     pub max_bytes: Option<u64>,
+    /// How many bytes one that does not exist yet may hold, if `max_bytes` does not say it; default
+    /// 1 GiB. The server sets them aside.
+    pub max_bytes_if_new: Option<u64>,
     /// How many messages it may hold; default as many as fit.
     pub max_messages: Option<u64>,
     /// How long it keeps a message at most; default for ever.
@@ -184,7 +187,8 @@ impl StreamSpec {
 
     /// How many bytes a new stream of this kind may hold.
     pub fn byte_limit(&self) -> u64 {
-        self.max_bytes.unwrap_or(DEFAULT_MAX_BYTES)
+        let default = self.max_bytes_if_new.unwrap_or(DEFAULT_MAX_BYTES);
+        self.max_bytes.unwrap_or(default)
     }
 
     /// How long a new stream of this kind remembers ids.

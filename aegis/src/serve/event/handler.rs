@@ -31,6 +31,8 @@ pub struct EventHandler {
     pub backoff: Option<(Duration, Duration)>,
     /// What is neither settled nor worked on for so long is delivered again; default 30 s.
     pub ack_wait: Option<Duration>,
+    /// How long an attempt may take; default as long as it wants.
+    pub timeout: Option<Duration>,
     /// How many events are worked on at once, on one instance; default 64. An exclusive handler
     /// works on one.
     pub concurrency: Option<usize>,

@@ -9,6 +9,7 @@ mod handler;
 mod letter;
 mod place;
 mod prepare;
+mod reach;
 mod reading;
 mod settle;
 mod worker;

@@ -79,6 +79,45 @@ impl Place {
     }
 }
 
+/// How often the leaders before began an event that none of them ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Tried {
+    pub(super) sequence: u64,
+    pub(super) attempts: u64,
+}
+
+impl Tried {
+    /// As the next consumer's description has it.
+    pub(super) fn describe(self) -> String {
+        let Self { sequence, attempts } = self;
+        format!("message {sequence} was begun {attempts} times before")
+    }
+
+    fn read(description: &str) -> Option<Self> {
+        let rest = description.strip_prefix("message ")?;
+        let (sequence, rest) = rest.split_once(" was begun ")?;
+        Some(Self {
+            sequence: sequence.parse().ok()?,
+            attempts: rest.strip_suffix(" times before")?.parse().ok()?,
+        })
+    }
+
+    /// What one consumer tells of: its own deliveries, and those that were noted when it was made.
+    fn by(consumer: &ConsumerStatus) -> Option<Self> {
+        let noted = consumer.description.as_deref().and_then(Self::read);
+        if consumer.ack_pending == 0 {
+            return noted;
+        }
+        let sequence = consumer.delivered;
+        let before = noted.filter(|noted| noted.sequence == sequence);
+        let before = before.map_or(0, |noted| noted.attempts);
+        Some(Self {
+            sequence,
+            attempts: before + consumer.deliveries,
+        })
+    }
+}
+
 /// What the leaders before left of one handler.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Left {
@@ -88,6 +127,8 @@ pub(super) struct Left {
     pub(super) epoch: Option<u64>,
     /// Everything up to this sequence is done with.
     pub(super) floor: Option<u64>,
+    /// What was begun and not ended.
+    pub(super) tried: Option<Tried>,
 }
 
 impl Left {
@@ -102,12 +143,14 @@ impl Left {
             } else if let Some(term) = place.term_of(&found.name) {
                 left.epoch = left.epoch.max(Some(term.epoch));
                 left.floor = left.floor.max(Some(found.ack_floor));
+                left.tried = left.tried.max(Tried::by(found));
             } else {
                 continue;
             }
             left.consumers.push(found.name.clone());
         }
         left.floor = left.floor.or(begun);
+        left.tried = left.tried.filter(|tried| Some(tried.sequence) > left.floor);
         left
     }
 }
@@ -163,6 +206,25 @@ mod tests {
         Place::new(&service, "bill", &instance, mode)
     }
 
+    /// A consumer that has nothing in hands.
+    fn status(name: &str, ack_floor: u64) -> ConsumerStatus {
+        ConsumerStatus {
+            name: name.to_owned(),
+            description: None,
+            filters: Vec::new(),
+            ack_wait: DEFAULT_ACK_WAIT,
+            max_ack_pending: 1,
+            inactive_threshold: None,
+            delivered: ack_floor,
+            ack_floor,
+            deliveries: 0,
+            ack_pending: 0,
+            redelivered: 0,
+            pending: 0,
+            created: time::OffsetDateTime::UNIX_EPOCH,
+        }
+    }
+
     #[test]
     fn each_mode_has_a_consumer_of_its_own_kind() {
         for (mode, term, name) in [
@@ -198,19 +260,7 @@ mod tests {
     fn a_leader_goes_on_where_the_leaders_before_ended() {
         let place = place(EventMode::Exclusive);
         let all = |names: &[(&str, u64)]| -> Vec<ConsumerStatus> {
-            let made = names.iter().map(|(name, ack_floor)| ConsumerStatus {
-                name: (*name).to_owned(),
-                filters: Vec::new(),
-                ack_wait: DEFAULT_ACK_WAIT,
-                max_ack_pending: 1,
-                inactive_threshold: None,
-                delivered: 0,
-                ack_floor: *ack_floor,
-                ack_pending: 0,
-                redelivered: 0,
-                pending: 0,
-                created: time::OffsetDateTime::UNIX_EPOCH,
-            });
+            let made = names.iter().map(|(name, floor)| status(name, *floor));
             made.collect()
         };
         for (there, epoch, floor, consumers) in [
@@ -236,6 +286,37 @@ mod tests {
             assert_eq!((left.epoch, left.floor), (epoch, floor), "{there:?}");
             assert_eq!(left.consumers.len(), consumers, "{there:?}");
         }
+    }
+
+    #[test]
+    fn attempts_are_counted_over_all_leaders() {
+        let place = place(EventMode::Exclusive);
+        let tried = |sequence, attempts| Some(Tried { sequence, attempts });
+        // What its consumer was made with, what it has delivered and how often.
+        for (name, noted, delivered, deliveries, expected) in [
+            ("nothing", None, 12, 0, None),
+            ("one that was begun", None, 13, 2, tried(13, 2)),
+            ("begun before too", tried(13, 3), 13, 2, tried(13, 5)),
+            ("it did not come to it", tried(13, 3), 12, 0, tried(13, 3)),
+            ("that one ended", tried(11, 3), 12, 0, None),
+            (
+                "that one ended, the next began",
+                tried(12, 3),
+                13,
+                1,
+                tried(13, 1),
+            ),
+        ] {
+            let mut left = status("billing__bill__8-1", 12);
+            left.description = noted.map(Tried::describe);
+            left.delivered = delivered;
+            left.deliveries = deliveries;
+            left.ack_pending = u64::from(deliveries > 0);
+            let before = status("billing__bill__7-1", 9);
+            let left = Left::by(&place, &[before, left]);
+            assert_eq!(left.tried, expected, "{name}");
+        }
+        assert_eq!(Tried::read("of somebody else"), None);
     }
 
     #[test]

@@ -10,11 +10,12 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::super::server::spawn;
-use super::place::{Left, Term, spec};
+use super::place::{Left, Term, Tried, spec};
+use super::reach::warn_of_loss;
 use super::worker::Worker;
 use crate::client::{dead_letters, events};
 use crate::error::{Error, ErrorKind, Result};
-use crate::model::{ConsumerSpec, DeliverFrom, RetryPolicy, StreamStatus};
+use crate::model::{ConsumerSpec, ConsumerStatus, DeliverFrom, RetryPolicy, StreamStatus};
 use crate::observe;
 use crate::port::{Consumer, Pull};
 
@@ -202,9 +203,13 @@ impl Reader {
         }
         let again = matches!(self.position, Some(position) if position.created == stream.created);
         let own = again.then(|| worker.settled());
-        if let Some(floor) = left.floor.max(own) {
+        let floor = left.floor.max(own);
+        if let Some(floor) = floor {
             spec.from = DeliverFrom::Sequence(floor + 1);
         }
+        let tried = left.tried.filter(|tried| Some(tried.sequence) > floor);
+        spec.description = tried.map(Tried::describe);
+        worker.note_tried(tried);
         let own = spec.name.clone();
         let consumer = streams.consumer(&stream.name, spec, deadline).await?;
         for name in left.consumers.iter().filter(|name| **name != own) {
@@ -222,7 +227,7 @@ impl Reader {
         consumer: &Arc<dyn Consumer>,
         created: OffsetDateTime,
         deadline: Instant,
-    ) -> Result<()> {
+    ) -> Result<ConsumerStatus> {
         let status = consumer.status(deadline).await?;
         #[expect(
             clippy::cast_precision_loss,
@@ -234,7 +239,7 @@ impl Reader {
             created,
             floor: status.ack_floor,
         });
-        Ok(())
+        Ok(status)
     }
 
     /// Reads until it is stopped. Errors: what makes another beginning necessary.
@@ -282,9 +287,13 @@ impl Reader {
         };
         let deadline = Instant::now() + WITHIN;
         match self.look(consumer, position.created, deadline).await {
+            Ok(status) => {
+                warn_of_loss(&self.worker, &status, deadline).await;
+                Ok(())
+            }
             Err(error) if error.kind() == ErrorKind::NoService => Err(error),
             // Deliveries tell soon enough whether the server is there.
-            _ => Ok(()),
+            Err(_) => Ok(()),
         }
     }
 }

@@ -8,11 +8,13 @@ use super::figures::Ended;
 use super::letter::{From, letter, without_body};
 use super::worker::{Job, Outcome, Worker};
 use crate::client::dead_letters;
-use crate::error::{ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::model::{Failure, Settling, StreamMessage, Verdict, verdict};
 use crate::observe;
 use crate::port::Delivery;
 
+/// A question that is not answered for so long is asked again.
+const ASKED: Duration = Duration::from_secs(1);
 /// What could not be noted as a dead letter is tried again after so long.
 const UNBURIED: Duration = Duration::from_secs(30);
 /// How long one question to the server may take.
@@ -49,7 +51,7 @@ impl Worker {
 
     async fn done(&self, delivery: &Delivery) {
         let noted = if self.handler.exactly {
-            delivery.confirm(Instant::now() + WITHIN).await
+            confirmed(delivery).await
         } else {
             delivery.settle(Settling::Ack).await
         };
@@ -126,7 +128,7 @@ impl Worker {
         let streams = client.streams();
         let deadline = Instant::now() + WITHIN;
         let mut stored = streams.store(letter.clone(), deadline).await;
-        let failed = |kind| move |error: &crate::error::Error| error.kind() == kind;
+        let failed = |kind| move |error: &Error| error.kind() == kind;
         if stored.as_ref().is_err_and(failed(ErrorKind::NoService)) {
             let spec = dead_letters(client.layout(), client.stream_settings());
             streams.ensure(spec, deadline).await?;
@@ -146,5 +148,25 @@ impl Worker {
                 "the end of a delivery was not told: it comes again"
             );
         }
+    }
+}
+
+/// Asks until the server has taken note, or the time is over: to be done with twice is the same.
+async fn confirmed(delivery: &Delivery) -> Result<()> {
+    let deadline = Instant::now() + WITHIN;
+    loop {
+        let until = deadline.min(Instant::now() + ASKED);
+        let noted = delivery.confirm(until).await;
+        let passing = |error: &Error| {
+            matches!(
+                error.kind(),
+                ErrorKind::Timeout | ErrorKind::Disconnected | ErrorKind::NoService
+            )
+        };
+        if !noted.as_ref().is_err_and(passing) || Instant::now() >= deadline {
+            return noted;
+        }
+        // Whoever is told at once that nobody is there does not ask at once again.
+        tokio::time::sleep_until(until).await;
     }
 }

@@ -20,11 +20,11 @@ use super::super::work::{Step, Work};
 use super::delivered::Delivered;
 use super::figures::EventFigures;
 use super::handler::EventHandler;
-use super::place::{Place, ack_wait};
+use super::place::{Place, Tried, ack_wait};
 use crate::client::Scope;
 use crate::model::{
-    AnyEvent, DEFAULT_BACKOFF, DEFAULT_RETRIES, EventMode, EventSource, Failure, LONGEST_BACKOFF,
-    RetryPolicy, Settling, header,
+    AnyEvent, Code, DEFAULT_BACKOFF, DEFAULT_RETRIES, EventMode, EventSource, Failure,
+    LONGEST_BACKOFF, RetryPolicy, Settling, header,
 };
 use crate::observe::Seldom;
 use crate::port::Delivery;
@@ -56,6 +56,8 @@ pub(in super::super) struct Worker {
     numbers: AtomicU64,
     /// Of an exclusive handler: everything up to this sequence is done with here.
     settled: AtomicU64,
+    /// Of an exclusive handler: what leaders before began, and none of them ended.
+    tried: Mutex<Option<Tried>>,
     /// Somebody is done.
     pub(super) freed: Notify,
     /// Its last first step was long: the next event gets a task at once.
@@ -63,6 +65,7 @@ pub(in super::super) struct Worker {
     /// When the server was heard last; none if nothing is read.
     heard: Mutex<Option<Instant>>,
     pub(super) complaints: Seldom,
+    pub(super) worries: Seldom,
 }
 
 /// One event that is worked on. Its place is free when it is dropped.
@@ -115,10 +118,12 @@ impl Worker {
             running: Mutex::default(),
             numbers: AtomicU64::new(0),
             settled: AtomicU64::new(0),
+            tried: Mutex::default(),
             freed: Notify::new(),
             long_steps: AtomicBool::new(false),
             heard: Mutex::default(),
             complaints: Seldom::new(),
+            worries: Seldom::new(),
         }
     }
 
@@ -145,6 +150,17 @@ impl Worker {
         self.settled.store(0, Ordering::Release);
     }
 
+    /// Leaders before began this one. Each has a consumer, which counts for itself.
+    pub(super) fn note_tried(&self, tried: Option<Tried>) {
+        *self.tried.lock().unwrap_or_else(PoisonError::into_inner) = tried;
+    }
+
+    fn attempts_before(&self, sequence: u64) -> u64 {
+        let tried = *self.tried.lock().unwrap_or_else(PoisonError::into_inner);
+        let tried = tried.filter(|tried| tried.sequence == sequence);
+        tried.map_or(0, |tried| tried.attempts)
+    }
+
     /// The server was heard at that time, or nothing is read any more.
     pub(super) fn note_heard(&self, at: Option<Instant>) {
         *self.heard.lock().unwrap_or_else(PoisonError::into_inner) = at;
@@ -163,7 +179,10 @@ impl Worker {
     }
 
     /// Takes an event. Returns without waiting for a handler that waits.
-    pub(super) async fn take(self: &Arc<Self>, delivery: Delivery) {
+    pub(super) async fn take(self: &Arc<Self>, mut delivery: Delivery) {
+        if self.is_exclusive() {
+            delivery.attempt += self.attempts_before(delivery.sequence);
+        }
         let delivery = Arc::new(delivery);
         // It was worked on when the connection was lost, and ended since.
         let again = self.is_exclusive() && delivery.sequence <= self.settled();
@@ -286,19 +305,36 @@ impl Worker {
         Work::begin(scope, span, move || call(service, delivered))
     }
 
-    /// Waits for the user's code, as long as its work is wanted.
+    /// Waits for the user's code, as long as its work is wanted and it may take.
     async fn finish(&self, job: Job, mut work: Work<Handled>) {
-        tokio::select! {
+        let late = tokio::select! {
             biased;
             outcome = work.ended() => return self.settle(job, outcome).await,
-            () = self.unwanted(&job) => {}
-        }
+            () = self.unwanted(&job) => None,
+            limit = self.overtime(&job) => Some(limit),
+        };
         job.context.token().cancel();
         if let Ok(outcome) = tokio::time::timeout(GRACE, work.ended()).await {
             return self.settle(job, outcome).await;
         }
         drop(work);
-        self.give_back(&job.delivery).await;
+        match late {
+            None => self.give_back(&job.delivery).await,
+            Some(limit) => {
+                let text = format!("the handler took longer than its timeout of {limit:?}");
+                let failure = Failure::framework(Code::Timeout, text);
+                self.settle(job, Ok(Err(failure))).await;
+            }
+        }
+    }
+
+    /// Becomes ready when an attempt takes too long.
+    async fn overtime(&self, job: &Job) -> Duration {
+        let Some(limit) = self.handler.timeout else {
+            return std::future::pending().await;
+        };
+        tokio::time::sleep_until(job.since + limit).await;
+        limit
     }
 
     /// Becomes ready when the instance stops and waits no longer, or leads no more.

@@ -106,12 +106,14 @@ impl Place {
         let filters = self.spec.filters.iter().map(Pattern::to_string);
         ConsumerStatus {
             name: self.spec.name.clone(),
+            description: self.spec.description.clone(),
             filters: filters.collect(),
             ack_wait: self.spec.ack_wait,
             max_ack_pending: self.spec.max_ack_pending,
             inactive_threshold: self.spec.inactive_threshold,
             delivered: self.delivered,
             ack_floor: waits.unwrap_or(self.delivered),
+            deliveries: self.hands.values().map(|hand| hand.attempts).sum(),
             ack_pending: self.hands.len() as u64,
             redelivered: twice.count() as u64,
             pending: self.pending,

@@ -139,6 +139,20 @@ impl Streams for MemoryStreams {
         })
     }
 
+    fn first<'a>(
+        &'a self,
+        stream: &'a str,
+        pattern: &'a Pattern,
+        from: u64,
+        _: Instant,
+    ) -> BoxFuture<'a, Result<Option<StoredMessage>>> {
+        self.with(stream, |one, _| {
+            let mut rest = one.log.from(from);
+            let found = rest.find(|message| pattern.matches(message.subject.as_str()));
+            Ok(found.map(|message| StoredMessage::clone(message)))
+        })
+    }
+
     fn delete<'a>(
         &'a self,
         stream: &'a str,

@@ -37,6 +37,8 @@ pub(super) struct ConsumerInfo {
 
 #[derive(Debug, Default, Deserialize)]
 struct Reached {
+    #[serde(default)]
+    consumer_seq: u64,
     stream_seq: u64,
 }
 
@@ -82,9 +84,14 @@ impl ConsumerInfo {
             // Below zero is no limit.
             max_ack_pending: u32::try_from(known.max_ack_pending).unwrap_or(u32::MAX),
             inactive_threshold: time(known.inactive_threshold),
+            description: known.description.clone(),
             filters: known.filters(),
             delivered: self.delivered.stream_seq,
             ack_floor: self.ack_floor.stream_seq,
+            deliveries: self
+                .delivered
+                .consumer_seq
+                .saturating_sub(self.ack_floor.consumer_seq),
             ack_pending: self.num_ack_pending,
             redelivered: self.num_redelivered,
             pending: self.num_pending,
@@ -242,7 +249,7 @@ mod tests {
             assert_eq!(spec.drift(&status).changeable, [""; 0]);
             assert_eq!((status.delivered, status.ack_floor), (7, 5));
             assert_eq!((status.ack_pending, status.redelivered), (2, 1));
-            assert_eq!(status.pending, 4);
+            assert_eq!((status.pending, status.deliveries), (4, 8));
         }
     }
 

@@ -213,6 +213,17 @@ impl Streams for NatsStreams {
         self.get(stream, which, deadline).boxed()
     }
 
+    fn first<'a>(
+        &'a self,
+        stream: &'a str,
+        pattern: &'a Pattern,
+        from: u64,
+        deadline: Instant,
+    ) -> BoxFuture<'a, Result<Option<StoredMessage>>> {
+        let which = json!({"seq": from.max(1), "next_by_subj": pattern.as_str()});
+        self.get(stream, which, deadline).boxed()
+    }
+
     fn delete<'a>(
         &'a self,
         stream: &'a str,
