@@ -1,6 +1,8 @@
 //! Events from a publisher to handlers, in memory and on a server: who gets them, how often, and
 //! what becomes of those that cannot be handled.
 
+#[path = "events/anew.rs"]
+mod anew;
 #[path = "events/healing.rs"]
 mod healing;
 #[path = "events/modes.rs"]

@@ -56,6 +56,8 @@ pub struct ConsumerStatus {
     pub description: Option<String>,
     /// What it delivers.
     pub filters: Vec<String>,
+    /// Where it began.
+    pub from: DeliverFrom,
     /// What is not acknowledged for so long is delivered again.
     pub ack_wait: Duration,
     /// How many messages may be delivered and not acknowledged.
@@ -173,6 +175,7 @@ mod tests {
             name: "c".to_owned(),
             description: None,
             filters: vec!["b".to_owned(), "a".to_owned()],
+            from: DeliverFrom::New,
             ack_wait: Duration::from_secs(30),
             max_ack_pending: 1000,
             inactive_threshold: None,

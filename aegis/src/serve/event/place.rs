@@ -7,6 +7,7 @@ use crate::model::{
     ConsumerSpec, ConsumerStatus, DeliverFrom, EventMode, EventStart, InstanceId, Layout,
     ServiceName,
 };
+use crate::observe;
 
 /// What is neither settled nor worked on for so long is delivered again, if nothing is said.
 const DEFAULT_ACK_WAIT: Duration = Duration::from_secs(30);
@@ -35,6 +36,8 @@ pub(super) struct Place {
     base: String,
     instance: InstanceId,
     mode: EventMode,
+    /// Of an instance whose place ends with its process: tells it from the one before.
+    boot: Option<u64>,
 }
 
 impl Place {
@@ -42,12 +45,14 @@ impl Place {
         service: &ServiceName,
         handler: &str,
         instance: &InstanceId,
-        mode: EventMode,
+        (mode, durable): (EventMode, bool),
     ) -> Self {
+        let passing = mode == EventMode::Broadcast && !durable;
         Self {
             base: format!("{service}__{handler}"),
             instance: instance.clone(),
             mode,
+            boot: passing.then(observe::random),
         }
     }
 
@@ -59,7 +64,10 @@ impl Place {
     /// The name of its consumer; that of a leader has its term.
     pub(super) fn consumer(&self, term: Option<Term>) -> String {
         let name = match (self.mode, term) {
-            (EventMode::Broadcast, _) => format!("{}__{}", self.base, self.instance),
+            (EventMode::Broadcast, _) => match self.boot {
+                Some(boot) => format!("{}__{}-{boot:016x}", self.base, self.instance),
+                None => format!("{}__{}", self.base, self.instance),
+            },
             (EventMode::Exclusive, Some(Term { epoch, session })) => {
                 format!("{}__{epoch}-{session}", self.base)
             }
@@ -127,19 +135,20 @@ pub(super) struct Left {
     pub(super) epoch: Option<u64>,
     /// Everything up to this sequence is done with.
     pub(super) floor: Option<u64>,
+    /// Where the first instance of all began, if its note is still there.
+    pub(super) begun: Option<u64>,
     /// What was begun and not ended.
     pub(super) tried: Option<Tried>,
 }
 
 impl Left {
     /// Among all consumers of the stream. The one without an epoch notes where the first instance
-    /// began, and counts only before there was a leader: one that starts late may make it anew.
+    /// began. It is no leader's: one that starts late may make it anew.
     pub(super) fn by(place: &Place, all: &[ConsumerStatus]) -> Self {
         let mut left = Self::default();
-        let mut begun = None;
         for found in all {
             if found.name == place.consumer(None) {
-                begun = Some(found.ack_floor);
+                left.begun = Some(found.ack_floor);
             } else if let Some(term) = place.term_of(&found.name) {
                 left.epoch = left.epoch.max(Some(term.epoch));
                 left.floor = left.floor.max(Some(found.ack_floor));
@@ -149,7 +158,6 @@ impl Left {
             }
             left.consumers.push(found.name.clone());
         }
-        left.floor = left.floor.or(begun);
         left.tried = left.tried.filter(|tried| Some(tried.sequence) > left.floor);
         left
     }
@@ -203,7 +211,7 @@ mod tests {
     fn place(mode: EventMode) -> Place {
         let service = ServiceName::parse("billing").unwrap();
         let instance = InstanceId::parse("billing-7").unwrap();
-        Place::new(&service, "bill", &instance, mode)
+        Place::new(&service, "bill", &instance, (mode, true))
     }
 
     /// A consumer that has nothing in hands.
@@ -212,6 +220,7 @@ mod tests {
             name: name.to_owned(),
             description: None,
             filters: Vec::new(),
+            from: DeliverFrom::New,
             ack_wait: DEFAULT_ACK_WAIT,
             max_ack_pending: 1,
             inactive_threshold: None,
@@ -242,6 +251,12 @@ mod tests {
             assert_eq!(place(mode).consumer(term), name);
             assert_eq!(place(mode).handler(), "billing__bill");
         }
+        let service = ServiceName::parse("billing").unwrap();
+        let instance = InstanceId::parse("billing-7").unwrap();
+        let passing = || Place::new(&service, "bill", &instance, (EventMode::Broadcast, false));
+        let (one, next) = (passing().consumer(None), passing().consumer(None));
+        assert!(one.starts_with("billing__bill__billing-7-"), "{one}");
+        assert_ne!(one, next, "each process begins anew");
         let exclusive = place(EventMode::Exclusive);
         for (name, term) in [
             ("billing__bill__42-3", Some((42, 3))),
@@ -266,7 +281,7 @@ mod tests {
         for (there, epoch, floor, consumers) in [
             (&[][..], None, None, 0),
             (&[("billing__other__7-1", 9)], None, None, 0),
-            (&[("billing__bill", 5)], None, Some(5), 1),
+            (&[("billing__bill", 5)], None, None, 1),
             // Made anew by an instance that started while there was a leader: it skips nothing.
             (
                 &[("billing__bill", 50), ("billing__bill__7-2", 9)],
@@ -284,6 +299,8 @@ mod tests {
         ] {
             let left = Left::by(&place, &all(there));
             assert_eq!((left.epoch, left.floor), (epoch, floor), "{there:?}");
+            let begun = there.iter().find(|(name, _)| *name == "billing__bill");
+            assert_eq!(left.begun, begun.map(|(_, floor)| *floor), "{there:?}");
             assert_eq!(left.consumers.len(), consumers, "{there:?}");
         }
     }

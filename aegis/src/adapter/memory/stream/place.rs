@@ -108,6 +108,7 @@ impl Place {
             name: self.spec.name.clone(),
             description: self.spec.description.clone(),
             filters: filters.collect(),
+            from: self.spec.from,
             ack_wait: self.spec.ack_wait,
             max_ack_pending: self.spec.max_ack_pending,
             inactive_threshold: self.spec.inactive_threshold,

@@ -14,7 +14,7 @@ use super::super::stored::parse_time;
 use super::settle::NatsSettle;
 use super::{failure, pull};
 use crate::error::{Error, ErrorKind, Result};
-use crate::model::{ConsumerSpec, ConsumerStatus, Pattern};
+use crate::model::{ConsumerSpec, ConsumerStatus, DeliverFrom, Pattern};
 use crate::port::{Consumer, Pull};
 
 /// What JetStream tells of a consumer.
@@ -49,6 +49,9 @@ pub(super) struct Known {
     description: Option<String>,
     filter_subject: Option<String>,
     filter_subjects: Option<Vec<String>>,
+    deliver_policy: String,
+    opt_start_seq: u64,
+    opt_start_time: Option<String>,
     ack_policy: String,
     deliver_subject: Option<String>,
     ack_wait: u64,
@@ -85,6 +88,7 @@ impl ConsumerInfo {
             max_ack_pending: u32::try_from(known.max_ack_pending).unwrap_or(u32::MAX),
             inactive_threshold: time(known.inactive_threshold),
             description: known.description.clone(),
+            from: known.from()?,
             filters: known.filters(),
             delivered: self.delivered.stream_seq,
             ack_floor: self.ack_floor.stream_seq,
@@ -114,6 +118,18 @@ impl ConsumerInfo {
 }
 
 impl Known {
+    fn from(&self) -> Result<DeliverFrom> {
+        Ok(match self.deliver_policy.as_str() {
+            "all" => DeliverFrom::All,
+            "by_start_sequence" => DeliverFrom::Sequence(self.opt_start_seq),
+            "by_start_time" => {
+                let time = self.opt_start_time.as_deref().unwrap_or_default();
+                DeliverFrom::Time(parse_time(time)?)
+            }
+            _ => DeliverFrom::New,
+        })
+    }
+
     fn filters(self) -> Vec<String> {
         let one = self.filter_subject.filter(|filter| !filter.is_empty());
         let mut filters: Vec<String> = one.into_iter().collect();
