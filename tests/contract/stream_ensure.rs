@@ -130,6 +130,36 @@ async fn a_drift_that_cannot_be_changed_is_named() {
 }
 
 #[tokio::test]
+async fn a_limit_below_what_is_stored_is_refused_and_nothing_is_discarded() {
+    for streams in Streaming::all().await {
+        let name = streams.name;
+        streams.make().await;
+        streams.store_all(&["1", "2", "3"]).await;
+        let stored = streams.status().await;
+        let with = |change: &dyn Fn(&mut StreamSpec)| {
+            let mut spec = streams.spec();
+            change(&mut spec);
+            streams.here.ensure(spec, soon())
+        };
+        for (what, refused) in [
+            ("max_messages", with(&|spec| spec.max_messages = Some(2))),
+            (
+                "max_bytes",
+                with(&|spec| spec.max_bytes = Some(stored.bytes - 1)),
+            ),
+        ] {
+            let error = refused.await.unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Config, "{name}: {error}");
+            let text = error.to_string();
+            assert!(text.contains(what) && text.contains("stored"), "{text}");
+        }
+        assert_eq!(streams.status().await, stored, "{name}");
+        let spec = with(&|spec| spec.max_messages = Some(3));
+        assert_eq!(spec.await.unwrap().messages, 3, "{name}");
+    }
+}
+
+#[tokio::test]
 async fn subjects_are_united() {
     for streams in Streaming::all().await {
         let name = streams.name;
