@@ -57,8 +57,8 @@ impl NatsStreams {
             let changed = info.changed(&spec, &status);
             self.update(&spec, &changed, deadline).await?;
             if !drifted.is_empty() {
-                let (stream, changes) = (&spec.name, drifted.join(", "));
-                tracing::info!(stream, changes, "a stream is changed to what is asked for");
+                let (stream, what) = (&spec.name, drifted.join(", "));
+                tracing::info!(stream, what, "a stream is changed to what is asked for");
             }
         }
         let name = &spec.name;
