@@ -89,7 +89,13 @@ impl Reader {
                 biased;
                 () = stop.cancelled() => break,
                 opened = self.begin() => match opened {
-                    Ok(source) => self.read(&source, &stop).await,
+                    Ok(source) => {
+                        if failures > 0 {
+                            let handler = worker.place.handler();
+                            tracing::info!(handler, "events are read again");
+                        }
+                        self.read(&source, &stop).await
+                    }
                     Err(error) => Err(error),
                 },
             };
@@ -105,7 +111,7 @@ impl Reader {
             let is_news = !matches!(error.kind(), ErrorKind::NotActive | ErrorKind::Disconnected);
             if let Some(unsaid) = is_news.then(|| worker.complaints.again()).flatten() {
                 tracing::warn!(
-                    handler = worker.row.name, %error, unsaid, ?wait,
+                    handler = worker.place.handler(), %error, unsaid, ?wait,
                     "events cannot be read: begins anew"
                 );
             }
@@ -355,7 +361,7 @@ fn silent() -> Error {
 /// Takes nothing new, and hands what was delivered and not begun to whoever has time.
 async fn give_back(worker: &Worker, mut pull: Pull, stream: OffsetDateTime) {
     if let Err(error) = pull.stop().await {
-        tracing::debug!(handler = worker.row.name, %error, "the deliveries did not end cleanly");
+        tracing::debug!(handler = worker.place.handler(), %error, "the deliveries did not end cleanly");
         return;
     }
     while let Some(Ok(delivery)) = pull.next().await {

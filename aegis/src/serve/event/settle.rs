@@ -124,7 +124,7 @@ impl Worker {
         match self.note(letter).await {
             Ok(()) => {
                 tracing::error!(
-                    handler = self.row.name, event = %delivery.message.subject,
+                    handler = self.place.handler(), event = %delivery.message.subject,
                     sequence = delivery.sequence, attempts = delivery.attempt, %failure,
                     "an event is given up: `aegis dead list` shows it, `aegis dead retry` brings it back"
                 );
@@ -136,7 +136,7 @@ impl Worker {
             }
             Err(error) => {
                 tracing::error!(
-                    handler = self.row.name, sequence = delivery.sequence, %failure, %error,
+                    handler = self.place.handler(), sequence = delivery.sequence, %failure, %error,
                     "an event is to be given up, and cannot be noted among the dead letters: that is tried again"
                 );
                 self.unburied.insert(*made, delivery.sequence, failure);
@@ -171,7 +171,7 @@ impl Worker {
     fn unless_told(&self, held: &Held, told: Result<()>) {
         if let Err(error) = told {
             tracing::debug!(
-                handler = self.row.name, sequence = held.delivery.sequence, %error,
+                handler = self.place.handler(), sequence = held.delivery.sequence, %error,
                 "the end of a delivery was not told: it comes again"
             );
         }

@@ -288,7 +288,7 @@ impl Worker {
             let running: Vec<Arc<Held>> = self.running().values().cloned().collect();
             for held in running {
                 if let Err(error) = self.tell(&held, Settling::Progress).await {
-                    tracing::debug!(handler = self.row.name, %error, "progress was not told");
+                    tracing::debug!(handler = self.place.handler(), %error, "progress was not told");
                     break;
                 }
             }
