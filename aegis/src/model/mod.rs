@@ -51,7 +51,8 @@ pub(crate) use envelope::{
 };
 pub use event::{AnyEvent, Event, EventMode, EventStart, FromEvent};
 pub(crate) use event::{
-    DEFAULT_BACKOFF, DEFAULT_RETRIES, EventEnvelope, EventSource, LONGEST_BACKOFF, Verdict, verdict,
+    DEFAULT_BACKOFF, DEFAULT_RETRIES, EventEnvelope, EventSource, LONGEST_BACKOFF, NoTaker,
+    Verdict, back_to, handler_place, instance_place, named, verdict,
 };
 pub use failure::{DomainError, Failure};
 pub(crate) use header::told;

@@ -85,7 +85,11 @@ fn id_of(delivery: &Delivery) -> String {
         place,
     );
     let id = event.id();
-    if header::travels(id) { id.to_owned() } else { String::new() }
+    if header::travels(id) {
+        id.to_owned()
+    } else {
+        String::new()
+    }
 }
 
 /// The same without what was sent, for a message that has no room for more: it stays in its stream.
