@@ -3,6 +3,8 @@
 
 #[path = "events/healing.rs"]
 mod healing;
+#[path = "events/letters.rs"]
+mod letters;
 #[path = "events/modes.rs"]
 mod modes;
 #[path = "events/places.rs"]
