@@ -5,6 +5,8 @@
 mod anew;
 #[path = "events/healing.rs"]
 mod healing;
+#[path = "events/letters.rs"]
+mod letters;
 #[path = "events/modes.rs"]
 mod modes;
 #[path = "events/places.rs"]

@@ -41,7 +41,6 @@ pub use breaker::{BreakerPolicy, BreakerState};
 pub use checkpoint::Recorded;
 pub use codec::{Codec, CodecError};
 pub use dead::DeadLetter;
-pub(crate) use dead::told;
 pub(crate) use deadline::{DEFAULT_TIMEOUT, deadline_header, deadline_of};
 pub(crate) use election::{
     Action, Claim, Election, Event as ElectionEvent, LeaderRecord, Moment, NoAnswer, Outcome,
@@ -52,9 +51,11 @@ pub(crate) use envelope::{
 };
 pub use event::{AnyEvent, Event, EventMode, EventStart, FromEvent};
 pub(crate) use event::{
-    DEFAULT_BACKOFF, DEFAULT_RETRIES, EventEnvelope, EventSource, LONGEST_BACKOFF, Verdict, verdict,
+    DEFAULT_BACKOFF, DEFAULT_RETRIES, EventEnvelope, EventSource, LONGEST_BACKOFF, NoTaker,
+    Verdict, back_to, handler_place, instance_place, named, process_place, verdict,
 };
 pub use failure::{DomainError, Failure};
+pub(crate) use header::told;
 pub use header::{HeaderError, Headers};
 pub use health::Health;
 pub(crate) use health::{Signs, judge};

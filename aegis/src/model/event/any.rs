@@ -71,10 +71,14 @@ impl AnyEvent {
         let envelope = envelope.unwrap_or_default();
         let told = |name: &str| headers.get(name).map(str::to_owned);
         let stored = place.stored.unix_timestamp_nanos();
+        let named = |name: &str| told(name).filter(|id| !id.is_empty());
+        // Under that id it was published; brought back, that says when, and not which one it is.
+        let is_first = headers.get(header::ONLY).is_none();
+        let sent_as = is_first.then(|| named(header::MESSAGE_ID)).flatten();
         let facts = EventFacts {
-            id: told(header::EVENT_ID)
-                .or_else(|| told(header::MESSAGE_ID))
-                .or(envelope.message_id)
+            id: named(header::EVENT_ID)
+                .or(sent_as)
+                .or(envelope.message_id.filter(|id| !id.is_empty()))
                 .unwrap_or_else(|| format!("{}@{stored}", place.sequence)),
             source: told(header::SOURCE).or(envelope.source),
             correlation_id: told(header::CORRELATION_ID).or(envelope.correlation_id),
@@ -259,6 +263,26 @@ mod tests {
     fn what_says_nothing_of_itself_is_named_by_its_place() {
         let event = event("orders.placed", &[], r#"{"id":"7"}"#);
         assert_eq!((event.id(), event.version()), ("7@0", "1.0"));
+    }
+
+    #[test]
+    fn an_event_that_is_brought_back_has_the_id_that_it_had() {
+        let envelope =
+            r#"{"message_id":"m-1","domain":"orders","event_type":"placed","payload":1}"#;
+        let (own, sent) = ((header::EVENT_ID, "own"), (header::MESSAGE_ID, "sent"));
+        let only = (header::ONLY, "billing__bill");
+        for (headers, body, id) in [
+            (&[sent, own][..], envelope, "own"),
+            (&[sent], envelope, "sent"),
+            (&[], envelope, "m-1"),
+            (&[(header::MESSAGE_ID, "")], envelope, "m-1"),
+            (&[sent, own, only], envelope, "own"),
+            (&[sent, only], envelope, "m-1"),
+            (&[sent, only], "1", "7@0"),
+        ] {
+            let event = event("orders.placed", headers, body);
+            assert_eq!(event.id(), id, "{headers:?} {body}");
+        }
     }
 
     #[test]

@@ -77,6 +77,8 @@ pub struct ConsumerStatus {
     pub redelivered: u64,
     /// Messages that were not delivered yet.
     pub pending: u64,
+    /// Questions for messages that wait for one. Somebody who reads, and has nothing in hands, asks.
+    pub waiting: u64,
     /// When it was made, by the server's clock.
     pub created: OffsetDateTime,
 }
@@ -185,6 +187,7 @@ mod tests {
             ack_pending: 0,
             redelivered: 0,
             pending: 0,
+            waiting: 0,
             created: OffsetDateTime::UNIX_EPOCH,
         }
     }

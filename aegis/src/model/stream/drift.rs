@@ -65,8 +65,8 @@ impl StreamSpec {
             |time: Option<Duration>| time.map_or("for ever".to_owned(), |t| format!("{t:?}"));
         let asked = self.max_age.map(|age| time(Some(age)));
         drift.changeable("max_age", asked, &time(found.max_age));
-        let asked = self.dedup.map(|window| time(Some(window)));
-        drift.changeable("dedup", asked, &time(Some(found.dedup)));
+        let asked = time(Some(self.dedup_of(found)));
+        drift.changeable("dedup", Some(asked), &time(Some(found.dedup)));
         drift
     }
 }
@@ -179,6 +179,22 @@ mod tests {
             ),
             (
                 StreamSpec {
+                    max_age: Some(hour / 60),
+                    ..asked()
+                },
+                "`max_age` (60s asked for, for ever there), `dedup` (60s asked for, 120s there)",
+                "",
+            ),
+            (
+                StreamSpec {
+                    dedup_at_best: Some(hour),
+                    ..asked()
+                },
+                "`dedup` (3600s asked for, 120s there)",
+                "",
+            ),
+            (
+                StreamSpec {
                     replicas: Some(3),
                     discard: Some(Discard::New),
                     ..asked()
@@ -206,6 +222,26 @@ mod tests {
             assert_eq!(drift.changeable.join(", "), changeable);
             assert_eq!(drift.fixed.join(", "), fixed);
         }
+    }
+
+    #[test]
+    fn ids_are_remembered_no_longer_than_the_stream_keeps_messages() {
+        let (minute, hour) = (Duration::from_secs(60), Duration::from_secs(3600));
+        let found = StreamStatus {
+            max_age: Some(minute),
+            dedup: minute,
+            ..found()
+        };
+        let spec = StreamSpec {
+            dedup_at_best: Some(hour),
+            ..asked()
+        };
+        assert!(spec.drift(&found).is_none(), "{:?}", spec.drift(&found));
+        let longer = StreamSpec {
+            max_age: Some(hour),
+            ..spec
+        };
+        assert_eq!(longer.dedup_of(&found), hour);
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::handler::EventHandler;
 use crate::model::{
     ConsumerSpec, ConsumerStatus, DeliverFrom, EventMode, EventStart, InstanceId, Layout,
-    ServiceName,
+    ServiceName, handler_place, instance_place, process_place,
 };
 use crate::observe;
 
@@ -18,8 +18,6 @@ const MOST_PENDING: u32 = 10_000;
 const AWAY: Duration = Duration::from_secs(60);
 /// The same for one that says that it comes back.
 const AWAY_FOR_LONG: Duration = Duration::from_secs(7 * 24 * 3600);
-/// The server names files after consumers.
-const LONGEST: usize = 200;
 
 /// One leadership, and the how manieth beginning in it this is. Each has a consumer of its own: what
 /// was delivered to the one before, and got lost, would hold up everything behind it.
@@ -49,7 +47,7 @@ impl Place {
     ) -> Self {
         let passing = mode == EventMode::Broadcast && !durable;
         Self {
-            base: format!("{service}__{handler}"),
+            base: handler_place(service.as_str(), handler),
             instance: instance.clone(),
             mode,
             boot: passing.then(observe::random),
@@ -63,17 +61,23 @@ impl Place {
 
     /// The name of its consumer; that of a leader has its term.
     pub(super) fn consumer(&self, term: Option<Term>) -> String {
-        let name = match (self.mode, term) {
+        match (self.mode, term) {
             (EventMode::Broadcast, _) => match self.boot {
-                Some(boot) => format!("{}__{}-{boot:016x}", self.base, self.instance),
-                None => format!("{}__{}", self.base, self.instance),
+                Some(boot) => process_place(&self.base, self.instance.as_str(), boot),
+                None => instance_place(&self.base, self.instance.as_str()),
             },
             (EventMode::Exclusive, Some(Term { epoch, session })) => {
                 format!("{}__{epoch}-{session}", self.base)
             }
             _ => self.base.clone(),
-        };
-        shortened(name)
+        }
+    }
+
+    /// Whether an event that is meant for one handler alone is meant for this one: `only` names it,
+    /// or this instance of it.
+    pub(super) fn is_meant(&self, only: &str) -> bool {
+        let own = || instance_place(&self.base, self.instance.as_str());
+        only == self.base || (self.mode == EventMode::Broadcast && only == own())
     }
 
     /// The term in the name of a consumer that a leader of this handler made.
@@ -163,17 +167,6 @@ impl Left {
     }
 }
 
-/// A name that is too long keeps its beginning, and is told apart by a sum of the whole (FNV-1a).
-fn shortened(name: String) -> String {
-    if name.len() <= LONGEST {
-        return name;
-    }
-    let sum = name.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |sum, byte| {
-        (sum ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-    });
-    format!("{}-{sum:016x}", &name[..LONGEST - 17])
-}
-
 /// How long the server waits before it delivers an event of this handler again.
 pub(super) fn ack_wait(handler: &EventHandler) -> Duration {
     handler.ack_wait.unwrap_or(DEFAULT_ACK_WAIT)
@@ -230,6 +223,7 @@ mod tests {
             ack_pending: 0,
             redelivered: 0,
             pending: 0,
+            waiting: 0,
             created: time::OffsetDateTime::UNIX_EPOCH,
         }
     }
@@ -268,6 +262,26 @@ mod tests {
             let found = exclusive.term_of(name);
             let found = found.map(|term| (term.epoch, term.session));
             assert_eq!(found, term, "{name}");
+        }
+    }
+
+    #[test]
+    fn what_is_brought_back_is_meant_for_a_handler_or_for_one_instance_of_it() {
+        for (only, broadcast, others) in [
+            ("billing__bill", true, true),
+            ("billing__bill__billing-7", true, false),
+            ("billing__bill__billing-8", false, false),
+            ("billing__bills", false, false),
+            ("", false, false),
+        ] {
+            assert_eq!(
+                place(EventMode::Broadcast).is_meant(only),
+                broadcast,
+                "{only}"
+            );
+            for mode in [EventMode::Compete, EventMode::Exclusive] {
+                assert_eq!(place(mode).is_meant(only), others, "{only}");
+            }
         }
     }
 
@@ -334,13 +348,5 @@ mod tests {
             assert_eq!(left.tried, expected, "{name}");
         }
         assert_eq!(Tried::read("of somebody else"), None);
-    }
-
-    #[test]
-    fn names_that_are_too_long_stay_apart() {
-        let (one, other) = ("a".repeat(300), format!("{}b", "a".repeat(299)));
-        let names = [shortened(one), shortened(other)];
-        assert_ne!(names[0], names[1]);
-        assert!(names.iter().all(|name| name.len() == LONGEST));
     }
 }

@@ -107,7 +107,7 @@ impl Worker {
     /// Brought back for one handler that had given it up: the others have handled it.
     fn is_for_another(&self, delivery: &Delivery) -> bool {
         let only = delivery.message.headers.get(header::ONLY);
-        only.is_some_and(|handler| handler != self.place.handler())
+        only.is_some_and(|only| !self.place.is_meant(only))
     }
 
     /// How often an event is tried.

@@ -162,6 +162,7 @@ mod tests {
             ack_pending: 0,
             redelivered: 0,
             pending: 0,
+            waiting: 0,
             created,
         }
     }

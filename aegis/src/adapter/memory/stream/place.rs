@@ -118,6 +118,7 @@ impl Place {
             ack_pending: self.hands.len() as u64,
             redelivered: twice.count() as u64,
             pending: self.pending,
+            waiting: 0,
             created: self.created,
         }
     }

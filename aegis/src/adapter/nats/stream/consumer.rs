@@ -33,6 +33,8 @@ pub(super) struct ConsumerInfo {
     num_redelivered: u64,
     #[serde(default)]
     num_pending: u64,
+    #[serde(default)]
+    num_waiting: u64,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -99,6 +101,7 @@ impl ConsumerInfo {
             ack_pending: self.num_ack_pending,
             redelivered: self.num_redelivered,
             pending: self.num_pending,
+            waiting: self.num_waiting,
             created: parse_time(&self.created)?,
         })
     }
@@ -240,7 +243,7 @@ mod tests {
             "name": "c", "created": "2026-01-02T03:04:05Z", "config": config,
             "delivered": {"consumer_seq": 9, "stream_seq": 7},
             "ack_floor": {"consumer_seq": 1, "stream_seq": 5},
-            "num_ack_pending": 2, "num_redelivered": 1, "num_pending": 4,
+            "num_ack_pending": 2, "num_redelivered": 1, "num_pending": 4, "num_waiting": 3,
         });
         serde_json::from_value(info).unwrap()
     }
@@ -266,6 +269,7 @@ mod tests {
             assert_eq!((status.delivered, status.ack_floor), (7, 5));
             assert_eq!((status.ack_pending, status.redelivered), (2, 1));
             assert_eq!((status.pending, status.deliveries), (4, 8));
+            assert_eq!(status.waiting, 3);
         }
     }
 
