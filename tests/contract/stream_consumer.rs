@@ -332,7 +332,10 @@ async fn consumers_come_and_go() {
         streams.make().await;
         streams.store_all(&["1"]).await;
         let names = async || {
-            let all = streams.there.consumers(&streams.stream, soon()).await;
+            let all = streams
+                .there
+                .consumers(&streams.stream, &|_| true, soon())
+                .await;
             all.unwrap()
                 .into_iter()
                 .map(|it| it.name)
@@ -343,9 +346,13 @@ async fn consumers_come_and_go() {
         streams.consumer("c", |spec| spec.in_memory = true).await;
         streams.consumer("a-_1", |_| {}).await;
         assert_eq!(names().await, ["a-_1", "b", "c"], "{name}");
+        let wanted = |name: &str| name != "b" && name != "d";
+        let some = streams.there.consumers(&streams.stream, &wanted, soon());
+        let some: Vec<_> = some.await.unwrap().into_iter().map(|it| it.name).collect();
+        assert_eq!(some, ["a-_1", "c"], "{name}");
         let all = streams
             .there
-            .consumers(&streams.stream, soon())
+            .consumers(&streams.stream, &|_| true, soon())
             .await
             .unwrap();
         assert_eq!(all[1], consumer.status(soon()).await.unwrap(), "{name}");

@@ -126,7 +126,10 @@ async fn a_consumer_that_nobody_pulls_from_is_removed() {
         let left = streams.consumer("left", short).await;
         streams.consumer("stays", |_| {}).await;
         let names = async || {
-            let all = streams.there.consumers(&streams.stream, soon()).await;
+            let all = streams
+                .there
+                .consumers(&streams.stream, &|_| true, soon())
+                .await;
             all.unwrap()
                 .into_iter()
                 .map(|it| it.name)

@@ -47,7 +47,8 @@ pub(in super::super) async fn prepare(worker: &Arc<Worker>) -> Result<()> {
 async fn begin(worker: &Arc<Worker>, stream: &str, deadline: Instant) -> Result<()> {
     let client = &worker.shared.home.client;
     let streams = client.streams();
-    let all = streams.consumers(stream, deadline).await?;
+    let own = |name: &str| worker.place.owns(name);
+    let all = streams.consumers(stream, &own, deadline).await?;
     if !Left::by(&worker.place, &all).consumers.is_empty() {
         return Ok(());
     }

@@ -195,7 +195,10 @@ impl Reader {
     ) -> Result<Arc<dyn Consumer>> {
         let worker = &self.worker;
         let streams = worker.shared.home.client.streams();
-        let all = streams.consumers(&stream.name, deadline).await?;
+        let own = |name: &str| worker.place.owns(name);
+        let all = streams.consumers(&stream.name, &own, deadline).await?;
+        // It takes most of that time if a server of the cluster is down.
+        let deadline = Instant::now() + WITHIN;
         let left = Left::by(&worker.place, &all);
         if let Some(other) = left.epoch.filter(|other| *other > epoch) {
             let text = format!("epoch {other} handles the events of {}", worker.row.name);
