@@ -41,7 +41,13 @@ pub(super) async fn store(
         leader.ensure()?;
         let sequence = match leader.fences().get(&fence.known) {
             Some(sequence) => sequence,
-            None => fence.raise(deadline).await?,
+            None => {
+                let raised = fence.raise(deadline).await?;
+                // The limits of the stream may have taken the fence of a newer leader; it leads only
+                // since this lease is over. From here on its fence refuses what is sent.
+                leader.ensure()?;
+                raised
+            }
         };
         match fence.send(message.clone(), sequence, deadline).await {
             // By a newer leader, which is found now; or by another task of this one. Or the stream
