@@ -21,7 +21,7 @@ pub(crate) mod told {
     pub(crate) const SEQUENCE: &str = "Aegis-Dead-Sequence";
     /// When that stream took it.
     pub(crate) const STORED: &str = "Aegis-Dead-Stored";
-    /// Its id.
+    /// Its id, as its publisher gave it.
     pub(crate) const MESSAGE_ID: &str = "Aegis-Dead-Message-Id";
     /// Who gave it up: `{service}__{handler}`.
     pub(crate) const HANDLER: &str = "Aegis-Dead-Handler";
@@ -47,7 +47,7 @@ pub struct DeadLetter {
     pub given_up: OffsetDateTime,
     /// The subject that it was sent on.
     pub subject: String,
-    /// The id that it was sent with; empty if there was none.
+    /// The id of the event, as its publisher gave it; empty if there was none.
     pub id: String,
     /// The stream that it stood in, and its number there.
     pub stream: String,

@@ -3,7 +3,7 @@
 
 use time::format_description::well_known::Rfc3339;
 
-use crate::model::{Failure, Headers, Layout, StreamMessage, header, told};
+use crate::model::{Failure, Headers, Layout, StreamMessage, event_id, told};
 use crate::port::Delivery;
 
 /// Longest reason, in characters.
@@ -37,11 +37,9 @@ pub(super) fn letter(
             let _ = headers.set(name, value);
         }
     }
-    let ids = [header::EVENT_ID, header::MESSAGE_ID];
-    let mut ids = ids.into_iter();
-    let id = ids
-        .find_map(|name| message.headers.get(name))
-        .unwrap_or_default();
+    let subject = message.subject.as_str();
+    let name = layout.event_name(subject).unwrap_or(subject);
+    let id = event_id(name, &message.headers).unwrap_or_default();
     let reason: String = failure.message().chars().take(LONGEST_REASON).collect();
     let reason = reason.replace(char::is_control, " ");
     for (name, value) in [

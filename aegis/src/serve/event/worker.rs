@@ -23,7 +23,7 @@ use super::handler::EventHandler;
 use super::place::{Place, Tried, ack_wait};
 use crate::client::Scope;
 use crate::model::{
-    AnyEvent, Code, DEFAULT_BACKOFF, DEFAULT_RETRIES, EventMode, EventSource, Failure,
+    ACCIDENTS, AnyEvent, Code, DEFAULT_BACKOFF, DEFAULT_RETRIES, EventMode, EventSource, Failure,
     LONGEST_BACKOFF, RetryPolicy, Settling, header,
 };
 use crate::observe::Seldom;
@@ -33,9 +33,6 @@ use crate::port::Delivery;
 const DEFAULT_CONCURRENCY: usize = 64;
 /// A first step longer than this would hold up the other events of its handler.
 const LONG_STEP: Duration = Duration::from_micros(200);
-/// So many deliveries more than attempts are taken for accidents: instances that stopped before
-/// they began. Beyond, whoever works on the event does not survive it.
-const ACCIDENTS: u64 = 10;
 
 /// How the work on one event ended: with what its code returned, or with the text of a panic.
 pub(super) type Outcome = Result<Handled, String>;
@@ -243,7 +240,7 @@ impl Worker {
 
     fn most_deliveries(&self) -> u64 {
         let retries = self.handler.retries.unwrap_or(DEFAULT_RETRIES);
-        u64::from(retries) + 1 + ACCIDENTS
+        u64::from(retries) + 1 + u64::from(ACCIDENTS)
     }
 
     fn worn_out(&self) -> Failure {
