@@ -135,12 +135,12 @@ impl Observer {
     async fn begin(&mut self) -> Result<()> {
         let streams: &Arc<dyn Streams> = self.client.streams();
         let deadline = Instant::now() + WITHIN;
-        let status = match streams.status(&self.stream, deadline).await? {
-            Some(status) => status,
-            None => {
-                let spec = events(self.client.layout(), self.client.stream_settings());
-                streams.ensure(spec, deadline).await?
-            }
+        let found = streams.status(&self.stream, deadline).await?;
+        let status = if let Some(found) = found {
+            found
+        } else {
+            let spec = events(self.client.layout(), self.client.stream_settings());
+            streams.ensure(spec, deadline).await?
         };
         if self.made.is_some_and(|made| made != status.created) {
             self.from = DeliverFrom::All;

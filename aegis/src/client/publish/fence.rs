@@ -41,13 +41,7 @@ pub(super) async fn store(
         leader.ensure()?;
         let sequence = match leader.fences().get(&fence.known) {
             Some(sequence) => sequence,
-            None => {
-                let raised = fence.raise(deadline).await?;
-                // The limits of the stream may have taken the fence of a newer leader; it leads only
-                // since this lease is over. From here on its fence refuses what is sent.
-                leader.ensure()?;
-                raised
-            }
+            None => fence.raise(deadline).await?,
         };
         match fence.send(message.clone(), sequence, deadline).await {
             // By a newer leader, which is found now; or by another task of this one. Or the stream
@@ -122,6 +116,9 @@ impl Fence<'_> {
                     }
                 }
             };
+            // The limits of the stream may have taken the fence of a newer leader, which leads only since
+            // this lease is over. Whoever leads after this answer raises a fence over this one.
+            self.leader.ensure()?;
             self.leader.fences().learn(&self.known, sequence);
             return Ok(sequence);
         }

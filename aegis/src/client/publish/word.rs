@@ -215,12 +215,11 @@ impl Publish {
     pub(crate) fn source(self, source: &str) -> Self {
         self.with(|prepared| {
             let source = source.to_owned();
-            match &mut prepared.envelope {
-                Some(envelope) => envelope.source = source,
-                None => {
-                    let set = prepared.message.headers.set(header::SOURCE, &source);
-                    set.map_err(|cause| Error::new(ErrorKind::Invalid, cause.to_string()))?;
-                }
+            if let Some(envelope) = &mut prepared.envelope {
+                envelope.source = source;
+            } else {
+                let set = prepared.message.headers.set(header::SOURCE, &source);
+                set.map_err(|cause| Error::new(ErrorKind::Invalid, cause.to_string()))?;
             }
             Ok(())
         })
