@@ -47,7 +47,7 @@ async fn whoever_waits_at_a_consumer_is_seen_until_it_is_gone() {
         eventually(&what, async || waiting().await > 0).await;
         let listed = streams
             .here
-            .consumers(&streams.stream, soon())
+            .consumers(&streams.stream, &|_| true, soon())
             .await
             .unwrap();
         assert_eq!(listed[0].waiting, 1, "{name}");
@@ -155,7 +155,10 @@ async fn a_consumer_that_nobody_pulls_from_is_removed() {
         let left = streams.consumer("left", short).await;
         streams.consumer("stays", |_| {}).await;
         let names = async || {
-            let all = streams.there.consumers(&streams.stream, soon()).await;
+            let all = streams
+                .there
+                .consumers(&streams.stream, &|_| true, soon())
+                .await;
             all.unwrap()
                 .into_iter()
                 .map(|it| it.name)

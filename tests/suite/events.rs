@@ -9,6 +9,10 @@ mod healing;
 mod letters;
 #[path = "events/modes.rs"]
 mod modes;
+#[path = "events/naming.rs"]
+mod naming;
+#[path = "events/observing.rs"]
+mod observing;
 #[path = "events/places.rs"]
 mod places;
 #[path = "events/publishing.rs"]

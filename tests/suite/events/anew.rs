@@ -96,7 +96,7 @@ async fn the_late_end_of_an_event_says_nothing_of_a_stream_made_anew() {
     assert!(streams.remove("EVENTS", patient()).await.unwrap());
     publish(&client, 100..130).await;
     eventually("it reads the new one", async || {
-        let all = streams.consumers("EVENTS", patient()).await;
+        let all = streams.consumers("EVENTS", &|_| true, patient()).await;
         all.is_ok_and(|all| !all.is_empty())
     })
     .await;
@@ -270,7 +270,10 @@ async fn what_finds_no_room_among_the_dead_letters_waits_and_does_not_run_again(
         seen.until("sigh", 2).await;
         let place = async || {
             let stream = format!("{}_EVENTS", ground.prefix);
-            let all = streams.consumers(&stream, patient()).await.unwrap();
+            let all = streams
+                .consumers(&stream, &|_| true, patient())
+                .await
+                .unwrap();
             all.into_iter().next().unwrap()
         };
         eventually("one waits, and came again", async || {

@@ -82,9 +82,12 @@ impl DeadLetters {
         } else {
             (letter.headers.clone(), letter.body.clone())
         };
+        let layout = self.client.layout();
+        let name = layout.event_name(&letter.subject);
+        let name = name.unwrap_or(&letter.subject);
         let given_up = letter.given_up.unix_timestamp_nanos();
         let message = StreamMessage::new(subject, body.clone())
-            .with_headers(again(&letter, &headers, &body, only))
+            .with_headers(again(name, &letter, (&headers, &body), only))
             .with_id(format!("retry.{sequence}.{given_up}"));
         let published = self.client.publish_again(message).await?;
         self.remove(sequence).await?;
@@ -106,7 +109,8 @@ impl DeadLetters {
         let mut looks = 0;
         loop {
             looks += 1;
-            let all = streams.consumers(&stream, deadline).await?;
+            let matters = |name: &str| name.starts_with(handler);
+            let all = streams.consumers(&stream, &matters, deadline).await?;
             let found = match to {
                 To::Named(_) => named(handler, &letter.subject, &all),
                 To::Former => back_to(handler, &letter.instance, &letter.subject, &all),
@@ -137,7 +141,12 @@ impl DeadLetters {
 }
 
 /// The headers that it had, and for whom it is.
-fn again(letter: &DeadLetter, headers: &Headers, body: &Bytes, only: String) -> Headers {
+fn again(
+    name: &str,
+    letter: &DeadLetter,
+    (headers, body): (&Headers, &Bytes),
+    only: String,
+) -> Headers {
     let mut kept = Headers::new();
     for (name, value) in headers.iter() {
         let is_said_anew = [header::ONLY, header::EVENT_ID]
@@ -148,7 +157,7 @@ fn again(letter: &DeadLetter, headers: &Headers, body: &Bytes, only: String) -> 
         }
     }
     kept.own(header::ONLY, only);
-    if let Some(id) = id_of(letter, headers, body) {
+    if let Some(id) = id_of(name, letter, (headers, body)) {
         kept.own(header::EVENT_ID, id);
     }
     kept
@@ -157,7 +166,7 @@ fn again(letter: &DeadLetter, headers: &Headers, body: &Bytes, only: String) -> 
 /// The id that the handler knew it by: the stream may remember it, and refuse it. A letter that does
 /// not say it has it in what was sent, or its place is the id; none is one that its envelope names,
 /// and that no header can carry.
-fn id_of(letter: &DeadLetter, headers: &Headers, body: &Bytes) -> Option<String> {
+fn id_of(name: &str, letter: &DeadLetter, (headers, body): (&Headers, &Bytes)) -> Option<String> {
     if !letter.id.is_empty() {
         return Some(letter.id.clone());
     }
@@ -166,7 +175,7 @@ fn id_of(letter: &DeadLetter, headers: &Headers, body: &Bytes) -> Option<String>
         stored: letter.published?,
         attempt: letter.attempts,
     };
-    let event = AnyEvent::read(&letter.subject, headers.clone(), body.clone(), place);
+    let event = AnyEvent::read(name, headers.clone(), body.clone(), place);
     header::travels(event.id()).then(|| event.id().to_owned())
 }
 
@@ -256,7 +265,12 @@ mod tests {
             (&[stored], &envelope("m\n"), None),
         ] {
             let letter = letter(headers, body);
-            let again = again(&letter, &letter.headers, &letter.body, "s__h".to_owned());
+            let again = again(
+                "orders.placed",
+                &letter,
+                (&letter.headers, &letter.body),
+                "s__h".to_owned(),
+            );
             assert_eq!(again.get(header::EVENT_ID), id, "{headers:?} {body}");
             assert_eq!(again.get(header::ONLY), Some("s__h"));
             let ids = again.iter().filter(|(name, _)| *name == header::EVENT_ID);
@@ -274,7 +288,12 @@ mod tests {
             (told::HANDLER, "s__h"),
         ];
         let letter = letter(&headers, "1");
-        let again = again(&letter, &letter.headers, &letter.body, "s__h".to_owned());
+        let again = again(
+            "orders.placed",
+            &letter,
+            (&letter.headers, &letter.body),
+            "s__h".to_owned(),
+        );
         let all: Vec<_> = again.iter().collect();
         let expected = [
             ("Tenant", "acme"),

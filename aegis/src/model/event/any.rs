@@ -10,6 +10,7 @@ use std::marker::PhantomData;
 use time::OffsetDateTime;
 
 use super::envelope::read_event_facts;
+use super::id::{event_id, full_id};
 use super::types::Event;
 use crate::model::{Code, Codec, Failure, Headers, InEnvelope, TraceContext, header};
 
@@ -66,18 +67,18 @@ impl AnyEvent {
     /// before the domain.
     pub(crate) fn read(name: &str, headers: Headers, body: Bytes, place: EventSource) -> Self {
         let codec = Codec::detect(headers.get(header::CONTENT_TYPE), &body);
-        let envelope = read_event_facts(codec, &body);
+        // With this header it is plain, whatever its fields are called.
+        let envelope = match headers.get(header::SOURCE) {
+            Some(_) => None,
+            None => read_event_facts(codec, &body),
+        };
         let in_envelope = envelope.is_some();
         let envelope = envelope.unwrap_or_default();
         let told = |name: &str| headers.get(name).map(str::to_owned);
         let stored = place.stored.unix_timestamp_nanos();
-        let named = |name: &str| told(name).filter(|id| !id.is_empty());
-        // Under that id it was published; brought back, that says when, and not which one it is.
-        let is_first = headers.get(header::ONLY).is_none();
-        let sent_as = is_first.then(|| named(header::MESSAGE_ID)).flatten();
         let facts = EventFacts {
-            id: named(header::EVENT_ID)
-                .or(sent_as)
+            id: event_id(name, &headers)
+                .map(str::to_owned)
                 .or(envelope.message_id.filter(|id| !id.is_empty()))
                 .unwrap_or_else(|| format!("{}@{stored}", place.sequence)),
             source: told(header::SOURCE).or(envelope.source),
@@ -105,11 +106,18 @@ impl AnyEvent {
         self.name().split('.').next().unwrap_or_default()
     }
 
-    /// Names this event among all: the id that its publisher gave it, or that it was given when it
-    /// was published. A redelivery has the same. An event that was published without one, by
-    /// another program, is named by its place in the stream.
+    /// Names this event among those of its [name](Self::name): the id that its publisher gave it, or
+    /// that it was given when it was published. A redelivery has the same. An event that was
+    /// published without one, by another program, is named by its place in the stream.
     pub fn id(&self) -> &str {
         &self.0.facts.id
+    }
+
+    /// Names this event among all: `{name}/{id}`. It is what an effect of it is remembered under
+    /// ([`Inbox::once`](crate::Inbox::once), a unique key in a table): events of two names may have
+    /// one [id](Self::id), as `orders.placed` and `orders.paid` that are both called `order-7`.
+    pub fn key(&self) -> String {
+        full_id(self.name(), self.id())
     }
 
     /// Who published it, if that was said.
@@ -257,6 +265,40 @@ mod tests {
             assert_eq!(event.decode::<Placed>(), Ok(Placed { id: "7".into() }));
             assert_eq!(event.payload(), Ok(json!({"id": "7"})));
         }
+    }
+
+    #[derive(Debug, PartialEq, Serialize, Deserialize)]
+    struct Noted {
+        domain: String,
+        event_type: String,
+        payload: Option<u8>,
+    }
+
+    impl Event for Noted {
+        const NAME: &'static str = "audit.noted";
+    }
+
+    #[test]
+    fn what_says_that_it_is_plain_is_never_taken_for_an_envelope() {
+        let body = json!({"domain": "a", "event_type": "b", "payload": 7});
+        let noted = Noted {
+            domain: "a".into(),
+            event_type: "b".into(),
+            payload: Some(7),
+        };
+        let plain = event(
+            "audit.noted",
+            &[(header::SOURCE, "shop")],
+            &body.to_string(),
+        );
+        assert_eq!(plain.decode::<Noted>(), Ok(noted));
+        assert_eq!(plain.payload(), Ok(body.clone()));
+        // Of what says nothing it can only be guessed.
+        let guessed = event("audit.noted", &[], &body.to_string());
+        assert_eq!(guessed.payload(), Ok(json!(7)));
+        let envelope = json!({"domain": "audit", "event_type": "noted", "payload": body});
+        let wrapped = event("audit.noted", &[], &envelope.to_string());
+        assert_eq!(wrapped.payload(), Ok(body));
     }
 
     #[test]

@@ -37,7 +37,8 @@ pub(super) fn letter(
             headers.received(name, value);
         }
     }
-    let id = id_of(delivery);
+    let subject = message.subject.as_str();
+    let id = id_of(layout.event_name(subject).unwrap_or(subject), delivery);
     let reason: String = failure.message().chars().take(LONGEST_REASON).collect();
     let reason = reason.replace(char::is_control, " ");
     for (name, value) in [
@@ -70,14 +71,13 @@ pub(super) fn letter(
 
 /// The id that the handler knew it by. One that cannot travel in a header is that of its envelope,
 /// which goes with it, and is left out.
-fn id_of(delivery: &Delivery) -> String {
+fn id_of(name: &str, delivery: &Delivery) -> String {
     let message = &delivery.message;
     let place = EventSource {
         sequence: delivery.sequence,
         stored: delivery.stored,
         attempt: delivery.attempt,
     };
-    let name = message.subject.as_str();
     let event = AnyEvent::read(
         name,
         message.headers.clone(),

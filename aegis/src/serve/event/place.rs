@@ -80,6 +80,11 @@ impl Place {
         only == self.base || (self.mode == EventMode::Broadcast && only == own())
     }
 
+    /// Whether a consumer is one of this handler's, if it is exclusive.
+    pub(super) fn owns(&self, consumer: &str) -> bool {
+        consumer == self.consumer(None) || self.term_of(consumer).is_some()
+    }
+
     /// The term in the name of a consumer that a leader of this handler made.
     pub(super) fn term_of(&self, consumer: &str) -> Option<Term> {
         let rest = consumer.strip_prefix(&self.base)?.strip_prefix("__")?;
@@ -262,6 +267,8 @@ mod tests {
             let found = exclusive.term_of(name);
             let found = found.map(|term| (term.epoch, term.session));
             assert_eq!(found, term, "{name}");
+            let own = term.is_some() || name == "billing__bill";
+            assert_eq!(exclusive.owns(name), own, "{name}");
         }
     }
 

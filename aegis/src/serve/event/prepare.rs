@@ -52,7 +52,8 @@ pub(in super::super) async fn prepare(worker: &Arc<Worker>) -> Result<()> {
 async fn begin(worker: &Arc<Worker>, stream: &str, deadline: Instant) -> Result<u64> {
     let client = &worker.shared.home.client;
     let streams = client.streams();
-    let all = streams.consumers(stream, deadline).await?;
+    let own = |name: &str| worker.place.owns(name);
+    let all = streams.consumers(stream, &own, deadline).await?;
     let left = Left::by(&worker.place, &all);
     if let Some(floor) = left.floor.or(left.begun) {
         return Ok(floor);

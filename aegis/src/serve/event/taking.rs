@@ -7,12 +7,8 @@ use std::task::Poll;
 use time::OffsetDateTime;
 
 use super::worker::{Held, Job, Outcome, Worker};
-use crate::model::{DEFAULT_RETRIES, Failure, header};
+use crate::model::{ACCIDENTS, DEFAULT_RETRIES, Failure, header};
 use crate::port::Delivery;
-
-/// So many deliveries more than attempts are taken for accidents: instances that stopped before
-/// they began. Beyond, whoever works on the event does not survive it.
-const ACCIDENTS: u64 = 10;
 
 impl Worker {
     /// Takes an event of a stream made at that time. Returns without waiting for a handler that
@@ -100,7 +96,7 @@ impl Worker {
     fn given_up(&self, job: &Job) -> Option<Failure> {
         let Held { delivery, stream } = &*job.held;
         let before = self.unburied.get(*stream, delivery.sequence);
-        let worn_out = || (delivery.attempt > self.attempts() + ACCIDENTS).then(|| self.worn_out());
+        let worn_out = || (delivery.attempt > self.most_deliveries()).then(|| self.worn_out());
         before.or_else(worn_out)
     }
 
@@ -116,11 +112,15 @@ impl Worker {
         u64::from(retries) + 1
     }
 
+    fn most_deliveries(&self) -> u64 {
+        self.attempts() + u64::from(ACCIDENTS)
+    }
+
     fn worn_out(&self) -> Failure {
         let text = format!(
             "it was delivered more than {} times and nobody said how that ended: does the work on \
              it end the process, is `ack_wait` too short, or could nobody note it as a dead letter?",
-            self.attempts() + ACCIDENTS
+            self.most_deliveries()
         );
         Failure::internal(text).terminal()
     }

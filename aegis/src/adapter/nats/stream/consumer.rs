@@ -20,7 +20,7 @@ use crate::port::{Consumer, Pull};
 /// What JetStream tells of a consumer.
 #[derive(Debug, Deserialize)]
 pub(super) struct ConsumerInfo {
-    name: String,
+    pub(super) name: String,
     created: String,
     config: Value,
     #[serde(default)]
