@@ -185,8 +185,8 @@ fn told(name: &str) -> Value {
 #[tokio::test]
 async fn a_consumer_on_a_server_that_is_down_holds_up_nobody_else() {
     let server = NatsServer::builder().without_jetstream().start();
-    let url = server.await.unwrap();
-    let raw = async_nats::connect(url.url()).await.unwrap();
+    let server = server.await.unwrap();
+    let raw = async_nats::connect(server.url()).await.unwrap();
     let mut asked = raw.subscribe("$JS.API.CONSUMER.LIST.S").await.unwrap();
     raw.flush().await.unwrap();
     tokio::spawn(async move {
@@ -202,7 +202,7 @@ async fn a_consumer_on_a_server_that_is_down_holds_up_nobody_else() {
             raw.publish(reply, page.to_string().into()).await.unwrap();
         }
     });
-    let streams = connected(&url.url()).await;
+    let streams = connected(&server.url()).await;
     let names = async |wanted: &(dyn Fn(&str) -> bool + Send + Sync)| {
         let all = streams.consumers("S", wanted, deadline()).await?;
         let names = all.into_iter().map(|consumer| consumer.name);
