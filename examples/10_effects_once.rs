@@ -93,14 +93,14 @@ impl Payments {
     /// The inbox notes that it begins and that it is done; in between it asks the bank.
     #[subscribe(mode = "compete", backoff = "10ms")]
     async fn pay(&self, ctx: &Context, event: TradeSettled) -> Result<(), Failure> {
-        let (Some(id), bank) = (ctx.event().map(AnyEvent::id), &self.bank) else {
+        let (Some(id), bank) = (ctx.event().map(AnyEvent::key), &self.bank) else {
             return Ok(());
         };
         let paid = self
             .inbox
-            .once(id)
-            .resolve(|| async { Ok(bank.find(id)) }) // Has it happened?
-            .run(|| async { bank.pay(id) })
+            .once(&id)
+            .resolve(|| async { Ok(bank.find(&id)) }) // Has it happened?
+            .run(|| async { bank.pay(&id) })
             .await;
         let told = match &paid {
             Ok(Once::Done(())) => "done now".to_owned(),

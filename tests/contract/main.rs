@@ -18,6 +18,7 @@ mod kv_watch;
 mod stream_bus;
 mod stream_clock;
 mod stream_consumer;
+mod stream_consumers;
 mod stream_deliver;
 mod stream_ends;
 mod stream_ensure;

@@ -35,6 +35,35 @@ async fn both_read(streams: &Streaming, first: &mut Pull, second: &mut Pull) -> 
 }
 
 #[tokio::test]
+async fn whoever_waits_at_a_consumer_is_seen_until_it_is_gone() {
+    for streams in Streaming::all().await {
+        let name = streams.name;
+        streams.make().await;
+        let consumer = streams.consumer("c", |_| {}).await;
+        let waiting = async || consumer.status(soon()).await.unwrap().waiting;
+        assert_eq!(waiting().await, 0, "{name}");
+        let mut pull = pull(&consumer, 1).await;
+        let what = format!("{name}: somebody waits");
+        eventually(&what, async || waiting().await > 0).await;
+        let listed = streams
+            .here
+            .consumers(&streams.stream, &|_| true, soon())
+            .await
+            .unwrap();
+        assert_eq!(listed[0].waiting, 1, "{name}");
+        streams.store("a", "1").await;
+        let delivery = next(&mut pull).await;
+        assert_eq!(waiting().await, 0, "{name}: it has what it asked for");
+        delivery.settle(Settling::Ack).await.unwrap();
+        pull.more(1).await.unwrap();
+        eventually(&what, async || waiting().await > 0).await;
+        drop(pull);
+        let what = format!("{name}: it is gone");
+        eventually(&what, async || waiting().await == 0).await;
+    }
+}
+
+#[tokio::test]
 async fn a_consumer_that_is_removed_ends_its_readers() {
     for streams in Streaming::all().await {
         let name = streams.name;
@@ -126,7 +155,10 @@ async fn a_consumer_that_nobody_pulls_from_is_removed() {
         let left = streams.consumer("left", short).await;
         streams.consumer("stays", |_| {}).await;
         let names = async || {
-            let all = streams.there.consumers(&streams.stream, soon()).await;
+            let all = streams
+                .there
+                .consumers(&streams.stream, &|_| true, soon())
+                .await;
             all.unwrap()
                 .into_iter()
                 .map(|it| it.name)

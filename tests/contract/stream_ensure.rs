@@ -107,6 +107,31 @@ async fn limits_are_changed_and_what_is_stored_stays() {
 }
 
 #[tokio::test]
+async fn a_short_max_age_shortens_how_long_ids_are_remembered() {
+    for streams in Streaming::all().await {
+        let name = streams.name;
+        let minutes = |minutes: u64| Duration::from_secs(60 * minutes);
+        let made = streams.make_with(|spec| spec.dedup_at_best = Some(HOUR));
+        assert_eq!(made.await.dedup, HOUR, "{name}");
+        for (max_age, at_best, expected) in [
+            (Some(minutes(30)), Some(HOUR), minutes(30)),
+            (None, Some(HOUR), minutes(30)),
+            (Some(minutes(1)), None, minutes(1)),
+            (Some(HOUR), None, minutes(1)),
+            (None, Some(HOUR), HOUR),
+        ] {
+            let changed = streams.make_with(|spec| {
+                spec.max_age = max_age;
+                spec.dedup_at_best = at_best;
+            });
+            let changed = changed.await;
+            assert_eq!(changed.dedup, expected, "{name}: {max_age:?} {at_best:?}");
+            assert_eq!(streams.status().await, changed, "{name}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_drift_that_cannot_be_changed_is_named() {
     for streams in Streaming::all().await {
         let name = streams.name;
@@ -126,6 +151,36 @@ async fn a_drift_that_cannot_be_changed_is_named() {
             assert!(text.contains(named), "{name}: {text}");
         }
         assert_eq!(streams.status().await, made, "{name}: nothing was changed");
+    }
+}
+
+#[tokio::test]
+async fn a_limit_below_what_is_stored_is_refused_and_nothing_is_discarded() {
+    for streams in Streaming::all().await {
+        let name = streams.name;
+        streams.make().await;
+        streams.store_all(&["1", "2", "3"]).await;
+        let stored = streams.status().await;
+        let with = |change: &dyn Fn(&mut StreamSpec)| {
+            let mut spec = streams.spec();
+            change(&mut spec);
+            streams.here.ensure(spec, soon())
+        };
+        for (what, refused) in [
+            ("max_messages", with(&|spec| spec.max_messages = Some(2))),
+            (
+                "max_bytes",
+                with(&|spec| spec.max_bytes = Some(stored.bytes - 1)),
+            ),
+        ] {
+            let error = refused.await.unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Config, "{name}: {error}");
+            let text = error.to_string();
+            assert!(text.contains(what) && text.contains("stored"), "{text}");
+        }
+        assert_eq!(streams.status().await, stored, "{name}");
+        let spec = with(&|spec| spec.max_messages = Some(3));
+        assert_eq!(spec.await.unwrap().messages, 3, "{name}");
     }
 }
 
@@ -209,7 +264,11 @@ async fn what_cannot_be_is_refused() {
             with(&|spec| spec.max_bytes = Some(0)),
             with(&|spec| spec.max_messages = Some(u64::MAX)),
             with(&|spec| spec.dedup = Some(Duration::from_millis(1))),
-            with(&|spec| spec.max_age = Some(Duration::from_secs(1))),
+            with(&|spec| spec.max_age = Some(Duration::from_millis(99))),
+            with(&|spec| {
+                spec.max_age = Some(Duration::from_secs(1));
+                spec.dedup = Some(Duration::from_secs(2));
+            }),
         ] {
             let shown = format!("{name}: {spec:?}");
             let error = streams.here.ensure(spec, soon()).await.unwrap_err();

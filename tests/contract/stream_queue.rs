@@ -127,7 +127,10 @@ async fn a_consumer_of_a_queue_begins_with_all_that_is_there() {
             let refused = streams.refused(|spec| spec.from = from).await;
             assert_eq!(refused, ErrorKind::Invalid, "{name} {from:?}");
         }
-        let all = streams.there.consumers(&streams.stream, soon()).await;
+        let all = streams
+            .there
+            .consumers(&streams.stream, &|_| true, soon())
+            .await;
         assert_eq!(all.unwrap(), [], "{name}");
     }
 }

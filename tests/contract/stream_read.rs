@@ -174,7 +174,7 @@ async fn a_stream_that_is_gone_is_no_empty_stream() {
                 here.last(stream, &subject, soon()).await.unwrap_err(),
                 here.delete(stream, 1, soon()).await.unwrap_err(),
                 here.subjects(stream, &pattern, soon()).await.unwrap_err(),
-                here.consumers(stream, soon()).await.unwrap_err(),
+                here.consumers(stream, &|_| true, soon()).await.unwrap_err(),
                 here.remove_consumer(stream, "c", soon()).await.unwrap_err(),
                 here.consumer(stream, spec, soon()).await.unwrap_err(),
             ]

@@ -79,7 +79,7 @@ async def check_reading(report, jetstream):
     report.equal("they come in order", subjects, expected)
     (_, plain, body), (_, wrapped, document), (_, _, closed) = taken
     report.equal("a plain body is the payload", body, {"order": 1, "cents": 100})
-    report.equal("its id is that of NATS", plain.get("Nats-Msg-Id"), "one")
+    report.equal("its id is that of NATS", plain.get("Nats-Msg-Id"), "orders.filled/one")
     report.equal("who said it", plain.get("Aegis-Source"), "aegis-client")
     report.equal("what it belongs to", plain.get("Aegis-Correlation-Id"), "basket-7")
     report.equal("its trace", plain.get("traceparent", "")[:3], "00-")
@@ -90,7 +90,7 @@ async def check_reading(report, jetstream):
     names = document.get("domain"), document.get("event_type"), document.get("version")
     report.equal("its name", names, ("orders", "filled", "1.1"))
     ids = document.get("message_id"), wrapped.get("Nats-Msg-Id")
-    report.equal("its id, in both places", ids, ("two", "two"))
+    report.equal("its id, in both places", ids, ("two", "orders.filled/two"))
     report.equal("what it belongs to, in both places", document.get("correlation_id"), "basket-7")
     report.equal("no header says what the body does", wrapped.get("Aegis-Source"), None)
     report.equal("an event without a type", closed, {"at": "17:30"})

@@ -1,10 +1,18 @@
 //! Events from a publisher to handlers, in memory and on a server: who gets them, how often, and
 //! what becomes of those that cannot be handled.
 
+#[path = "events/anew.rs"]
+mod anew;
 #[path = "events/healing.rs"]
 mod healing;
+#[path = "events/letters.rs"]
+mod letters;
 #[path = "events/modes.rs"]
 mod modes;
+#[path = "events/naming.rs"]
+mod naming;
+#[path = "events/observing.rs"]
+mod observing;
 #[path = "events/places.rs"]
 mod places;
 #[path = "events/publishing.rs"]

@@ -10,6 +10,7 @@ use aegis::port::{ConsumerSpec, DeliverFrom, StreamSpec, Streams};
 use aegis::testing::NatsServer;
 use aegis::{Config, ErrorKind, Pattern, Subject};
 use aegis_tests::{shared_server, soon, unique_prefix};
+use futures_util::StreamExt;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
@@ -163,8 +164,60 @@ async fn many_that_make_one_stream_at_once_get_all_they_asked_for() {
         let (spec, status) = made.unwrap();
         assert!(spec.drift(&status).is_none(), "{status:?}");
     }
-    let consumers = connected(&url).await.consumers(&name, deadline()).await;
+    let consumers = connected(&url)
+        .await
+        .consumers(&name, &|_| true, deadline())
+        .await;
     assert_eq!(consumers.unwrap().len(), 1);
+}
+
+/// A consumer as a server tells of it; without a name one whose server is known to be down.
+fn told(name: &str) -> Value {
+    let reached = json!({"consumer_seq": 0, "stream_seq": 7});
+    json!({
+        "name": name, "created": "2026-01-01T00:00:00Z", "delivered": reached, "ack_floor": reached,
+        "config": {"durable_name": name, "ack_policy": "explicit", "ack_wait": 30_000_000_000_u64,
+            "max_ack_pending": 1, "max_deliver": -1},
+    })
+}
+
+/// A cluster of which one server is down is played here, page by page.
+#[tokio::test]
+async fn a_consumer_on_a_server_that_is_down_holds_up_nobody_else() {
+    let server = NatsServer::builder().without_jetstream().start();
+    let url = server.await.unwrap();
+    let raw = async_nats::connect(url.url()).await.unwrap();
+    let mut asked = raw.subscribe("$JS.API.CONSUMER.LIST.S").await.unwrap();
+    raw.flush().await.unwrap();
+    tokio::spawn(async move {
+        while let Some(question) = asked.next().await {
+            let body: Value = serde_json::from_slice(&question.payload).unwrap();
+            let page = match body["offset"].as_u64() {
+                Some(0) => json!({"total": 4, "consumers": [told("a__7-1"), told("")],
+                    "missing": ["b__3-1", "c"]}),
+                Some(3) => json!({"total": 4, "consumers": [told("d")]}),
+                _ => json!({"total": 4, "consumers": []}),
+            };
+            let reply = question.reply.unwrap();
+            raw.publish(reply, page.to_string().into()).await.unwrap();
+        }
+    });
+    let streams = connected(&url.url()).await;
+    let names = async |wanted: &(dyn Fn(&str) -> bool + Send + Sync)| {
+        let all = streams.consumers("S", wanted, deadline()).await?;
+        let names = all.into_iter().map(|consumer| consumer.name);
+        aegis::Result::Ok(names.collect::<Vec<_>>())
+    };
+    assert_eq!(
+        names(&|name| name.starts_with('a')).await.unwrap(),
+        ["a__7-1"]
+    );
+    let there = |name: &str| ["a__7-1", "d"].contains(&name);
+    assert_eq!(names(&there).await.unwrap(), ["a__7-1", "d"]);
+    let error: aegis::Error = names(&|name| name.starts_with('b')).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Timeout, "{error}");
+    let text = error.to_string();
+    assert!(text.contains("b__3-1") && !text.contains(", c"), "{text}");
 }
 
 #[tokio::test]
@@ -219,7 +272,7 @@ async fn an_outage_is_never_an_empty_answer() {
             .subjects("a", &pattern(">"), soon())
             .await
             .unwrap_err(),
-        streams.consumers("a", soon()).await.unwrap_err(),
+        streams.consumers("a", &|_| true, soon()).await.unwrap_err(),
         streams.remove_consumer("a", "c", soon()).await.unwrap_err(),
         streams.remove("a", soon()).await.unwrap_err(),
         consumer.status(soon()).await.unwrap_err(),

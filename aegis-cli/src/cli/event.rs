@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use aegis::{MethodName, ServiceName};
 use clap::{Args, Subcommand, ValueEnum};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
@@ -111,14 +112,18 @@ const DEAD_HELP: &str = "\
 A dead letter is an event that a handler gave up: after its last attempt, or at once if no attempt
 can help. It keeps the event as it was, who gave it up, and why.
 
-Exit codes: 1 there is no such dead letter (any more), or its event is gone; 2 it could not be
-asked; 64 the command line is wrong.
+retry publishes the event again for the handler that gave it up, if that is there to take it. After
+it was renamed, or its instance of a broadcast is gone, --for names who gets it: all instances of it.
+
+Exit codes: 1 there is no such dead letter (any more), its event is gone, or nobody is there to take
+it; 2 it could not be asked; 64 the command line is wrong.
 
 Examples:
   aegis dead list --handler billing__bill
   aegis dead show 7
   aegis dead retry 7 9
   aegis dead retry --all --handler billing__bill
+  aegis dead retry --all --handler billing__bill --for billing.charge
   aegis dead drop --all --yes";
 
 /// `aegis dead`.
@@ -140,7 +145,7 @@ pub(crate) enum DeadCommand {
     /// Show everything that is known of one
     Show(DeadShow),
     /// Publish events again for the handler that gave them up, and remove their dead letters
-    Retry(DeadChoice),
+    Retry(DeadRetry),
     /// Remove dead letters for good
     Drop(DeadDrop),
 }
@@ -188,6 +193,16 @@ pub(crate) struct DeadChoice {
     pub(crate) handler: Option<String>,
 }
 
+/// `aegis dead retry`.
+#[derive(Debug, Args)]
+pub(crate) struct DeadRetry {
+    #[command(flatten)]
+    pub(crate) choice: DeadChoice,
+    /// For this handler in place of the one that gave it up, such as billing.charge
+    #[arg(long = "for", value_name = "SERVICE.HANDLER", value_parser = handler)]
+    pub(crate) to: Option<(String, String)>,
+}
+
 /// `aegis dead drop`.
 #[derive(Debug, Args)]
 pub(crate) struct DeadDrop {
@@ -196,6 +211,15 @@ pub(crate) struct DeadDrop {
     /// Yes, all of them
     #[arg(long)]
     pub(crate) yes: bool,
+}
+
+/// `SERVICE.HANDLER`.
+fn handler(text: &str) -> Result<(String, String), String> {
+    let parts = text.split_once('.');
+    let (service, handler) = parts.ok_or("it is SERVICE.HANDLER, such as billing.charge")?;
+    let service = ServiceName::parse(service).map_err(|error| error.to_string())?;
+    let handler = MethodName::parse(handler).map_err(|error| error.to_string())?;
+    Ok((service.to_string(), handler.to_string()))
 }
 
 /// A time ago, or a moment.

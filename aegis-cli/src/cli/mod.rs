@@ -10,7 +10,9 @@ use std::time::Duration;
 use aegis::Config;
 use clap::{Args, Parser, Subcommand};
 
-pub(crate) use event::{Dead, DeadChoice, DeadCommand, DeadDrop, DeadList, Events, Publish, Shown};
+pub(crate) use event::{
+    Dead, DeadChoice, DeadCommand, DeadDrop, DeadList, DeadRetry, Events, Publish, Shown,
+};
 pub(crate) use kv::{Kv, KvCommand, KvDel, KvGet, KvHistory, KvLs, KvPut, KvWatch};
 pub(crate) use leader::{Failover, FailoverInstance, Fault, Leader};
 

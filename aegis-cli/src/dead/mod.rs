@@ -11,7 +11,7 @@ use aegis::{Client, DeadLetter};
 use serde::Serialize;
 
 use crate::call::listed;
-use crate::cli::{Common, Dead, DeadCommand, DeadDrop, DeadList};
+use crate::cli::{Common, Dead, DeadCommand, DeadDrop, DeadList, DeadRetry};
 use crate::ending::{Interrupted, Missing, Usage};
 use crate::out::{Out, aligned};
 use crate::signals::Signals;
@@ -43,6 +43,17 @@ pub(crate) async fn run(wish: &Dead, common: &Common, out: &Out) -> anyhow::Resu
                     `--yes` says that this is meant";
         return Err(Usage(text.to_owned()).into());
     }
+    if let DeadCommand::Retry(DeadRetry {
+        choice,
+        to: Some(_),
+    }) = &wish.command
+        && choice.all
+        && choice.handler.is_none()
+    {
+        let text = "`--all` with `--for` would give one handler what all others gave up: say \
+                    `--handler` too, whose dead letters are meant";
+        return Err(Usage(text.to_owned()).into());
+    }
     let config = common.config()?;
     config.start_log();
     let mut signals = Signals::listen()?;
@@ -69,7 +80,7 @@ impl Session<'_> {
         match command {
             DeadCommand::List(wish) => self.list(wish).await,
             DeadCommand::Show(wish) => self.show(wish.sequence).await,
-            DeadCommand::Retry(choice) => self.retry(choice).await,
+            DeadCommand::Retry(wish) => self.retry(wish).await,
             DeadCommand::Drop(wish) => self.remove(&wish.choice).await,
         }
     }

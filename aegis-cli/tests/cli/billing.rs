@@ -50,6 +50,29 @@ impl Billing {
     }
 }
 
+/// The same service in a later version: `bill` is called `charge`.
+pub(crate) struct Renamed(pub(crate) Billing);
+
+#[aegis::service(name = "billing", version = "2.0.0")]
+impl Renamed {
+    #[subscribe(mode = "compete")]
+    async fn charge(&self, event: Created) -> Result<(), Failure> {
+        self.0.billed.lock().unwrap().push(event.id);
+        Ok(())
+    }
+
+    #[subscribe("audit.*", mode = "compete")]
+    async fn note(&self, event: AnyEvent) -> Result<(), Failure> {
+        let _ = event;
+        Ok(())
+    }
+}
+
+pub(crate) async fn renamed(url: &str, service: Billing) -> RunningTest {
+    let app = TestApp::new().on_nats(url);
+    app.service(Renamed(service)).start().await.unwrap()
+}
+
 pub(crate) async fn billing(url: &str, service: Billing) -> RunningTest {
     let app = TestApp::new().on_nats(url);
     let app = app.configure(|config| config.instance_id("one"));

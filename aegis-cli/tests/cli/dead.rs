@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 use aegis::testing::NatsServer;
 use serde_json::{Value, json};
 
-use super::billing::{Billing, billing};
+use super::billing::{Billing, billing, renamed};
 use super::events::Tool;
 use super::{run, wait_for};
 
@@ -144,6 +144,47 @@ async fn some_of_many_are_chosen() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_nobody_is_there_to_take_stays_and_holds_up_no_other() {
+    let tool = Tool::start().await;
+    let service = Billing::default();
+    let running = billing(&tool.url, service.clone()).await;
+    tool.out(&["publish", "orders.created", "{\"id\":\"7\"}"]);
+    wait_for_letters(&tool, 1);
+    tool.out(&["publish", "audit.one", "1"]);
+    wait_for_letters(&tool, 2);
+    running.stop().await.unwrap();
+    let gone = "nobody takes events as billing__bill now: start its service";
+    tool.refused(&["dead", "retry", "1"], 1, gone);
+
+    let _later = renamed(&tool.url, service.clone()).await;
+    let said = tool.run(&["dead", "retry", "--all"]);
+    let back = "2  brought back: events.audit.one for billing__note, now number 3\n";
+    assert_eq!((said.code, &*said.out), (1, back), "{said:?}");
+    for part in [
+        "the dead letter 1 is not brought back: nobody takes events as billing__bill now",
+        "`aegis dead retry 1 --for SERVICE.HANDLER`",
+        "error: 1 of 2 dead letters were not brought back, and stay, as told above: 1\n",
+    ] {
+        assert!(said.err.contains(part), "{part} is in {}", said.err);
+    }
+    assert_eq!(letters(&tool, &[]).len(), 1);
+
+    let nobody = "no handler billing__chrage has a place in the stream of events";
+    tool.refused(
+        &["dead", "retry", "1", "--for", "billing.chrage"],
+        1,
+        nobody,
+    );
+    let back = "1  brought back: events.orders.created for billing__charge, now number 4\n";
+    assert_eq!(
+        tool.out(&["dead", "retry", "1", "--for", "billing.charge"]),
+        back
+    );
+    wait_for("bill", || *service.billed.lock().unwrap() == ["7"]);
+    assert!(letters(&tool, &[]).is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_not_meant_is_refused() {
     let tool = Tool::start().await;
     for (words, part) in [
@@ -152,6 +193,9 @@ async fn what_is_not_meant_is_refused() {
         (&["retry"], "<SEQUENCE|--all>"),
         (&["retry", "1", "--all"], "cannot be used with"),
         (&["retry", "1", "--handler", "a__b"], "cannot be used with"),
+        (&["retry", "1", "--for", "billing"], "it is SERVICE.HANDLER"),
+        (&["retry", "1", "--for", "billing.a b"], "billing.a b"),
+        (&["retry", "--all", "--for", "a.b"], "say `--handler` too"),
         (&["show", "0"], "0 is not in 1.."),
         (&["show", "x"], "invalid"),
         (&["list", "--limit", "0"], "--limit"),

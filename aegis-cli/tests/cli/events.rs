@@ -126,7 +126,7 @@ async fn what_cannot_be_published_is_told_before_it_is_sent() {
         (&["orders.*", "1"], "the event name"),
         (&["orders.created", "{a"], "the payload is not JSON: "),
         (&["orders.created", ""], "in single quotes: "),
-        (&["orders.created", "1", "--id", ""], "1 to 256 characters"),
+        (&["orders.created", "1", "--id", ""], "1 to 256 bytes"),
         (
             &["orders.created", "1", "--header", "Nats-Msg-Id=1"],
             "framework's own",

@@ -116,7 +116,8 @@ impl Config {
         self
     }
 
-    /// How long the ids of events are remembered, so that none is stored twice; default 2 min.
+    /// How long the ids of events are remembered, so that none is stored twice; default 2 min, or as
+    /// long as events are kept if that is shorter.
     #[must_use]
     pub fn events_dedup(mut self, window: Duration) -> Self {
         self.streams.dedup = Some(window);

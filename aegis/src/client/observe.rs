@@ -92,16 +92,13 @@ impl Observe {
             pattern,
             from,
         } = self;
-        let name = format!("observer-{}", uuid::Uuid::new_v4().simple());
-        let mut spec = ConsumerSpec::new(name);
-        spec.filters = vec![pattern?];
-        spec.from = from;
-        spec.in_memory = true;
-        spec.inactive_threshold = Some(AWAY);
         let mut observer = Observer {
             stream: client.layout().stream("EVENTS"),
             client,
-            spec,
+            pattern: pattern?,
+            from,
+            made: None,
+            consumer: None,
             pull: None,
             asked: 0,
             failures: 0,
@@ -120,24 +117,50 @@ impl Observe {
 struct Observer {
     client: Client,
     stream: String,
-    spec: ConsumerSpec,
+    pattern: Pattern,
+    /// Behind what was seen, once anything was.
+    from: DeliverFrom,
+    /// When the stream was made that it looks at: one made anew counts from the beginning.
+    made: Option<OffsetDateTime>,
+    /// The name of the consumer that it has, or had.
+    consumer: Option<String>,
     pull: Option<Pull>,
     asked: usize,
     failures: u32,
 }
 
 impl Observer {
-    /// Makes the consumer, and the stream if nobody has yet.
+    /// Makes a consumer, and the stream if nobody has yet. Each beginning has one of its own: what
+    /// was delivered to the last one, and got lost, would come again late and out of order.
     async fn begin(&mut self) -> Result<()> {
         let streams: &Arc<dyn Streams> = self.client.streams();
         let deadline = Instant::now() + WITHIN;
-        if streams.status(&self.stream, deadline).await?.is_none() {
+        let found = streams.status(&self.stream, deadline).await?;
+        let status = if let Some(found) = found {
+            found
+        } else {
             let spec = events(self.client.layout(), self.client.stream_settings());
-            streams.ensure(spec, deadline).await?;
+            streams.ensure(spec, deadline).await?
+        };
+        if self.made.is_some_and(|made| made != status.created) {
+            self.from = DeliverFrom::All;
+        } else if self.from == DeliverFrom::New {
+            // Also if the connection is lost before anything was seen.
+            self.from = DeliverFrom::Sequence(status.last_sequence + 1);
         }
-        let consumer = streams
-            .consumer(&self.stream, self.spec.clone(), deadline)
-            .await?;
+        self.made = Some(status.created);
+        let name = format!("observer-{}", uuid::Uuid::new_v4().simple());
+        let mut spec = ConsumerSpec::new(name.clone());
+        spec.filters = vec![self.pattern.clone()];
+        spec.from = self.from;
+        spec.in_memory = true;
+        spec.inactive_threshold = Some(AWAY);
+        let last = self.consumer.replace(name);
+        let consumer = streams.consumer(&self.stream, spec, deadline).await?;
+        if let Some(last) = last {
+            // The server would forget it by itself.
+            let _ = streams.remove_consumer(&self.stream, &last, deadline).await;
+        }
         let pull = consumer.pull().await?;
         pull.more(WINDOW).await?;
         self.asked = WINDOW;
@@ -151,8 +174,11 @@ impl Observer {
             let failed = match self.delivery().await {
                 Ok(delivery) => {
                     self.failures = 0;
-                    self.spec.from = DeliverFrom::Sequence(delivery.sequence + 1);
-                    return Some(Ok(seen(self.client.layout(), &delivery)));
+                    if self.is_new(delivery.sequence) {
+                        self.from = DeliverFrom::Sequence(delivery.sequence + 1);
+                        return Some(Ok(seen(self.client.layout(), &delivery)));
+                    }
+                    continue;
                 }
                 Err(error) => error,
             };
@@ -168,6 +194,14 @@ impl Observer {
             if denied {
                 return Some(Err(failed));
             }
+        }
+    }
+
+    /// Who looks slowly gets again what waits here already.
+    fn is_new(&self, sequence: u64) -> bool {
+        match self.from {
+            DeliverFrom::Sequence(from) => sequence >= from,
+            _ => true,
         }
     }
 

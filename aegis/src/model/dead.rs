@@ -6,36 +6,8 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use super::codec::Codec;
-use super::header::{self, Headers};
+use super::header::{self, Headers, told};
 use super::stream::StoredMessage;
-
-/// The headers of a dead letter, beside those of what was sent.
-pub(crate) mod told {
-    /// What stands before all of them.
-    pub(crate) const ALL: &str = "Aegis-Dead-";
-    /// The subject that the message was sent on.
-    pub(crate) const SUBJECT: &str = "Aegis-Dead-Subject";
-    /// The stream it stood in.
-    pub(crate) const STREAM: &str = "Aegis-Dead-Stream";
-    /// Its number there.
-    pub(crate) const SEQUENCE: &str = "Aegis-Dead-Sequence";
-    /// When that stream took it.
-    pub(crate) const STORED: &str = "Aegis-Dead-Stored";
-    /// Its id.
-    pub(crate) const MESSAGE_ID: &str = "Aegis-Dead-Message-Id";
-    /// Who gave it up: `{service}__{handler}`.
-    pub(crate) const HANDLER: &str = "Aegis-Dead-Handler";
-    /// On which instance.
-    pub(crate) const INSTANCE: &str = "Aegis-Dead-Instance";
-    /// How often it was delivered.
-    pub(crate) const ATTEMPTS: &str = "Aegis-Dead-Attempts";
-    /// Why: the code of the failure.
-    pub(crate) const CODE: &str = "Aegis-Dead-Code";
-    /// Why: its text.
-    pub(crate) const REASON: &str = "Aegis-Dead-Reason";
-    /// The body did not fit beside all that: it is where the message stood.
-    pub(crate) const BODY_LEFT: &str = "Aegis-Dead-Body-Left";
-}
 
 /// A message that a handler gave up.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,7 +19,7 @@ pub struct DeadLetter {
     pub given_up: OffsetDateTime,
     /// The subject that it was sent on.
     pub subject: String,
-    /// The id that it was sent with; empty if there was none.
+    /// The id that its handler knew it by; empty if that was not noted.
     pub id: String,
     /// The stream that it stood in, and its number there.
     pub stream: String,
@@ -82,8 +54,8 @@ impl DeadLetter {
         let number = |name| text(name).parse().unwrap_or_default();
         let mut headers = Headers::new();
         for (name, value) in stored.headers.iter() {
-            if !name.starts_with(told::ALL) && !name.starts_with("Nats-") {
-                let _ = headers.set(name, value);
+            if !header::begins(name, told::ALL) && !header::begins(name, "Nats-") {
+                headers.received(name, value);
             }
         }
         Self {

@@ -25,7 +25,8 @@ pub(crate) const CORRELATION_ID: &str = "Aegis-Correlation-Id";
 pub(crate) const EVENT_VERSION: &str = "Aegis-Event-Version";
 /// The id of an event that is published again, and so under another one.
 pub(crate) const EVENT_ID: &str = "Aegis-Event-Id";
-/// The one handler that an event is meant for which was given up before: `{service}__{handler}`.
+/// The one handler that an event is meant for which was given up before: `{service}__{handler}`, or
+/// the name of the consumer of one instance of it.
 pub(crate) const ONLY: &str = "Aegis-Only";
 /// Encoding of the body.
 pub(crate) const CONTENT_TYPE: &str = "Content-Type";
@@ -41,13 +42,38 @@ pub(crate) const STATUS: &str = "Status";
 /// The same in words.
 pub(crate) const DESCRIPTION: &str = "Description";
 
+/// The headers of a dead letter, beside those of what was sent.
+pub(crate) mod told {
+    /// What stands before all of them.
+    pub(crate) const ALL: &str = "Aegis-Dead-";
+    /// The subject that the message was sent on.
+    pub(crate) const SUBJECT: &str = "Aegis-Dead-Subject";
+    /// The stream it stood in.
+    pub(crate) const STREAM: &str = "Aegis-Dead-Stream";
+    /// Its number there.
+    pub(crate) const SEQUENCE: &str = "Aegis-Dead-Sequence";
+    /// When that stream took it.
+    pub(crate) const STORED: &str = "Aegis-Dead-Stored";
+    /// Its id.
+    pub(crate) const MESSAGE_ID: &str = "Aegis-Dead-Message-Id";
+    /// Who gave it up: `{service}__{handler}`.
+    pub(crate) const HANDLER: &str = "Aegis-Dead-Handler";
+    /// On which instance.
+    pub(crate) const INSTANCE: &str = "Aegis-Dead-Instance";
+    /// How often it was delivered.
+    pub(crate) const ATTEMPTS: &str = "Aegis-Dead-Attempts";
+    /// Why: the code of the failure.
+    pub(crate) const CODE: &str = "Aegis-Dead-Code";
+    /// Why: its text.
+    pub(crate) const REASON: &str = "Aegis-Dead-Reason";
+    /// The body did not fit beside all that: it is where the message stood.
+    pub(crate) const BODY_LEFT: &str = "Aegis-Dead-Body-Left";
+}
+
 /// How to say what one of the framework's own headers says; none if the name is a user's.
 pub(crate) fn word_for(name: &str) -> Option<&'static str> {
     let is = |own: &str| own.eq_ignore_ascii_case(name);
-    let starts = |own: &str| {
-        name.get(..own.len())
-            .is_some_and(|start| own.eq_ignore_ascii_case(start))
-    };
+    let starts = |own: &str| begins(name, own);
     if is(IDEMPOTENCY_KEY) {
         Some("say `.idempotency_key(..)`")
     } else if is(DEADLINE) {
@@ -63,8 +89,17 @@ pub(crate) fn word_for(name: &str) -> Option<&'static str> {
     }
 }
 
-/// Most headers one message may carry; further ones are refused.
+/// Whether a name begins so, without regard to case.
+pub(crate) fn begins(name: &str, start: &str) -> bool {
+    let found = name.get(..start.len());
+    found.is_some_and(|found| start.eq_ignore_ascii_case(found))
+}
+
+/// Most headers that a user may give one message; further ones are refused.
 const MOST: usize = 64;
+/// Most headers of a message that are read before the framework's own alone are kept: as many as a
+/// user may give, and all of those.
+const MOST_RECEIVED: usize = MOST + KNOWN.len();
 /// Longest value, in bytes.
 const LONGEST_VALUE: usize = 16 * 1024;
 
@@ -155,10 +190,11 @@ impl Headers {
     }
 
     /// Adds a header as it came from the wire. Beyond the bound it is dropped, unless it is the
-    /// first with one of the framework's own names: nobody can hide a deadline behind others.
+    /// first with one of the framework's own names: nobody can hide a deadline behind others, nor
+    /// who gave up a dead letter.
     pub(crate) fn received(&mut self, name: &str, value: &str) {
         let own = || KNOWN.iter().any(|own| own.eq_ignore_ascii_case(name));
-        if self.0.len() < MOST || (own() && self.get(name).is_none()) {
+        if self.0.len() < MOST_RECEIVED || (own() && self.get(name).is_none()) {
             let name = known(name).map_or_else(|| Cow::Owned(name.to_owned()), Cow::Borrowed);
             self.0.push((name, value.to_owned()));
         }
@@ -166,7 +202,7 @@ impl Headers {
 }
 
 /// The framework's own names.
-const KNOWN: [&str; 11] = [
+const KNOWN: [&str; 27] = [
     DEADLINE,
     CANCEL,
     VERSION,
@@ -178,11 +214,34 @@ const KNOWN: [&str; 11] = [
     SERVICE_ERROR_CODE,
     MESSAGE_ID,
     SOURCE,
+    EPOCH,
+    CORRELATION_ID,
+    EVENT_VERSION,
+    EVENT_ID,
+    ONLY,
+    told::SUBJECT,
+    told::STREAM,
+    told::SEQUENCE,
+    told::STORED,
+    told::MESSAGE_ID,
+    told::HANDLER,
+    told::INSTANCE,
+    told::ATTEMPTS,
+    told::CODE,
+    told::REASON,
+    told::BODY_LEFT,
 ];
 
 /// The framework's own names need no copy.
 fn known(name: &str) -> Option<&'static str> {
     KNOWN.into_iter().find(|known| *known == name)
+}
+
+/// Whether a text is the same text again after it was the value of a header.
+pub(crate) fn travels(text: &str) -> bool {
+    (1..=LONGEST_VALUE).contains(&text.len())
+        && text.trim() == text
+        && !text.chars().any(char::is_control)
 }
 
 fn shown(name: &str) -> String {
@@ -249,15 +308,52 @@ mod tests {
         assert_eq!((headers.get("TENANT"), headers.len()), (Some("b"), 1));
         for n in 0..100 {
             let _ = headers.set(&format!("h{n}"), "x");
-            headers.received(&format!("r{n}"), "x");
         }
         assert_eq!(headers.len(), MOST);
-        headers.received("aegis-deadline-ms", "1");
-        headers.received(DEADLINE, "2");
-        assert_eq!(
-            (headers.get(DEADLINE), headers.len()),
-            (Some("1"), MOST + 1)
-        );
+    }
+
+    #[test]
+    fn what_is_received_is_bounded_and_what_the_framework_says_is_kept() {
+        let mut headers = Headers::new();
+        for n in 0..200 {
+            headers.received(&format!("r{n}"), "x");
+        }
+        assert_eq!(headers.len(), MOST_RECEIVED);
+        for name in KNOWN {
+            headers.received(&name.to_lowercase(), "1");
+            headers.received(name, "2");
+            assert_eq!(headers.get(name), Some("1"), "{name}");
+        }
+        assert_eq!(headers.len(), MOST_RECEIVED + KNOWN.len());
+    }
+
+    #[test]
+    fn all_that_a_user_may_give_is_received_beside_what_the_framework_says() {
+        let mut headers = Headers::new();
+        for name in KNOWN {
+            headers.received(name, "own");
+        }
+        for n in 0..MOST {
+            headers.received(&format!("h{n}"), "x");
+        }
+        assert_eq!(headers.get(&format!("h{}", MOST - 1)), Some("x"));
+    }
+
+    #[test]
+    fn what_travels_is_the_same_text_again() {
+        let long = "x".repeat(LONGEST_VALUE + 1);
+        for (text, right) in [
+            ("m-1", true),
+            ("gr\u{fc}\u{df}e", true),
+            ("a b", true),
+            ("", false),
+            (" a", false),
+            ("a\n", false),
+            ("a\r\nInjected: 1", false),
+            (&long, false),
+        ] {
+            assert_eq!(travels(text), right, "{text:?}");
+        }
     }
 
     #[test]

@@ -2,6 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
+/// The code of the failure that says that another attempt is at it.
+pub(crate) const EFFECT_RUNNING: &str = "EFFECT_RUNNING";
+
 /// What stands under an id. The time and the instance are for people; nothing compares them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct EffectRecord {

@@ -41,7 +41,6 @@ pub use breaker::{BreakerPolicy, BreakerState};
 pub use checkpoint::Recorded;
 pub use codec::{Codec, CodecError};
 pub use dead::DeadLetter;
-pub(crate) use dead::told;
 pub(crate) use deadline::{DEFAULT_TIMEOUT, deadline_header, deadline_of};
 pub(crate) use election::{
     Action, Claim, Election, Event as ElectionEvent, LeaderRecord, Moment, NoAnswer, Outcome,
@@ -50,17 +49,20 @@ pub use election::{Failover, FailoverError, Leader};
 pub(crate) use envelope::{
     Facts, InEnvelope, RequestEnvelope, ResponseEnvelope, read_facts, with_timeout,
 };
-pub use event::{AnyEvent, Event, EventMode, EventStart, FromEvent};
 pub(crate) use event::{
-    DEFAULT_BACKOFF, DEFAULT_RETRIES, EventEnvelope, EventSource, LONGEST_BACKOFF, Verdict, verdict,
+    ACCIDENTS, DEFAULT_BACKOFF, DEFAULT_RETRIES, EventEnvelope, EventSource, LONGEST_BACKOFF,
+    NoTaker, Verdict, back_to, full_id, handler_place, instance_place, named, process_place,
+    verdict,
 };
+pub use event::{AnyEvent, Event, EventMode, EventStart, FromEvent};
 pub use failure::{DomainError, Failure};
+pub(crate) use header::told;
 pub use header::{HeaderError, Headers};
 pub use health::Health;
 pub(crate) use health::{Signs, judge};
 pub(crate) use inbox::{
-    EffectRecord, EffectState, Ended as EffectEnded, Found as FoundEffect, Stage as EffectStage,
-    Step as EffectStep,
+    EFFECT_RUNNING, EffectRecord, EffectState, Ended as EffectEnded, Found as FoundEffect,
+    Stage as EffectStage, Step as EffectStep,
 };
 pub use instance::{Instance, InstanceStatus, Load};
 pub(crate) use instance::{MISSED, OWN_METADATA};

@@ -51,6 +51,11 @@ impl RetryPolicy {
         self
     }
 
+    /// How many attempts there are in all.
+    pub(crate) fn attempts(&self) -> u32 {
+        self.max_attempts
+    }
+
     /// The wait before the second attempt.
     #[must_use]
     pub fn initial_delay(mut self, delay: Duration) -> Self {

@@ -6,7 +6,7 @@ mod stream;
 
 pub use bus::{Answer, Bus, ConnectionState, Message, OpenCall, Outgoing, Stop, Subscription};
 pub use kv::{KvBucket, KvEvent, KvFeatures, KvScan, KvStore, KvWatch, WatchFrom, WatchHealth};
-pub use stream::{AskMore, Consumer, Delivery, Pull, Settle, StreamFeatures, Streams};
+pub use stream::{AskMore, Consumer, Delivery, Pull, Settle, StreamFeatures, Streams, Wanted};
 
 pub use crate::model::{
     BucketSpec, BucketStatus, Expect, KeyError, KvEntry, KvFence, KvFilter, KvKey, KvOperation,

@@ -34,6 +34,9 @@ pub struct StreamFeatures {
     pub schedules: bool,
 }
 
+/// Which names are wanted.
+pub type Wanted<'a> = &'a (dyn Fn(&str) -> bool + Send + Sync);
+
 /// The streams of one connection.
 ///
 /// Every operation ends by its deadline. Errors of all of them: `Timeout` and `Disconnected`
@@ -133,10 +136,15 @@ pub trait Streams: Send + Sync + fmt::Debug {
         deadline: Instant,
     ) -> BoxFuture<'a, Result<Arc<dyn Consumer>>>;
 
-    /// All consumers of a stream, sorted by name.
+    /// The consumers of a stream whose names are wanted, sorted by name.
+    ///
+    /// Errors: `Timeout` if the cluster does not know how one of them is, as whoever leads it does
+    /// not answer. Of others it need not know: a server that is down holds up nobody but those whose
+    /// consumers it has. The server may look for them for four seconds.
     fn consumers<'a>(
         &'a self,
         stream: &'a str,
+        wanted: Wanted<'a>,
         deadline: Instant,
     ) -> BoxFuture<'a, Result<Vec<ConsumerStatus>>>;
 

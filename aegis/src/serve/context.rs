@@ -126,7 +126,8 @@ impl Context {
 
     /// Publishes an event, as [`Client::publish`] does, in the name of the service. In a handler for
     /// events it belongs to what the handled event belongs to: it has its correlation id, else its
-    /// id.
+    /// id. Of one that cannot travel in a header, of another program, control characters become
+    /// blanks, and it is cut to 1,024 characters.
     ///
     /// ```
     /// # use aegis::prelude::*;
@@ -152,7 +153,7 @@ impl Context {
         match self.event() {
             Some(cause) => {
                 let correlation = cause.correlation_id().unwrap_or(cause.id());
-                publish.correlation_id(correlation)
+                publish.caused_by(correlation)
             }
             None => publish,
         }

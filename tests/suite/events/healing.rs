@@ -70,7 +70,7 @@ async fn consumers_that_somebody_removes_are_made_anew_where_they_were() {
     seen_by_all(&seen, 0..20).await;
     let streams = aegis::testing::streams(&config).await.unwrap();
     let soon = Instant::now() + aegis_tests::PATIENCE;
-    let consumers = streams.consumers("EVENTS", soon).await.unwrap();
+    let consumers = streams.consumers("EVENTS", &|_| true, soon).await.unwrap();
     assert_eq!(consumers.len(), 3, "{consumers:?}");
     for consumer in consumers {
         let removed = streams.remove_consumer("EVENTS", &consumer.name, soon);

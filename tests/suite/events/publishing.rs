@@ -154,6 +154,36 @@ async fn a_leader_of_the_past_publishes_nothing() {
     }
 }
 
+/// The limits of the stream have taken the fence of the newer leader; the older one has passed all
+/// questions, and its lease ends while it raises its own.
+#[tokio::test]
+async fn a_leader_of_the_past_publishes_nothing_although_its_fence_is_lost() {
+    let mut server = NatsServer::start().await.unwrap();
+    let config = Config::default().url(&server.url());
+    let client = Client::connect(config.clone()).await.unwrap();
+    let streams = aegis::testing::streams(&config).await.unwrap();
+    let soon = || tokio::time::Instant::now() + aegis_tests::PATIENCE;
+    let old = aegis::testing::leadership("ledger", "main", 5).unwrap();
+    let new = aegis::testing::leadership("ledger", "main", 6).unwrap();
+    let event = Created { id: 1 };
+    client.publish(&event).fenced(&new).await.unwrap();
+    assert!(
+        streams.delete("EVENTS", 1, soon()).await.unwrap(),
+        "its fence"
+    );
+    server.pause().await.unwrap();
+    let mut late = client.publish(&event).fenced(&old).into_future();
+    assert!(futures_util::poll!(&mut late).is_pending());
+    old.end();
+    server.resume().unwrap();
+    let error = late.await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::NotActive, "{error}");
+    client.publish(&event).fenced(&new).await.unwrap();
+    let subject = aegis::Pattern::parse("events.>").unwrap();
+    let stored = streams.subjects("EVENTS", &subject, soon()).await.unwrap();
+    assert_eq!(stored["events.orders.created"], 2, "{stored:?}");
+}
+
 #[tokio::test]
 async fn what_cannot_be_sent_is_told_before_it_is() {
     for ground in Ground::both().await {
@@ -202,6 +232,7 @@ async fn whoever_hears_of_a_conflict_that_is_its_own_has_published() {
     let mine = Created { id: 2 };
     let mine = cut_off
         .publish(&mine)
+        .id("mine")
         .expect_last_sequence(first.sequence());
     let mine = tokio::spawn(mine.into_future());
     let config = Config::default().url(&server.url());
@@ -215,7 +246,7 @@ async fn whoever_hears_of_a_conflict_that_is_its_own_has_published() {
     proxy.reset_all();
     proxy.heal();
     let published = mine.await.unwrap().unwrap();
-    assert_eq!(published.sequence(), 2);
+    assert_eq!((published.sequence(), published.id()), (2, "mine"));
     let other = Created { id: 3 };
     let late = direct.publish(&other).expect_last_sequence(1).await;
     assert_eq!(late.unwrap_err().kind(), ErrorKind::Conflict, "of another");

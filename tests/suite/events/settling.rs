@@ -59,6 +59,10 @@ impl Clerk {
         self.seen.note("work", &format!("{} {attempt}", event.id));
         match event.fate.as_str() {
             "never" => Err(Failure::new("NO_WAY", "it cannot be\ndone").terminal()),
+            // More often than there are attempts.
+            "running" if self.again(event.id) <= 8 => {
+                Err(Failure::new(aegis::Inbox::RUNNING, "another is at it"))
+            }
             "always" => Err(Failure::new("NOT_NOW", "busy")),
             "panics" if self.again(event.id) == 1 => panic!("on purpose"),
             "twice" if self.again(event.id) <= 2 => {
@@ -128,6 +132,23 @@ async fn an_event_is_tried_again_until_it_is_done() {
         seen.until("watch", 5).await;
         app.stop().await.unwrap();
         assert!(client.dead_letters().list(1).await.is_err(), "it is closed");
+    }
+}
+
+#[tokio::test]
+async fn what_another_attempt_is_at_is_not_given_up_so_soon() {
+    for ground in Ground::both().await {
+        let seen = Seen::default();
+        let app = ground.app().service(Clerk::new(&seen)).start().await;
+        let app = app.unwrap();
+        let client = client(&app);
+        client.publish(&wanted(1, "running")).await.unwrap();
+        let all = seen.until("work", 9).await;
+        let expected = (1..=9).map(|attempt| format!("1 {attempt}"));
+        assert!(all.into_iter().eq(expected), "{}", ground.name);
+        let dead = client.dead_letters().list(9).await.unwrap();
+        assert!(dead.is_empty(), "{}: {dead:?}", ground.name);
+        app.stop().await.unwrap();
     }
 }
 

@@ -116,6 +116,9 @@ impl Fence<'_> {
                     }
                 }
             };
+            // The limits of the stream may have taken the fence of a newer leader, which leads only since
+            // this lease is over. Whoever leads after this answer raises a fence over this one.
+            self.leader.ensure()?;
             self.leader.fences().learn(&self.known, sequence);
             return Ok(sequence);
         }

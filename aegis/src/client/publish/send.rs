@@ -31,7 +31,7 @@ pub(super) async fn until_stored(prepared: Box<Prepared>) -> Result<Published> {
         Ok(stored) => {
             metrics::counter!(observe::EVENTS_PUBLISHED).increment(1);
             Ok(Published {
-                id: prepared.message.id.unwrap_or_default(),
+                id: prepared.id,
                 sequence: stored.sequence,
                 duplicate: stored.duplicate,
             })

@@ -48,6 +48,6 @@ pub(crate) fn dead_letters(layout: &Layout, settings: &StreamSettings) -> Stream
     spec.max_bytes_if_new = Some(DEAD_MAX_BYTES);
     spec.max_age = settings.dead_max_age;
     spec.discard = Some(Discard::New);
-    spec.dedup = Some(DEAD_DEDUP);
+    spec.dedup_at_best = Some(DEAD_DEDUP);
     spec
 }

@@ -16,9 +16,12 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::lease::Leadership;
 use crate::model::{
     Codec, Event, EventEnvelope, ExpectSequence, Headers, StreamMessage, Subject, TraceContext,
-    header,
+    full_id, header,
 };
 use crate::observe;
+
+/// Longest id that can be given, in bytes.
+const LONGEST_ID: usize = 256;
 
 /// An event to publish, sent by `.await`, which returns when the stream holds it.
 ///
@@ -48,6 +51,8 @@ pub struct Publish {
 pub(super) struct Prepared {
     pub(super) client: Client,
     pub(super) name: String,
+    /// As it was given, or made; empty until it is. That of the message is what travels.
+    pub(super) id: String,
     pub(super) message: StreamMessage,
     pub(super) within: Option<Duration>,
     pub(super) leader: Option<Leadership>,
@@ -140,6 +145,7 @@ impl Client {
         let prepared = Box::new(Prepared {
             client: self.clone(),
             name,
+            id: message.id.clone().unwrap_or_default(),
             message,
             within: None,
             leader: None,
@@ -157,18 +163,21 @@ impl Publish {
         self
     }
 
-    /// Names this event among all of the stream: whoever publishes it again under this id, inside
-    /// the stream's window, stores nothing. Without an id it gets one of its own. Up to 256
-    /// characters, without control characters.
+    /// Names this event among those of its name: whoever publishes it again under this id, inside
+    /// the stream's window, stores nothing. An event of another name may have the same id. Without
+    /// one it gets one of its own.
+    ///
+    /// An id is 1 to 256 bytes of text without control characters. It travels as
+    /// `Nats-Msg-Id: {name}/{id}`, which may have 1,024 bytes.
     pub fn id(self, id: &str) -> Self {
         self.with(|prepared| {
-            if id.is_empty() || id.len() > 256 || id.chars().any(char::is_control) {
-                let text = "the id of an event is 1 to 256 characters, none of them a control \
-                            character";
+            if id.is_empty() || id.len() > LONGEST_ID || id.chars().any(char::is_control) {
+                let text = "the id of an event is 1 to 256 bytes, without control characters";
                 return Err(Error::new(ErrorKind::Invalid, text));
             }
-            prepared.message.id = Some(id.to_owned());
-            Ok(())
+            id.clone_into(&mut prepared.id);
+            prepared.message.id = Some(full_id(&prepared.name, id));
+            prepared.message.check().map_err(Error::from)
         })
     }
 
@@ -190,13 +199,27 @@ impl Publish {
         })
     }
 
+    /// Says what it belongs to, which an event of another program said: what cannot travel in a header
+    /// is made so that it can.
+    pub(crate) fn caused_by(self, id: &str) -> Self {
+        self.with(|prepared| {
+            let headers = &mut prepared.message.headers;
+            if headers.set(header::CORRELATION_ID, id).is_err() {
+                headers.own_text(header::CORRELATION_ID, id);
+            }
+            Ok(())
+        })
+    }
+
     /// Says who publishes; default: the name of the program's first service, or `aegis-client`.
     pub(crate) fn source(self, source: &str) -> Self {
         self.with(|prepared| {
             let source = source.to_owned();
-            match &mut prepared.envelope {
-                Some(envelope) => envelope.source = source,
-                None => prepared.message.headers.own(header::SOURCE, source),
+            if let Some(envelope) = &mut prepared.envelope {
+                envelope.source = source;
+            } else {
+                let set = prepared.message.headers.set(header::SOURCE, &source);
+                set.map_err(|cause| Error::new(ErrorKind::Invalid, cause.to_string()))?;
             }
             Ok(())
         })
@@ -222,9 +245,9 @@ impl Publish {
     /// trace of what is being handled without a word.
     pub fn trace(self, trace: TraceContext) -> Self {
         self.with(|prepared| {
-            let headers = &mut prepared.message.headers;
-            headers.own(header::TRACEPARENT, trace.to_string());
-            Ok(())
+            // In the place of that of a handler.
+            let set = (prepared.message.headers).set(header::TRACEPARENT, &trace.to_string());
+            set.map_err(|cause| Error::new(ErrorKind::Invalid, cause.to_string()))
         })
     }
 
@@ -311,6 +334,7 @@ impl Prepared {
         Ok(Box::new(Self {
             client: client.clone(),
             name: name.to_owned(),
+            id: String::new(),
             message: StreamMessage::new(subject, body).with_headers(headers),
             within: None,
             leader: None,
@@ -325,8 +349,11 @@ impl Prepared {
                         checks one condition; a leader is the only publisher, so let it fence";
             return Err(Error::new(ErrorKind::Invalid, text));
         }
-        let new = || uuid::Uuid::now_v7().simple().to_string();
-        let id = self.message.id.get_or_insert_with(new).clone();
+        if self.message.id.is_none() {
+            // Nobody else has it: it needs no name before it.
+            self.id = uuid::Uuid::now_v7().simple().to_string();
+            self.message.id = Some(self.id.clone());
+        }
         let Some(envelope) = self.envelope.take() else {
             return Ok(());
         };
@@ -336,7 +363,7 @@ impl Prepared {
         let (domain, event_type) = self.name.split_once('.').unwrap_or((&self.name, ""));
         let now = OffsetDateTime::now_utc();
         let body = EventEnvelope {
-            message_id: &id,
+            message_id: &self.id,
             trace_id: trace.map_or_else(
                 || uuid::Uuid::new_v4().to_string(),
                 |trace| trace.trace_id(),

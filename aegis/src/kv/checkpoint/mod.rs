@@ -100,7 +100,11 @@ pub enum Applied {
 /// would not know what this one has written. The value is written with every message and fits into
 /// one of NATS, 1 MiB; larger state is for keys of their own, each with the sequence of its last
 /// message inside. A stream that is made anew counts from 1, and then everything counts as applied:
-/// take another record for it. Other effects of the closure (a call, a counter in memory) are not
+/// take another record for it. An event that was given up and is
+/// [brought back](crate::DeadLetters::retry) has a new sequence, and is applied, also if it was applied before:
+/// that is open after `OUTCOME_UNKNOWN`, which is therefore tried for ten deliveries longer than other
+/// failures, and after an attempt that was ended by a `timeout` or a crash. Look at the value first, or keep the
+/// ids of the last events in it and let the closure do nothing for those. Other effects of the closure (a call, a counter in memory) are not
 /// covered: do nothing in it but change the value.
 pub struct Checkpoint<T> {
     bucket: Bucket<Recorded<T>>,

@@ -157,5 +157,5 @@ fn busy(inbox: &Shared, id: &str) -> Failure {
          event come again",
         inbox.records.name()
     );
-    Failure::new(Inbox::RUNNING, text).retryable()
+    Failure::new(Inbox::RUNNING, text).retry_after(inbox.patience)
 }

@@ -14,7 +14,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use super::bucket::Bucket;
-use crate::model::EffectRecord;
+use crate::model::{EFFECT_RUNNING, EffectRecord};
 
 pub use effect::{Effect, Once};
 pub use open::OpenInbox;
@@ -124,15 +124,18 @@ impl fmt::Debug for Inbox {
 
 impl Inbox {
     /// The code of the failure that says that nothing ran, because another attempt is at it.
-    /// Retryable: the event is to come again, and most often finds it done.
-    pub const RUNNING: &'static str = "EFFECT_RUNNING";
+    /// Retryable after the [patience](OpenInbox::patience): the event is to come again, and most often
+    /// finds it done. A handler for events does not give it up for that before ten deliveries more
+    /// than it has attempts.
+    pub const RUNNING: &'static str = EFFECT_RUNNING;
 
     /// The code of the failure that says that the effect ran here, and may run elsewhere as well,
     /// because the record was taken over meanwhile, or is gone. Retryable: the event may come again
     /// and finds out.
     pub const TWICE: &'static str = "EFFECT_TWICE";
 
-    /// The effect of an id, to be run: any text of at most 2,048 bytes in its encoded form.
+    /// The effect of an id, to be run: any text of at most 2,048 bytes in its encoded form. That of an
+    /// event is its [`key`](crate::AnyEvent::key), as events of two names may have one `id()`.
     pub fn once<'a>(&self, id: &str) -> Effect<'a> {
         Effect::new(self.shared.clone(), id)
     }

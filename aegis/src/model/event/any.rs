@@ -10,6 +10,7 @@ use std::marker::PhantomData;
 use time::OffsetDateTime;
 
 use super::envelope::read_event_facts;
+use super::id::{event_id, full_id};
 use super::types::Event;
 use crate::model::{Code, Codec, Failure, Headers, InEnvelope, TraceContext, header};
 
@@ -66,15 +67,19 @@ impl AnyEvent {
     /// before the domain.
     pub(crate) fn read(name: &str, headers: Headers, body: Bytes, place: EventSource) -> Self {
         let codec = Codec::detect(headers.get(header::CONTENT_TYPE), &body);
-        let envelope = read_event_facts(codec, &body);
+        // With this header it is plain, whatever its fields are called.
+        let envelope = match headers.get(header::SOURCE) {
+            Some(_) => None,
+            None => read_event_facts(codec, &body),
+        };
         let in_envelope = envelope.is_some();
         let envelope = envelope.unwrap_or_default();
         let told = |name: &str| headers.get(name).map(str::to_owned);
         let stored = place.stored.unix_timestamp_nanos();
         let facts = EventFacts {
-            id: told(header::EVENT_ID)
-                .or_else(|| told(header::MESSAGE_ID))
-                .or(envelope.message_id)
+            id: event_id(name, &headers)
+                .map(str::to_owned)
+                .or(envelope.message_id.filter(|id| !id.is_empty()))
                 .unwrap_or_else(|| format!("{}@{stored}", place.sequence)),
             source: told(header::SOURCE).or(envelope.source),
             correlation_id: told(header::CORRELATION_ID).or(envelope.correlation_id),
@@ -101,11 +106,18 @@ impl AnyEvent {
         self.name().split('.').next().unwrap_or_default()
     }
 
-    /// Names this event among all: the id that its publisher gave it, or that it was given when it
-    /// was published. A redelivery has the same. An event that was published without one, by
-    /// another program, is named by its place in the stream.
+    /// Names this event among those of its [name](Self::name): the id that its publisher gave it, or
+    /// that it was given when it was published. A redelivery has the same. An event that was
+    /// published without one, by another program, is named by its place in the stream.
     pub fn id(&self) -> &str {
         &self.0.facts.id
+    }
+
+    /// Names this event among all: `{name}/{id}`. It is what an effect of it is remembered under
+    /// ([`Inbox::once`](crate::Inbox::once), a unique key in a table): events of two names may have
+    /// one [id](Self::id), as `orders.placed` and `orders.paid` that are both called `order-7`.
+    pub fn key(&self) -> String {
+        full_id(self.name(), self.id())
     }
 
     /// Who published it, if that was said.
@@ -255,10 +267,64 @@ mod tests {
         }
     }
 
+    #[derive(Debug, PartialEq, Serialize, Deserialize)]
+    struct Noted {
+        domain: String,
+        event_type: String,
+        payload: Option<u8>,
+    }
+
+    impl Event for Noted {
+        const NAME: &'static str = "audit.noted";
+    }
+
+    #[test]
+    fn what_says_that_it_is_plain_is_never_taken_for_an_envelope() {
+        let body = json!({"domain": "a", "event_type": "b", "payload": 7});
+        let noted = Noted {
+            domain: "a".into(),
+            event_type: "b".into(),
+            payload: Some(7),
+        };
+        let plain = event(
+            "audit.noted",
+            &[(header::SOURCE, "shop")],
+            &body.to_string(),
+        );
+        assert_eq!(plain.decode::<Noted>(), Ok(noted));
+        assert_eq!(plain.payload(), Ok(body.clone()));
+        // Of what says nothing it can only be guessed.
+        let guessed = event("audit.noted", &[], &body.to_string());
+        assert_eq!(guessed.payload(), Ok(json!(7)));
+        let envelope = json!({"domain": "audit", "event_type": "noted", "payload": body});
+        let wrapped = event("audit.noted", &[], &envelope.to_string());
+        assert_eq!(wrapped.payload(), Ok(body));
+    }
+
     #[test]
     fn what_says_nothing_of_itself_is_named_by_its_place() {
         let event = event("orders.placed", &[], r#"{"id":"7"}"#);
         assert_eq!((event.id(), event.version()), ("7@0", "1.0"));
+    }
+
+    #[test]
+    fn an_event_that_is_brought_back_has_the_id_that_it_had() {
+        let envelope =
+            r#"{"message_id":"m-1","domain":"orders","event_type":"placed","payload":1}"#;
+        let (own, sent) = ((header::EVENT_ID, "own"), (header::MESSAGE_ID, "sent"));
+        let only = (header::ONLY, "billing__bill");
+        for (headers, body, id) in [
+            (&[sent, own][..], envelope, "own"),
+            (&[sent], envelope, "sent"),
+            (&[], envelope, "m-1"),
+            (&[(header::MESSAGE_ID, "")], envelope, "m-1"),
+            (&[sent, own, only], envelope, "own"),
+            (&[sent, only], envelope, "m-1"),
+            (&[sent, only], "1", "7@0"),
+        ] {
+            let event = event("orders.placed", headers, body);
+            assert_eq!(event.id(), id, "{headers:?} {body}");
+        }
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! The envelope of `AegisSDK` 1.0 around events, beside plain bodies.
 //!
-//! A body with `domain`, `event_type` and `payload` is an envelope; every other body is the payload.
+//! A body with `domain`, `event_type` and `payload` is an envelope, unless a header says that it is
+//! plain; every other body is the payload.
 
 use memchr::memmem;
 use serde::de::{Deserializer, IgnoredAny};

@@ -56,6 +56,8 @@ pub struct ConsumerStatus {
     pub description: Option<String>,
     /// What it delivers.
     pub filters: Vec<String>,
+    /// Where it began.
+    pub from: DeliverFrom,
     /// What is not acknowledged for so long is delivered again.
     pub ack_wait: Duration,
     /// How many messages may be delivered and not acknowledged.
@@ -75,6 +77,8 @@ pub struct ConsumerStatus {
     pub redelivered: u64,
     /// Messages that were not delivered yet.
     pub pending: u64,
+    /// Questions for messages that wait for one. Somebody who reads, and has nothing in hands, asks.
+    pub waiting: u64,
     /// When it was made, by the server's clock.
     pub created: OffsetDateTime,
 }
@@ -173,6 +177,7 @@ mod tests {
             name: "c".to_owned(),
             description: None,
             filters: vec!["b".to_owned(), "a".to_owned()],
+            from: DeliverFrom::New,
             ack_wait: Duration::from_secs(30),
             max_ack_pending: 1000,
             inactive_threshold: None,
@@ -182,6 +187,7 @@ mod tests {
             ack_pending: 0,
             redelivered: 0,
             pending: 0,
+            waiting: 0,
             created: OffsetDateTime::UNIX_EPOCH,
         }
     }

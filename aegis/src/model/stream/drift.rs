@@ -13,6 +13,8 @@ pub struct StreamDrift {
     pub changeable: Vec<String>,
     /// What cannot.
     pub fixed: Vec<String>,
+    /// What would discard messages that are stored, as `` `max_bytes` (2 asked for, 7 stored) ``.
+    pub lossy: Vec<String>,
 }
 
 impl StreamSpec {
@@ -55,14 +57,16 @@ impl StreamSpec {
         let limit = |limit: Option<u64>| limit.map_or("no limit".to_owned(), |n| n.to_string());
         let asked = self.max_bytes.map(|n| limit(Some(n)));
         drift.changeable("max_bytes", asked, &limit(found.max_bytes));
+        drift.lossy("max_bytes", self.max_bytes, found.bytes);
         let asked = self.max_messages.map(|n| limit(Some(n)));
         drift.changeable("max_messages", asked, &limit(found.max_messages));
+        drift.lossy("max_messages", self.max_messages, found.messages);
         let time =
             |time: Option<Duration>| time.map_or("for ever".to_owned(), |t| format!("{t:?}"));
         let asked = self.max_age.map(|age| time(Some(age)));
         drift.changeable("max_age", asked, &time(found.max_age));
-        let asked = self.dedup.map(|window| time(Some(window)));
-        drift.changeable("dedup", asked, &time(Some(found.dedup)));
+        let asked = time(Some(self.dedup_of(found)));
+        drift.changeable("dedup", Some(asked), &time(Some(found.dedup)));
         drift
     }
 }
@@ -78,6 +82,33 @@ impl StreamDrift {
             let text = format!("`{what}` ({asked} asked for, {found} there)");
             self.fixed.push(text);
         }
+    }
+
+    fn lossy(&mut self, what: &str, asked: Option<u64>, stored: u64) {
+        if let Some(asked) = asked.filter(|asked| *asked < stored) {
+            let text = format!("`{what}` ({asked} asked for, {stored} stored)");
+            self.lossy.push(text);
+        }
+    }
+
+    /// Why a stream is left as it is, if it is.
+    pub fn refusal(&self, stream: &str) -> Option<String> {
+        if !self.fixed.is_empty() {
+            return Some(format!(
+                "the stream {stream} exists with other settings, which cannot be changed: {}; ask \
+                 for what is there, choose another name, or remove it with everything in it (`nats \
+                 stream rm {stream}`) and make it anew",
+                self.fixed.join(", ")
+            ));
+        }
+        if self.lossy.is_empty() {
+            return None;
+        }
+        Some(format!(
+            "the stream {stream} holds more than is asked for, and would discard it: {}; ask for \
+             more, or change it by hand if that may go (`nats stream edit {stream}`)",
+            self.lossy.join(", ")
+        ))
     }
 
     fn changeable<T: PartialEq + fmt::Display>(&mut self, what: &str, asked: Option<T>, found: &T) {
@@ -148,6 +179,22 @@ mod tests {
             ),
             (
                 StreamSpec {
+                    max_age: Some(hour / 60),
+                    ..asked()
+                },
+                "`max_age` (60s asked for, for ever there), `dedup` (60s asked for, 120s there)",
+                "",
+            ),
+            (
+                StreamSpec {
+                    dedup_at_best: Some(hour),
+                    ..asked()
+                },
+                "`dedup` (3600s asked for, 120s there)",
+                "",
+            ),
+            (
+                StreamSpec {
                     replicas: Some(3),
                     discard: Some(Discard::New),
                     ..asked()
@@ -175,6 +222,26 @@ mod tests {
             assert_eq!(drift.changeable.join(", "), changeable);
             assert_eq!(drift.fixed.join(", "), fixed);
         }
+    }
+
+    #[test]
+    fn ids_are_remembered_no_longer_than_the_stream_keeps_messages() {
+        let (minute, hour) = (Duration::from_secs(60), Duration::from_secs(3600));
+        let found = StreamStatus {
+            max_age: Some(minute),
+            dedup: minute,
+            ..found()
+        };
+        let spec = StreamSpec {
+            dedup_at_best: Some(hour),
+            ..asked()
+        };
+        assert!(spec.drift(&found).is_none(), "{:?}", spec.drift(&found));
+        let longer = StreamSpec {
+            max_age: Some(hour),
+            ..spec
+        };
+        assert_eq!(longer.dedup_of(&found), hour);
     }
 
     #[test]

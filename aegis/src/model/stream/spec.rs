@@ -12,6 +12,8 @@ use crate::model::{Pattern, SpecError, Storage};
 const DEFAULT_MAX_BYTES: u64 = 1024 * 1024 * 1024;
 /// How long an id is remembered if nothing is said.
 const DEFAULT_DEDUP: Duration = Duration::from_secs(120);
+/// The shortest time that the server takes.
+const SHORTEST: Duration = Duration::from_millis(100);
 /// Longest name: it is the name of a folder.
 const LONGEST_NAME: usize = 200;
 const MOST_REPLICAS: u8 = 5;
@@ -82,8 +84,12 @@ pub struct StreamSpec {
     pub max_messages: Option<u64>,
     /// How long it keeps a message at most; default for ever.
     pub max_age: Option<Duration>,
-    /// How long the ids of messages are remembered, so that none is stored twice; default 2 min.
+    /// How long the ids of messages are remembered, so that none is stored twice; default what
+    /// [`dedup_at_best`](Self::dedup_at_best) says.
     pub dedup: Option<Duration>,
+    /// The same if `dedup` does not say it, and no longer than messages are kept; default 2 min for
+    /// a stream that does not exist yet, and what is there for one that does.
+    pub dedup_at_best: Option<Duration>,
 }
 
 /// What is known of a stream.
@@ -172,7 +178,9 @@ impl StreamSpec {
             .any(|limit| i64::try_from(limit).is_err())
         {
             "`max_bytes` and `max_messages` are below 2^63"
-        } else if self.dedup_window() < Duration::from_millis(100) {
+        } else if self.max_age.is_some_and(|age| age < SHORTEST) {
+            "`max_age` is at least 100 ms"
+        } else if self.dedup_window() < SHORTEST {
             "`dedup` is at least 100 ms"
         } else if self.max_age.is_some_and(|age| age < self.dedup_window()) {
             "`max_age` is at least as long as `dedup`: ids are remembered no longer than messages"
@@ -191,9 +199,19 @@ impl StreamSpec {
         self.max_bytes.unwrap_or(default)
     }
 
-    /// How long a new stream of this kind remembers ids.
+    /// How long a new stream of this kind remembers ids: if nothing is said, no longer than it keeps
+    /// messages.
     pub fn dedup_window(&self) -> Duration {
-        self.dedup.unwrap_or(DEFAULT_DEDUP)
+        let best = self.dedup_at_best.unwrap_or(DEFAULT_DEDUP);
+        let age = self.max_age.unwrap_or(Duration::MAX);
+        self.dedup.unwrap_or(best.min(age))
+    }
+
+    /// How long a stream that exists is to remember ids.
+    pub fn dedup_of(&self, found: &StreamStatus) -> Duration {
+        let best = self.dedup_at_best.unwrap_or(found.dedup);
+        let age = self.max_age.or(found.max_age).unwrap_or(Duration::MAX);
+        self.dedup.unwrap_or(best.min(age))
     }
 }
 
@@ -245,14 +263,45 @@ mod tests {
             (
                 StreamSpec {
                     max_age: Some(Duration::from_secs(60)),
+                    dedup: Some(Duration::from_secs(61)),
                     ..asked()
                 },
                 "at least as long as `dedup`",
+            ),
+            (
+                StreamSpec {
+                    max_age: Some(Duration::from_millis(99)),
+                    ..asked()
+                },
+                "`max_age` is at least 100 ms",
             ),
         ] {
             let error = spec.check().unwrap_err().to_string();
             assert!(error.contains(text), "{error}");
         }
         asked().check().unwrap();
+    }
+
+    #[test]
+    fn ids_are_remembered_no_longer_than_messages_are_kept_unless_that_is_said() {
+        let minutes = |minutes: u64| Duration::from_secs(60 * minutes);
+        for (max_age, dedup, at_best, expected) in [
+            (None, None, None, 2),
+            (Some(1), None, None, 1),
+            (Some(60), None, None, 2),
+            (None, None, Some(60), 60),
+            (Some(30), None, Some(60), 30),
+            (Some(30), Some(5), Some(60), 5),
+            (None, Some(90), Some(60), 90),
+        ] {
+            let spec = StreamSpec {
+                max_age: max_age.map(minutes),
+                dedup: dedup.map(minutes),
+                dedup_at_best: at_best.map(minutes),
+                ..asked()
+            };
+            assert_eq!(spec.dedup_window(), minutes(expected), "{spec:?}");
+            spec.check().unwrap();
+        }
     }
 }

@@ -3,7 +3,7 @@
 
 use time::format_description::well_known::Rfc3339;
 
-use crate::model::{Failure, Headers, Layout, StreamMessage, header, told};
+use crate::model::{AnyEvent, EventSource, Failure, Headers, Layout, StreamMessage, header, told};
 use crate::port::Delivery;
 
 /// Longest reason, in characters.
@@ -32,16 +32,13 @@ pub(super) fn letter(
     let stored = delivery.stored.unix_timestamp_nanos();
     let mut headers = Headers::new();
     for (name, value) in message.headers.iter() {
-        // What the server reads would be obeyed once more.
-        if !name.starts_with("Nats-") {
-            let _ = headers.set(name, value);
+        // What the server reads would be obeyed once more, and what is told of it is told here.
+        if !header::begins(name, "Nats-") && !header::begins(name, told::ALL) {
+            headers.received(name, value);
         }
     }
-    let ids = [header::EVENT_ID, header::MESSAGE_ID];
-    let mut ids = ids.into_iter();
-    let id = ids
-        .find_map(|name| message.headers.get(name))
-        .unwrap_or_default();
+    let subject = message.subject.as_str();
+    let id = id_of(layout.event_name(subject).unwrap_or(subject), delivery);
     let reason: String = failure.message().chars().take(LONGEST_REASON).collect();
     let reason = reason.replace(char::is_control, " ");
     for (name, value) in [
@@ -52,7 +49,7 @@ pub(super) fn letter(
             told::STORED,
             &delivery.stored.format(&Rfc3339).unwrap_or_default(),
         ),
-        (told::MESSAGE_ID, id),
+        (told::MESSAGE_ID, &*id),
         (told::HANDLER, from.handler),
         (told::INSTANCE, from.instance),
         (told::ATTEMPTS, &delivery.attempt.to_string()),
@@ -72,12 +69,35 @@ pub(super) fn letter(
     ))
 }
 
+/// The id that the handler knew it by. One that cannot travel in a header is that of its envelope,
+/// which goes with it, and is left out.
+fn id_of(name: &str, delivery: &Delivery) -> String {
+    let message = &delivery.message;
+    let place = EventSource {
+        sequence: delivery.sequence,
+        stored: delivery.stored,
+        attempt: delivery.attempt,
+    };
+    let event = AnyEvent::read(
+        name,
+        message.headers.clone(),
+        message.payload.clone(),
+        place,
+    );
+    let id = event.id();
+    if header::travels(id) {
+        id.to_owned()
+    } else {
+        String::new()
+    }
+}
+
 /// The same without what was sent, for a message that has no room for more: it stays in its stream.
 pub(super) fn without_body(letter: &StreamMessage) -> StreamMessage {
     let mut headers = Headers::new();
     for (name, value) in letter.headers.iter() {
-        if name.starts_with(told::ALL) {
-            let _ = headers.set(name, value);
+        if header::begins(name, told::ALL) {
+            headers.received(name, value);
         }
     }
     headers.own(told::BODY_LEFT, "true".to_owned());

@@ -1,7 +1,9 @@
 //! Events, served: `handler` is what a row says of one, `delivered` what its code gets and returns,
 //! `place` its place in the stream,
-//! `prepare` what is looked at before, `reading` brings its events, `worker` runs its code, `settle`
-//! ends deliveries, `letter` is what becomes of what is given up, `figures` what is counted.
+//! `whereabouts` what is known of that, `prepare` what is looked at before, `reading` brings its
+//! events, `taking` says which are worked on, `worker` runs its code, `settle` ends deliveries,
+//! `letter` is what becomes of what is given up, `unburied` what could not be noted as such, `reach`
+//! whether the stream is about to forget, `figures` what is counted.
 
 mod delivered;
 mod figures;
@@ -12,6 +14,9 @@ mod prepare;
 mod reach;
 mod reading;
 mod settle;
+mod taking;
+mod unburied;
+mod whereabouts;
 mod worker;
 
 pub(crate) use delivered::leadership;

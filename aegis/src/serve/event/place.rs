@@ -5,8 +5,9 @@ use std::time::Duration;
 use super::handler::EventHandler;
 use crate::model::{
     ConsumerSpec, ConsumerStatus, DeliverFrom, EventMode, EventStart, InstanceId, Layout,
-    ServiceName,
+    ServiceName, handler_place, instance_place, process_place,
 };
+use crate::observe;
 
 /// What is neither settled nor worked on for so long is delivered again, if nothing is said.
 const DEFAULT_ACK_WAIT: Duration = Duration::from_secs(30);
@@ -17,8 +18,6 @@ const MOST_PENDING: u32 = 10_000;
 const AWAY: Duration = Duration::from_secs(60);
 /// The same for one that says that it comes back.
 const AWAY_FOR_LONG: Duration = Duration::from_secs(7 * 24 * 3600);
-/// The server names files after consumers.
-const LONGEST: usize = 200;
 
 /// One leadership, and the how manieth beginning in it this is. Each has a consumer of its own: what
 /// was delivered to the one before, and got lost, would hold up everything behind it.
@@ -35,6 +34,8 @@ pub(super) struct Place {
     base: String,
     instance: InstanceId,
     mode: EventMode,
+    /// Of an instance whose place ends with its process: tells it from the one before.
+    boot: Option<u64>,
 }
 
 impl Place {
@@ -42,12 +43,14 @@ impl Place {
         service: &ServiceName,
         handler: &str,
         instance: &InstanceId,
-        mode: EventMode,
+        (mode, durable): (EventMode, bool),
     ) -> Self {
+        let passing = mode == EventMode::Broadcast && !durable;
         Self {
-            base: format!("{service}__{handler}"),
+            base: handler_place(service.as_str(), handler),
             instance: instance.clone(),
             mode,
+            boot: passing.then(observe::random),
         }
     }
 
@@ -58,14 +61,28 @@ impl Place {
 
     /// The name of its consumer; that of a leader has its term.
     pub(super) fn consumer(&self, term: Option<Term>) -> String {
-        let name = match (self.mode, term) {
-            (EventMode::Broadcast, _) => format!("{}__{}", self.base, self.instance),
+        match (self.mode, term) {
+            (EventMode::Broadcast, _) => match self.boot {
+                Some(boot) => process_place(&self.base, self.instance.as_str(), boot),
+                None => instance_place(&self.base, self.instance.as_str()),
+            },
             (EventMode::Exclusive, Some(Term { epoch, session })) => {
                 format!("{}__{epoch}-{session}", self.base)
             }
             _ => self.base.clone(),
-        };
-        shortened(name)
+        }
+    }
+
+    /// Whether an event that is meant for one handler alone is meant for this one: `only` names it,
+    /// or this instance of it.
+    pub(super) fn is_meant(&self, only: &str) -> bool {
+        let own = || instance_place(&self.base, self.instance.as_str());
+        only == self.base || (self.mode == EventMode::Broadcast && only == own())
+    }
+
+    /// Whether a consumer is one of this handler's, if it is exclusive.
+    pub(super) fn owns(&self, consumer: &str) -> bool {
+        consumer == self.consumer(None) || self.term_of(consumer).is_some()
     }
 
     /// The term in the name of a consumer that a leader of this handler made.
@@ -127,19 +144,20 @@ pub(super) struct Left {
     pub(super) epoch: Option<u64>,
     /// Everything up to this sequence is done with.
     pub(super) floor: Option<u64>,
+    /// Where the first instance of all began, if its note is still there.
+    pub(super) begun: Option<u64>,
     /// What was begun and not ended.
     pub(super) tried: Option<Tried>,
 }
 
 impl Left {
     /// Among all consumers of the stream. The one without an epoch notes where the first instance
-    /// began, and counts only before there was a leader: one that starts late may make it anew.
+    /// began. It is no leader's: one that starts late may make it anew.
     pub(super) fn by(place: &Place, all: &[ConsumerStatus]) -> Self {
         let mut left = Self::default();
-        let mut begun = None;
         for found in all {
             if found.name == place.consumer(None) {
-                begun = Some(found.ack_floor);
+                left.begun = Some(found.ack_floor);
             } else if let Some(term) = place.term_of(&found.name) {
                 left.epoch = left.epoch.max(Some(term.epoch));
                 left.floor = left.floor.max(Some(found.ack_floor));
@@ -149,21 +167,9 @@ impl Left {
             }
             left.consumers.push(found.name.clone());
         }
-        left.floor = left.floor.or(begun);
         left.tried = left.tried.filter(|tried| Some(tried.sequence) > left.floor);
         left
     }
-}
-
-/// A name that is too long keeps its beginning, and is told apart by a sum of the whole (FNV-1a).
-fn shortened(name: String) -> String {
-    if name.len() <= LONGEST {
-        return name;
-    }
-    let sum = name.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |sum, byte| {
-        (sum ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-    });
-    format!("{}-{sum:016x}", &name[..LONGEST - 17])
 }
 
 /// How long the server waits before it delivers an event of this handler again.
@@ -203,7 +209,7 @@ mod tests {
     fn place(mode: EventMode) -> Place {
         let service = ServiceName::parse("billing").unwrap();
         let instance = InstanceId::parse("billing-7").unwrap();
-        Place::new(&service, "bill", &instance, mode)
+        Place::new(&service, "bill", &instance, (mode, true))
     }
 
     /// A consumer that has nothing in hands.
@@ -212,6 +218,7 @@ mod tests {
             name: name.to_owned(),
             description: None,
             filters: Vec::new(),
+            from: DeliverFrom::New,
             ack_wait: DEFAULT_ACK_WAIT,
             max_ack_pending: 1,
             inactive_threshold: None,
@@ -221,6 +228,7 @@ mod tests {
             ack_pending: 0,
             redelivered: 0,
             pending: 0,
+            waiting: 0,
             created: time::OffsetDateTime::UNIX_EPOCH,
         }
     }
@@ -242,6 +250,12 @@ mod tests {
             assert_eq!(place(mode).consumer(term), name);
             assert_eq!(place(mode).handler(), "billing__bill");
         }
+        let service = ServiceName::parse("billing").unwrap();
+        let instance = InstanceId::parse("billing-7").unwrap();
+        let passing = || Place::new(&service, "bill", &instance, (EventMode::Broadcast, false));
+        let (one, next) = (passing().consumer(None), passing().consumer(None));
+        assert!(one.starts_with("billing__bill__billing-7-"), "{one}");
+        assert_ne!(one, next, "each process begins anew");
         let exclusive = place(EventMode::Exclusive);
         for (name, term) in [
             ("billing__bill__42-3", Some((42, 3))),
@@ -253,6 +267,28 @@ mod tests {
             let found = exclusive.term_of(name);
             let found = found.map(|term| (term.epoch, term.session));
             assert_eq!(found, term, "{name}");
+            let own = term.is_some() || name == "billing__bill";
+            assert_eq!(exclusive.owns(name), own, "{name}");
+        }
+    }
+
+    #[test]
+    fn what_is_brought_back_is_meant_for_a_handler_or_for_one_instance_of_it() {
+        for (only, broadcast, others) in [
+            ("billing__bill", true, true),
+            ("billing__bill__billing-7", true, false),
+            ("billing__bill__billing-8", false, false),
+            ("billing__bills", false, false),
+            ("", false, false),
+        ] {
+            assert_eq!(
+                place(EventMode::Broadcast).is_meant(only),
+                broadcast,
+                "{only}"
+            );
+            for mode in [EventMode::Compete, EventMode::Exclusive] {
+                assert_eq!(place(mode).is_meant(only), others, "{only}");
+            }
         }
     }
 
@@ -266,7 +302,7 @@ mod tests {
         for (there, epoch, floor, consumers) in [
             (&[][..], None, None, 0),
             (&[("billing__other__7-1", 9)], None, None, 0),
-            (&[("billing__bill", 5)], None, Some(5), 1),
+            (&[("billing__bill", 5)], None, None, 1),
             // Made anew by an instance that started while there was a leader: it skips nothing.
             (
                 &[("billing__bill", 50), ("billing__bill__7-2", 9)],
@@ -284,6 +320,8 @@ mod tests {
         ] {
             let left = Left::by(&place, &all(there));
             assert_eq!((left.epoch, left.floor), (epoch, floor), "{there:?}");
+            let begun = there.iter().find(|(name, _)| *name == "billing__bill");
+            assert_eq!(left.begun, begun.map(|(_, floor)| *floor), "{there:?}");
             assert_eq!(left.consumers.len(), consumers, "{there:?}");
         }
     }
@@ -317,13 +355,5 @@ mod tests {
             assert_eq!(left.tried, expected, "{name}");
         }
         assert_eq!(Tried::read("of somebody else"), None);
-    }
-
-    #[test]
-    fn names_that_are_too_long_stay_apart() {
-        let (one, other) = ("a".repeat(300), format!("{}b", "a".repeat(299)));
-        let names = [shortened(one), shortened(other)];
-        assert_ne!(names[0], names[1]);
-        assert!(names.iter().all(|name| name.len() == LONGEST));
     }
 }

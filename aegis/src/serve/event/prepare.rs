@@ -35,7 +35,11 @@ pub(in super::super) async fn prepare(worker: &Arc<Worker>) -> Result<()> {
         Error::new(cause.kind(), text).because(cause)
     })?;
     if worker.is_exclusive() {
-        begin(worker, &stream.name, deadline).await?;
+        let known = worker.whereabouts.enter(stream.created);
+        if known.floor.is_none() {
+            let floor = begin(worker, &stream.name, deadline).await?;
+            worker.whereabouts.note_floor(stream.created, floor);
+        }
     }
     if stream.messages > 0 {
         warn_of_silence(worker, &stream.name, deadline).await;
@@ -43,17 +47,21 @@ pub(in super::super) async fn prepare(worker: &Arc<Worker>) -> Result<()> {
     Ok(())
 }
 
-/// Notes where the first instance of all began, so that the first leader misses nothing since.
-async fn begin(worker: &Arc<Worker>, stream: &str, deadline: Instant) -> Result<()> {
+/// Notes where the first instance of all began, so that the first leader misses nothing since; tells
+/// up to where everything is done with.
+async fn begin(worker: &Arc<Worker>, stream: &str, deadline: Instant) -> Result<u64> {
     let client = &worker.shared.home.client;
     let streams = client.streams();
-    let all = streams.consumers(stream, deadline).await?;
-    if !Left::by(&worker.place, &all).consumers.is_empty() {
-        return Ok(());
+    let own = |name: &str| worker.place.owns(name);
+    let all = streams.consumers(stream, &own, deadline).await?;
+    let left = Left::by(&worker.place, &all);
+    if let Some(floor) = left.floor.or(left.begun) {
+        return Ok(floor);
     }
     let name = worker.place.consumer(None);
     let spec = spec(&worker.handler, client.layout(), name);
-    streams.consumer(stream, spec, deadline).await.map(drop)
+    let consumer = streams.consumer(stream, spec, deadline).await?;
+    Ok(consumer.status(deadline).await?.ack_floor)
 }
 
 /// A pattern that matches nothing of what there is may have a mistake. That it cannot be looked at
@@ -69,6 +77,10 @@ async fn warn_of_silence(worker: &Arc<Worker>, stream: &str, deadline: Instant) 
         .filter_map(|subject| layout.event_name(subject))
         .collect();
     for pattern in worker.handler.patterns() {
+        // The name of a type is spelt right: the events are still to come.
+        if worker.handler.pattern != Some(pattern) {
+            continue;
+        }
         let wanted = layout.event_pattern(pattern);
         if names.is_empty() || subjects.keys().any(|subject| wanted.matches(subject)) {
             continue;

@@ -37,7 +37,7 @@ pub(super) async fn warn_of_loss(worker: &Worker, place: &ConsumerStatus, deadli
         && let Some(unsaid) = worker.worries.again()
     {
         tracing::warn!(
-            handler = worker.row.name,
+            handler = worker.place.handler(),
             oldest = oldest.sequence,
             pending = place.pending,
             unsaid,

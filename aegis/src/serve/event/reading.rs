@@ -12,10 +12,10 @@ use tokio_util::task::AbortOnDropHandle;
 use super::super::server::spawn;
 use super::place::{Left, Term, Tried, spec};
 use super::reach::warn_of_loss;
-use super::worker::Worker;
+use super::worker::{Held, Worker};
 use crate::client::{dead_letters, events};
 use crate::error::{Error, ErrorKind, Result};
-use crate::model::{ConsumerSpec, ConsumerStatus, DeliverFrom, RetryPolicy, StreamStatus};
+use crate::model::{ConsumerStatus, DeliverFrom, RetryPolicy, StreamStatus};
 use crate::observe;
 use crate::port::{Consumer, Pull};
 
@@ -33,13 +33,10 @@ fn pauses() -> RetryPolicy {
         .jitter(0.25)
 }
 
-/// Where a handler is in the stream, as it was seen last.
-#[derive(Debug, Clone, Copy)]
-struct Position {
-    /// The stream it is in: one made anew has another time.
-    created: OffsetDateTime,
-    /// Everything up to here is done with.
-    floor: u64,
+/// A consumer that is read from, and when its stream was made.
+struct Source {
+    consumer: Arc<dyn Consumer>,
+    stream: OffsetDateTime,
 }
 
 /// A reading that runs.
@@ -61,15 +58,13 @@ pub(in super::super) struct Reader {
     worker: Arc<Worker>,
     /// As which epoch it reads, and how often it has begun, if its handler is exclusive.
     term: Option<Term>,
-    position: Option<Position>,
 }
 
 impl Reader {
     pub(in super::super) fn new(worker: Arc<Worker>, epoch: Option<u64>) -> Self {
         Self {
             worker,
-            term: epoch.map(|epoch| Term { epoch, session: 0 }),
-            position: None,
+            term: epoch.map(|epoch| Term { epoch, session: 1 }),
         }
     }
 
@@ -93,8 +88,14 @@ impl Reader {
             let ended = tokio::select! {
                 biased;
                 () = stop.cancelled() => break,
-                opened = self.open() => match opened {
-                    Ok(consumer) => self.read(&consumer, &stop).await,
+                opened = self.begin() => match opened {
+                    Ok(source) => {
+                        if failures > 0 {
+                            let handler = worker.place.handler();
+                            tracing::info!(handler, "events are read again");
+                        }
+                        self.read(&source, &stop).await
+                    }
                     Err(error) => Err(error),
                 },
             };
@@ -106,11 +107,11 @@ impl Reader {
             worker.figures.resumed.increment(1);
             let wait = pauses().delay(failures, observe::chance());
             let wait = wait.unwrap_or(LOOK);
-            // That a leadership ended is told elsewhere.
-            let is_news = error.kind() != ErrorKind::NotActive;
+            // That a leadership ended, or the connection was lost, is told elsewhere.
+            let is_news = !matches!(error.kind(), ErrorKind::NotActive | ErrorKind::Disconnected);
             if let Some(unsaid) = is_news.then(|| worker.complaints.again()).flatten() {
                 tracing::warn!(
-                    handler = worker.row.name, %error, unsaid, ?wait,
+                    handler = worker.place.handler(), %error, unsaid, ?wait,
                     "events cannot be read: begins anew"
                 );
             }
@@ -118,40 +119,39 @@ impl Reader {
         }
         drop(listening);
         // What runs is kept alive until it has ended, or the instance has.
-        while worker.busy() > 0 {
-            worker.freed.notified().await;
+        loop {
+            let freed = worker.freed.notified();
+            if worker.busy() == 0 {
+                break;
+            }
+            freed.await;
         }
         drop(alive);
     }
 
+    /// Makes what is missing, so that nothing is missed from then on.
+    pub(in super::super) async fn open(&mut self) -> Result<()> {
+        self.begin().await.map(drop)
+    }
+
     /// Makes what is missing, and begins where it was.
-    pub(in super::super) async fn open(&mut self) -> Result<Arc<dyn Consumer>> {
+    async fn begin(&mut self) -> Result<Source> {
         self.ensure()?;
         let worker = self.worker.clone();
-        let client = &worker.shared.home.client;
         let deadline = Instant::now() + WITHIN;
         let stream = self.stream(deadline).await?;
-        if let Some(term) = &mut self.term {
-            term.session += 1;
-        }
-        let name = worker.place.consumer(self.term);
-        let mut spec = spec(&worker.handler, client.layout(), name);
-        match self.position {
-            // All that is in it came since.
-            Some(position) if position.created != stream.created => {
-                worker.forget_settled();
-                spec.from = DeliverFrom::All;
+        let consumer = match &mut self.term {
+            Some(term) => {
+                let consumer = take_over(&worker, &stream, *term, deadline).await?;
+                // The next beginning has a consumer of its own.
+                term.session += 1;
+                consumer
             }
-            Some(position) => spec.from = DeliverFrom::Sequence(position.floor + 1),
-            None => {}
-        }
-        let consumer = match self.term {
-            None => client.streams().consumer(&stream.name, spec, deadline),
-            Some(term) => return self.take_over(&stream, spec, term.epoch, deadline).await,
+            None => go_on(&worker, &stream, deadline).await?,
         };
-        let consumer = consumer.await?;
-        self.look(&consumer, stream.created, deadline).await?;
-        Ok(consumer)
+        let stream = stream.created;
+        note(&worker, stream, &consumer.status(deadline).await?);
+        Ok(Source { consumer, stream })
     }
 
     /// Errors: `NotActive` if only a leader may read, and this one leads no more.
@@ -174,7 +174,7 @@ impl Reader {
         let wanted = events(layout, settings);
         match streams.status(&wanted.name, deadline).await? {
             // It was made to be what is asked for when the program started.
-            Some(found) if self.position.is_some() => Ok(found),
+            Some(found) if self.worker.whereabouts.knows() => Ok(found),
             _ => {
                 let dead = dead_letters(layout, settings);
                 streams.ensure(dead, deadline).await?;
@@ -183,77 +183,22 @@ impl Reader {
         }
     }
 
-    /// Goes on where the leader before ended, or this one before its connection was lost. Each has a
-    /// consumer of its own: so a leader of the past, which may be frozen and wake up, gets nothing
-    /// any more, and what was on its way is delivered anew at once.
-    async fn take_over(
-        &mut self,
-        stream: &StreamStatus,
-        mut spec: ConsumerSpec,
-        epoch: u64,
-        deadline: Instant,
-    ) -> Result<Arc<dyn Consumer>> {
-        let worker = &self.worker;
-        let streams = worker.shared.home.client.streams();
-        let all = streams.consumers(&stream.name, deadline).await?;
-        let left = Left::by(&worker.place, &all);
-        if let Some(other) = left.epoch.filter(|other| *other > epoch) {
-            let text = format!("epoch {other} handles the events of {}", worker.row.name);
-            return Err(Error::new(ErrorKind::NotActive, text));
-        }
-        let again = matches!(self.position, Some(position) if position.created == stream.created);
-        let own = again.then(|| worker.settled());
-        let floor = left.floor.max(own);
-        if let Some(floor) = floor {
-            spec.from = DeliverFrom::Sequence(floor + 1);
-        }
-        let tried = left.tried.filter(|tried| Some(tried.sequence) > floor);
-        spec.description = tried.map(Tried::describe);
-        worker.note_tried(tried);
-        let own = spec.name.clone();
-        let consumer = streams.consumer(&stream.name, spec, deadline).await?;
-        for name in left.consumers.iter().filter(|name| **name != own) {
-            streams
-                .remove_consumer(&stream.name, name, deadline)
-                .await?;
-        }
-        self.look(&consumer, stream.created, deadline).await?;
-        Ok(consumer)
-    }
-
-    /// Notes where it is.
-    async fn look(
-        &mut self,
-        consumer: &Arc<dyn Consumer>,
-        created: OffsetDateTime,
-        deadline: Instant,
-    ) -> Result<ConsumerStatus> {
-        let status = consumer.status(deadline).await?;
-        #[expect(
-            clippy::cast_precision_loss,
-            reason = "a count of events is far below 2^52"
-        )]
-        let pending = status.pending as f64;
-        self.worker.figures.pending.set(pending);
-        self.position = Some(Position {
-            created,
-            floor: status.ack_floor,
-        });
-        Ok(status)
-    }
-
     /// Reads until it is stopped. Errors: what makes another beginning necessary.
-    async fn read(&mut self, consumer: &Arc<dyn Consumer>, stop: &CancellationToken) -> Result<()> {
+    async fn read(&mut self, source: &Source, stop: &CancellationToken) -> Result<()> {
         let worker = self.worker.clone();
-        let mut pull = consumer.pull().await?;
+        let mut pull = source.consumer.pull().await?;
         let heard = pull.heard();
         worker.note_heard(Some(Instant::now()));
         let most = worker.limit;
         let few = (most / 4).max(1);
         let mut asked = 0;
-        let mut looks = tokio::time::interval_at(Instant::now() + LOOK, LOOK);
-        looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let looking = looking(&worker, source, heard);
+        tokio::pin!(looking);
         loop {
+            // Who is done from here on is heard of.
+            let freed = worker.freed.notified();
+            tokio::pin!(freed);
+            freed.as_mut().enable();
             let free = most.saturating_sub(worker.busy() + asked);
             if free >= few || (asked == 0 && free > 0) {
                 pull.more(free).await?;
@@ -262,40 +207,136 @@ impl Reader {
             tokio::select! {
                 biased;
                 () = stop.cancelled() => {
-                    give_back(&worker, pull).await;
+                    give_back(&worker, pull, source.stream).await;
                     return Ok(());
                 }
                 next = pull.next() => {
                     let delivery = next.unwrap_or_else(|| Err(silent()))?;
                     asked = asked.saturating_sub(1);
                     self.ensure()?;
-                    worker.take(delivery).await;
+                    worker.take(delivery, source.stream).await;
                 }
-                () = worker.freed.notified() => {}
-                _ = looks.tick() => {
-                    worker.note_heard(Some(heard()));
-                    worker.figures.stale.set(heard().elapsed().as_secs_f64());
-                    self.look_again(consumer).await?;
-                }
+                () = freed => {}
+                gone = &mut looking => return Err(gone),
             }
         }
     }
+}
 
-    async fn look_again(&mut self, consumer: &Arc<dyn Consumer>) -> Result<()> {
-        let Some(position) = self.position else {
-            return Ok(());
-        };
+/// Begins where this handler was; as it says if it has no place yet.
+async fn go_on(
+    worker: &Worker,
+    stream: &StreamStatus,
+    deadline: Instant,
+) -> Result<Arc<dyn Consumer>> {
+    let client = &worker.shared.home.client;
+    let streams = client.streams();
+    let known = worker.whereabouts.enter(stream.created);
+    let name = worker.place.consumer(None);
+    let mut spec = spec(&worker.handler, client.layout(), name);
+    spec.from = known.from().unwrap_or(spec.from);
+    let consumer = streams.consumer(&stream.name, spec.clone(), deadline);
+    let consumer = consumer.await?;
+    let found = consumer.status(deadline).await?;
+    if !known.is_skipped_by(&found) {
+        return Ok(consumer);
+    }
+    tracing::warn!(
+        handler = worker.place.handler(),
+        "its place in the stream was lost, and made anew by an instance that did not know where \
+         it was: it goes on where it was"
+    );
+    let removed = streams.remove_consumer(&stream.name, &spec.name, deadline);
+    removed.await?;
+    streams.consumer(&stream.name, spec, deadline).await
+}
+
+/// Goes on where the leader before ended, or this one before its connection was lost. Each has a
+/// consumer of its own: so a leader of the past, which may be frozen and wake up, gets nothing
+/// any more, and what was on its way is delivered anew at once.
+async fn take_over(
+    worker: &Worker,
+    stream: &StreamStatus,
+    term: Term,
+    deadline: Instant,
+) -> Result<Arc<dyn Consumer>> {
+    let client = &worker.shared.home.client;
+    let streams = client.streams();
+    let known = worker.whereabouts.enter(stream.created);
+    let own = |name: &str| worker.place.owns(name);
+    let all = streams.consumers(&stream.name, &own, deadline).await?;
+    // It takes most of that time if a server of the cluster is down.
+    let deadline = Instant::now() + WITHIN;
+    let left = Left::by(&worker.place, &all);
+    let epoch = term.epoch;
+    if let Some(other) = left.epoch.filter(|other| *other > epoch) {
+        let text = format!("epoch {other} handles the events of {}", worker.row.name);
+        return Err(Error::new(ErrorKind::NotActive, text));
+    }
+    let name = worker.place.consumer(Some(term));
+    let mut spec = spec(&worker.handler, client.layout(), name);
+    let floor = known.floor_after(left.floor);
+    if let Some(floor) = floor {
+        spec.from = DeliverFrom::Sequence(floor + 1);
+    }
+    let tried = left.tried.filter(|tried| Some(tried.sequence) > floor);
+    spec.description = tried.map(Tried::describe);
+    worker.whereabouts.note_tried(stream.created, tried);
+    let own = spec.name.clone();
+    let consumer = streams.consumer(&stream.name, spec, deadline).await?;
+    for name in left.consumers.iter().filter(|name| **name != own) {
+        streams
+            .remove_consumer(&stream.name, name, deadline)
+            .await?;
+    }
+    Ok(consumer)
+}
+
+/// Notes where it is.
+fn note(worker: &Worker, stream: OffsetDateTime, place: &ConsumerStatus) {
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "a count of events is far below 2^52"
+    )]
+    let pending = place.pending as f64;
+    worker.figures.pending.set(pending);
+    worker.whereabouts.note(stream, place);
+}
+
+/// Looks again and again, beside the reading; ends with the reason to begin anew.
+async fn looking(
+    worker: &Worker,
+    source: &Source,
+    heard: Arc<dyn Fn() -> Instant + Send + Sync>,
+) -> Error {
+    let mut looks = tokio::time::interval_at(Instant::now() + LOOK, LOOK);
+    looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        looks.tick().await;
+        worker.note_heard(Some(heard()));
+        worker.figures.stale.set(heard().elapsed().as_secs_f64());
         let deadline = Instant::now() + WITHIN;
-        match self.look(consumer, position.created, deadline).await {
-            Ok(status) => {
-                warn_of_loss(&self.worker, &status, deadline).await;
-                Ok(())
+        let known = worker.whereabouts.get(source.stream);
+        let looked = source.consumer.status(deadline).await;
+        match looked {
+            Ok(status) if known.is_some_and(|known| known.is_skipped_by(&status)) => {
+                return skipped();
             }
-            Err(error) if error.kind() == ErrorKind::NoService => Err(error),
+            Ok(status) => {
+                note(worker, source.stream, &status);
+                warn_of_loss(worker, &status, deadline).await;
+            }
+            Err(error) if error.kind() == ErrorKind::NoService => return error,
             // Deliveries tell soon enough whether the server is there.
-            Err(_) => Ok(()),
+            Err(_) => {}
         }
     }
+}
+
+fn skipped() -> Error {
+    let text =
+        "the place in the stream was made anew by an instance that did not know where it was";
+    Error::new(ErrorKind::NoService, text)
 }
 
 /// Somebody reads, and should hear something of the server now and then.
@@ -321,12 +362,12 @@ fn silent() -> Error {
 }
 
 /// Takes nothing new, and hands what was delivered and not begun to whoever has time.
-async fn give_back(worker: &Worker, mut pull: Pull) {
+async fn give_back(worker: &Worker, mut pull: Pull, stream: OffsetDateTime) {
     if let Err(error) = pull.stop().await {
-        tracing::debug!(handler = worker.row.name, %error, "the deliveries did not end cleanly");
+        tracing::debug!(handler = worker.place.handler(), %error, "the deliveries did not end cleanly");
         return;
     }
     while let Some(Ok(delivery)) = pull.next().await {
-        worker.give_back(&delivery).await;
+        worker.give_back(&Held { delivery, stream }).await;
     }
 }

@@ -6,7 +6,7 @@ use tokio::time::Instant;
 
 use super::figures::Ended;
 use super::letter::{From, letter, without_body};
-use super::worker::{Job, Outcome, Worker};
+use super::worker::{Held, Job, Outcome, Worker};
 use crate::client::dead_letters;
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{Failure, Settling, StreamMessage, Verdict, verdict};
@@ -15,8 +15,9 @@ use crate::port::Delivery;
 
 /// A question that is not answered for so long is asked again.
 const ASKED: Duration = Duration::from_secs(1);
-/// What could not be noted as a dead letter is tried again after so long.
-const UNBURIED: Duration = Duration::from_secs(30);
+/// What could not be noted as a dead letter is tried again after the longest wait of its handler,
+/// within these bounds.
+const UNBURIED: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(30)];
 /// How long one question to the server may take.
 const WITHIN: Duration = Duration::from_secs(5);
 
@@ -31,61 +32,83 @@ impl Worker {
                 Some(Failure::internal(format!("the handler panicked: {panic}")))
             }
         };
-        let delivery = &job.delivery;
+        let held = &job.held;
+        let delivery = &held.delivery;
         let outcome = failure.as_ref().map_or(Ok(()), Err);
         let verdict = verdict(outcome, delivery.attempt, &self.policy, observe::chance());
         let ended = match (verdict, failure) {
             (Verdict::Again(after), Some(failure)) => {
-                self.again(delivery, after, &failure).await;
+                self.again(held, after, &failure).await;
                 Ended::Again
             }
-            (Verdict::Dead, Some(failure)) => self.bury(delivery, &failure).await,
+            (Verdict::Dead, Some(failure)) => self.bury(held, failure).await,
             _ => {
-                self.note_settled(delivery.sequence);
-                self.done(delivery).await;
+                self.whereabouts
+                    .note_settled(held.stream, delivery.sequence);
+                self.done(held).await;
                 Ended::Done
             }
         };
         self.figures.count(ended, job.since.elapsed());
     }
 
-    async fn done(&self, delivery: &Delivery) {
-        let noted = if self.handler.exactly {
-            confirmed(delivery).await
+    async fn done(&self, held: &Held) {
+        // Whoever works on events that may end the process says at once which ones do not.
+        let suspect = held.delivery.attempt > self.attempts();
+        let noted = if (self.handler.exactly || suspect) && self.is_current(held) {
+            confirmed(&held.delivery).await
         } else {
-            delivery.settle(Settling::Ack).await
+            self.tell(held, Settling::Ack).await
         };
-        self.unless_told(delivery, noted);
+        self.unless_told(held, noted);
     }
 
-    async fn again(&self, delivery: &Delivery, after: Duration, failure: &Failure) {
+    /// Whether the stream is still the one that it came from.
+    fn is_current(&self, held: &Held) -> bool {
+        self.whereabouts.is_current(held.stream)
+    }
+
+    /// Tells the server about a delivery. In a stream made anew it would be about another one.
+    pub(super) async fn tell(&self, held: &Held, how: Settling) -> Result<()> {
+        if !self.is_current(held) {
+            return Ok(());
+        }
+        held.delivery.settle(how).await
+    }
+
+    async fn again(&self, held: &Held, after: Duration, failure: &Failure) {
+        let delivery = &held.delivery;
         if let Some(unsaid) = self.complaints.again() {
             tracing::warn!(
-                handler = self.row.name, sequence = delivery.sequence, attempt = delivery.attempt,
+                handler = self.place.handler(), event = %delivery.message.subject, sequence = delivery.sequence, attempt = delivery.attempt,
                 ?after, %failure, unsaid,
                 "an event was not handled and is tried again"
             );
         }
-        let told = delivery.settle(Settling::Retry { after }).await;
-        self.unless_told(delivery, told);
+        let told = self.tell(held, Settling::Retry { after }).await;
+        self.unless_told(held, told);
     }
 
     /// It is given back at once, and was not worked on to its end.
-    pub(super) async fn give_back(&self, delivery: &Delivery) {
+    pub(super) async fn give_back(&self, held: &Held) {
         let after = Duration::ZERO;
-        let told = delivery.settle(Settling::Retry { after }).await;
-        self.unless_told(delivery, told);
+        let told = self.tell(held, Settling::Retry { after }).await;
+        self.unless_told(held, told);
         self.figures.count(Ended::Returned, Duration::ZERO);
     }
 
     /// It is none of this handler's.
-    pub(super) async fn pass_over(&self, delivery: &Delivery) {
-        let told = delivery.settle(Settling::Ack).await;
-        self.unless_told(delivery, told);
+    pub(super) async fn pass_over(&self, held: &Held) {
+        let told = self.tell(held, Settling::Ack).await;
+        self.unless_told(held, told);
     }
 
     /// Gives it up: it is noted among the dead letters, and only then done with.
-    async fn bury(&self, delivery: &Delivery, failure: &Failure) -> Ended {
+    async fn bury(&self, held: &Held, failure: Failure) -> Ended {
+        let Held {
+            delivery,
+            stream: made,
+        } = held;
         let home = &self.shared.home;
         let layout = home.client.layout();
         let stream = layout.stream("EVENTS");
@@ -97,26 +120,30 @@ impl Worker {
             consumer: &consumer,
             instance: home.instance.as_str(),
         };
-        let letter = letter(layout, delivery, from, failure);
+        let letter = letter(layout, delivery, from, &failure);
         match self.note(letter).await {
             Ok(()) => {
                 tracing::error!(
-                    handler = self.row.name, event = %delivery.message.subject,
+                    handler = self.place.handler(), event = %delivery.message.subject,
                     sequence = delivery.sequence, attempts = delivery.attempt, %failure,
                     "an event is given up: `aegis dead list` shows it, `aegis dead retry` brings it back"
                 );
-                self.note_settled(delivery.sequence);
-                let told = delivery.settle(Settling::Terminate).await;
-                self.unless_told(delivery, told);
+                self.unburied.remove(*made, delivery.sequence);
+                self.whereabouts.note_settled(*made, delivery.sequence);
+                let told = self.tell(held, Settling::Terminate).await;
+                self.unless_told(held, told);
                 Ended::Dead
             }
             Err(error) => {
                 tracing::error!(
-                    handler = self.row.name, sequence = delivery.sequence, %failure, %error,
-                    "an event is to be given up, and cannot be noted among the dead letters: it is tried again"
+                    handler = self.place.handler(), sequence = delivery.sequence, %failure, %error,
+                    "an event is to be given up, and cannot be noted among the dead letters: that is tried again"
                 );
-                let told = delivery.settle(Settling::Retry { after: UNBURIED }).await;
-                self.unless_told(delivery, told);
+                self.unburied.insert(*made, delivery.sequence, failure);
+                let [least, most] = UNBURIED;
+                let after = self.longest_wait().clamp(least, most);
+                let told = self.tell(held, Settling::Retry { after }).await;
+                self.unless_told(held, told);
                 Ended::Again
             }
         }
@@ -141,10 +168,10 @@ impl Worker {
     }
 
     /// What was not told is delivered again after its ack wait.
-    fn unless_told(&self, delivery: &Delivery, told: Result<()>) {
+    fn unless_told(&self, held: &Held, told: Result<()>) {
         if let Err(error) = told {
             tracing::debug!(
-                handler = self.row.name, sequence = delivery.sequence, %error,
+                handler = self.place.handler(), sequence = held.delivery.sequence, %error,
                 "the end of a delivery was not told: it comes again"
             );
         }

@@ -4,9 +4,9 @@ use std::any::Any;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::Poll;
 use std::time::Duration;
 
+use time::OffsetDateTime;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
@@ -20,11 +20,13 @@ use super::super::work::{Step, Work};
 use super::delivered::Delivered;
 use super::figures::EventFigures;
 use super::handler::EventHandler;
-use super::place::{Place, Tried, ack_wait};
+use super::place::{Place, ack_wait};
+use super::unburied::Unburied;
+use super::whereabouts::Whereabouts;
 use crate::client::Scope;
 use crate::model::{
     AnyEvent, Code, DEFAULT_BACKOFF, DEFAULT_RETRIES, EventMode, EventSource, Failure,
-    LONGEST_BACKOFF, RetryPolicy, Settling, header,
+    LONGEST_BACKOFF, RetryPolicy, Settling,
 };
 use crate::observe::Seldom;
 use crate::port::Delivery;
@@ -33,13 +35,10 @@ use crate::port::Delivery;
 const DEFAULT_CONCURRENCY: usize = 64;
 /// A first step longer than this would hold up the other events of its handler.
 const LONG_STEP: Duration = Duration::from_micros(200);
-/// So many deliveries more than attempts are taken for accidents: instances that stopped before
-/// they began. Beyond, whoever works on the event does not survive it.
-const ACCIDENTS: u64 = 10;
 
 /// How the work on one event ended: with what its code returned, or with the text of a panic.
 pub(super) type Outcome = Result<Handled, String>;
-type Handled = Result<(), Failure>;
+pub(super) type Handled = Result<(), Failure>;
 
 /// One handler for events, on one instance.
 pub(in super::super) struct Worker {
@@ -52,27 +51,35 @@ pub(in super::super) struct Worker {
     pub(super) figures: EventFigures,
     /// How many events are worked on at once.
     pub(super) limit: usize,
-    running: Mutex<HashMap<u64, Arc<Delivery>>>,
+    running: Mutex<HashMap<u64, Arc<Held>>>,
     numbers: AtomicU64,
-    /// Of an exclusive handler: everything up to this sequence is done with here.
-    settled: AtomicU64,
-    /// Of an exclusive handler: what leaders before began, and none of them ended.
-    tried: Mutex<Option<Tried>>,
+    pub(super) whereabouts: Whereabouts,
+    /// What is given up and is not noted yet.
+    pub(super) unburied: Unburied,
+    /// Whose turn it is among events that may end the process.
+    pub(super) alone: Arc<tokio::sync::Mutex<()>>,
     /// Somebody is done.
     pub(super) freed: Notify,
     /// Its last first step was long: the next event gets a task at once.
-    long_steps: AtomicBool,
+    pub(super) long_steps: AtomicBool,
     /// When the server was heard last; none if nothing is read.
     heard: Mutex<Option<Instant>>,
     pub(super) complaints: Seldom,
     pub(super) worries: Seldom,
 }
 
+/// A delivery, and the making of the stream that it is of.
+#[derive(Debug)]
+pub(super) struct Held {
+    pub(super) delivery: Delivery,
+    pub(super) stream: OffsetDateTime,
+}
+
 /// One event that is worked on. Its place is free when it is dropped.
 pub(super) struct Job {
     worker: Arc<Worker>,
     number: u64,
-    pub(super) delivery: Arc<Delivery>,
+    pub(super) held: Arc<Held>,
     pub(super) since: Instant,
     event: AnyEvent,
     context: Context,
@@ -83,7 +90,7 @@ pub(super) struct Job {
 impl Drop for Job {
     fn drop(&mut self) {
         self.worker.running().remove(&self.number);
-        self.worker.freed.notify_one();
+        self.worker.freed.notify_waiters();
     }
 }
 
@@ -104,7 +111,12 @@ impl Worker {
             _ => handler.concurrency.unwrap_or(DEFAULT_CONCURRENCY).max(1),
         };
         Self {
-            place: Place::new(&home.service, row.name, &home.instance, handler.mode),
+            place: Place::new(
+                &home.service,
+                row.name,
+                &home.instance,
+                (handler.mode, handler.durable),
+            ),
             policy: RetryPolicy::default()
                 .max_attempts(retries.saturating_add(1))
                 .initial_delay(first)
@@ -117,8 +129,9 @@ impl Worker {
             limit,
             running: Mutex::default(),
             numbers: AtomicU64::new(0),
-            settled: AtomicU64::new(0),
-            tried: Mutex::default(),
+            whereabouts: Whereabouts::default(),
+            unburied: Unburied::default(),
+            alone: Arc::default(),
             freed: Notify::new(),
             long_steps: AtomicBool::new(false),
             heard: Mutex::default(),
@@ -127,38 +140,17 @@ impl Worker {
         }
     }
 
+    pub(super) fn longest_wait(&self) -> Duration {
+        let waits = self.handler.backoff;
+        waits.map_or(LONGEST_BACKOFF, |(_, longest)| longest)
+    }
+
     pub(in super::super) fn is_exclusive(&self) -> bool {
         self.handler.mode == EventMode::Exclusive
     }
 
-    fn running(&self) -> MutexGuard<'_, HashMap<u64, Arc<Delivery>>> {
+    fn running(&self) -> MutexGuard<'_, HashMap<u64, Arc<Held>>> {
         self.running.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Everything up to this sequence is done with here, if the handler is exclusive.
-    pub(super) fn settled(&self) -> u64 {
-        self.settled.load(Ordering::Acquire)
-    }
-
-    /// An event is done with.
-    pub(super) fn note_settled(&self, sequence: u64) {
-        self.settled.fetch_max(sequence, Ordering::AcqRel);
-    }
-
-    /// The stream was made anew, and counts from the beginning.
-    pub(super) fn forget_settled(&self) {
-        self.settled.store(0, Ordering::Release);
-    }
-
-    /// Leaders before began this one. Each has a consumer, which counts for itself.
-    pub(super) fn note_tried(&self, tried: Option<Tried>) {
-        *self.tried.lock().unwrap_or_else(PoisonError::into_inner) = tried;
-    }
-
-    fn attempts_before(&self, sequence: u64) -> u64 {
-        let tried = *self.tried.lock().unwrap_or_else(PoisonError::into_inner);
-        let tried = tried.filter(|tried| tried.sequence == sequence);
-        tried.map_or(0, |tried| tried.attempts)
     }
 
     /// The server was heard at that time, or nothing is read any more.
@@ -178,55 +170,9 @@ impl Worker {
         pass.is_some_and(|pass| pass.leader.epoch() == epoch)
     }
 
-    /// Takes an event. Returns without waiting for a handler that waits.
-    pub(super) async fn take(self: &Arc<Self>, mut delivery: Delivery) {
-        if self.is_exclusive() {
-            delivery.attempt += self.attempts_before(delivery.sequence);
-        }
-        let delivery = Arc::new(delivery);
-        // It was worked on when the connection was lost, and ended since.
-        let again = self.is_exclusive() && delivery.sequence <= self.settled();
-        if again || self.is_for_another(&delivery) {
-            return self.pass_over(&delivery).await;
-        }
-        let pass = if self.is_exclusive() {
-            // The next leader gets it by a consumer of its own: nothing is to be said here.
-            let Some(pass) = self.shared.gate.enter() else {
-                return;
-            };
-            Some(pass)
-        } else {
-            None
-        };
-        let job = self.job(delivery, pass);
-        if job.delivery.attempt > self.most_deliveries() {
-            return self.settle(job, Ok(Err(self.worn_out()))).await;
-        }
-        let worker = self.clone();
-        if self.long_steps.load(Ordering::Relaxed) {
-            self.shared.tasks.spawn(async move {
-                let (work, step) = worker.first_step(&job);
-                match step {
-                    Poll::Ready(outcome) => worker.settle(job, outcome).await,
-                    Poll::Pending => worker.finish(job, work).await,
-                }
-            });
-            return;
-        }
-        let (work, step) = self.first_step(&job);
-        match step {
-            Poll::Ready(outcome) => self.settle(job, outcome).await,
-            Poll::Pending => {
-                self.shared
-                    .tasks
-                    .spawn(async move { worker.finish(job, work).await });
-            }
-        }
-    }
-
     /// Runs a handler to its first wait. How long that takes decides about the next one only, so
     /// that one that was long because the host was busy costs one task.
-    fn first_step(&self, job: &Job) -> (Work<Handled>, Step<Handled>) {
+    pub(super) fn first_step(&self, job: &Job) -> (Work<Handled>, Step<Handled>) {
         let started = Instant::now();
         let mut work = self.begin(job);
         let step = work.first_step();
@@ -235,29 +181,10 @@ impl Worker {
         (work, step)
     }
 
-    /// Brought back for one handler that had given it up: the others have handled it.
-    fn is_for_another(&self, delivery: &Delivery) -> bool {
-        let only = delivery.message.headers.get(header::ONLY);
-        only.is_some_and(|handler| handler != self.place.handler())
-    }
-
-    fn most_deliveries(&self) -> u64 {
-        let retries = self.handler.retries.unwrap_or(DEFAULT_RETRIES);
-        u64::from(retries) + 1 + ACCIDENTS
-    }
-
-    fn worn_out(&self) -> Failure {
-        let text = format!(
-            "it was delivered more than {} times and nobody said how that ended: does the work on \
-             it end the process, or is `ack_wait` too short?",
-            self.most_deliveries()
-        );
-        Failure::internal(text).terminal()
-    }
-
-    fn job(self: &Arc<Self>, delivery: Arc<Delivery>, pass: Option<Pass>) -> Job {
+    pub(super) fn job(self: &Arc<Self>, held: Arc<Held>, pass: Option<Pass>) -> Job {
         let number = self.numbers.fetch_add(1, Ordering::Relaxed);
-        self.running().insert(number, delivery.clone());
+        self.running().insert(number, held.clone());
+        let delivery = &held.delivery;
         let home = &self.shared.home;
         let subject = delivery.message.subject.as_str();
         let name = home.client.layout().event_name(subject).unwrap_or(subject);
@@ -280,7 +207,7 @@ impl Worker {
             event,
             worker: self.clone(),
             number,
-            delivery,
+            held,
             since: Instant::now(),
             pass,
         }
@@ -293,7 +220,7 @@ impl Worker {
             service = context.service(),
             handler = self.row.name,
             instance = context.instance(),
-            sequence = job.delivery.sequence,
+            sequence = job.held.delivery.sequence,
         );
         let leader = job.pass.as_ref().map(|pass| pass.leader.clone());
         let delivered = Delivered::new(job.event.clone(), context.clone(), leader);
@@ -306,7 +233,7 @@ impl Worker {
     }
 
     /// Waits for the user's code, as long as its work is wanted and it may take.
-    async fn finish(&self, job: Job, mut work: Work<Handled>) {
+    pub(super) async fn finish(&self, job: Job, mut work: Work<Handled>) {
         let late = tokio::select! {
             biased;
             outcome = work.ended() => return self.settle(job, outcome).await,
@@ -319,7 +246,7 @@ impl Worker {
         }
         drop(work);
         match late {
-            None => self.give_back(&job.delivery).await,
+            None => self.give_back(&job.held).await,
             Some(limit) => {
                 let text = format!("the handler took longer than its timeout of {limit:?}");
                 let failure = Failure::framework(Code::Timeout, text);
@@ -338,7 +265,7 @@ impl Worker {
     }
 
     /// Becomes ready when the instance stops and waits no longer, or leads no more.
-    async fn unwanted(&self, job: &Job) {
+    pub(super) async fn unwanted(&self, job: &Job) {
         let lost = async {
             match &job.pass {
                 Some(pass) => pass.leader.lost().await,
@@ -358,10 +285,10 @@ impl Worker {
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
             ticks.tick().await;
-            let running: Vec<Arc<Delivery>> = self.running().values().cloned().collect();
-            for delivery in running {
-                if let Err(error) = delivery.settle(Settling::Progress).await {
-                    tracing::debug!(handler = self.row.name, %error, "progress was not told");
+            let running: Vec<Arc<Held>> = self.running().values().cloned().collect();
+            for held in running {
+                if let Err(error) = self.tell(&held, Settling::Progress).await {
+                    tracing::debug!(handler = self.place.handler(), %error, "progress was not told");
                     break;
                 }
             }

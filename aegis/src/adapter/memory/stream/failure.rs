@@ -35,18 +35,6 @@ pub(super) fn nothing_stores(subject: &Subject) -> Error {
     )
 }
 
-pub(super) fn cannot_change(stream: &str, fixed: &[String]) -> Error {
-    Error::new(
-        ErrorKind::Config,
-        format!(
-            "the stream {stream} exists with other settings, which cannot be changed: {}; ask for \
-             what is there, choose another name, or remove it with everything in it and make it \
-             anew",
-            fixed.join(", ")
-        ),
-    )
-}
-
 /// Subjects that two streams would store.
 pub(super) fn overlap(stream: &str, other: &str) -> Error {
     Error::new(

@@ -83,6 +83,7 @@ impl Log {
     /// Takes over what is asked for; what is not asked for stays.
     pub(super) fn change(&mut self, spec: &StreamSpec, now: Instant) {
         self.unite(spec);
+        let dedup = spec.dedup_of(&self.settings);
         let settings = &mut self.settings;
         if spec.description.is_some() {
             settings.description.clone_from(&spec.description);
@@ -92,7 +93,7 @@ impl Log {
         settings.max_bytes = spec.max_bytes.or(settings.max_bytes);
         settings.max_messages = spec.max_messages.or(settings.max_messages);
         settings.max_age = spec.max_age.or(settings.max_age);
-        settings.dedup = spec.dedup.unwrap_or(settings.dedup);
+        settings.dedup = dedup;
         self.expire(now);
         self.shrink();
     }

@@ -41,6 +41,13 @@ impl Seat {
         self.readers.tell(self.place.next_due());
     }
 
+    pub(super) fn status(&self) -> ConsumerStatus {
+        ConsumerStatus {
+            waiting: self.readers.waiting(),
+            ..self.place.status()
+        }
+    }
+
     /// Whether nobody pulled from it for as long as it stays then. What is in somebody's hands is
     /// waited for.
     fn is_left(&self, now: Instant) -> bool {
@@ -161,7 +168,7 @@ impl One {
 
     pub(super) fn consumers(&self) -> Vec<ConsumerStatus> {
         let all = self.seats.values();
-        all.map(|seat| seat.place.status()).collect()
+        all.map(Seat::status).collect()
     }
 
     pub(super) fn remove_consumer(&mut self, name: &str) -> bool {

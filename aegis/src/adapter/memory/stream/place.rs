@@ -108,6 +108,7 @@ impl Place {
             name: self.spec.name.clone(),
             description: self.spec.description.clone(),
             filters: filters.collect(),
+            from: self.spec.from,
             ack_wait: self.spec.ack_wait,
             max_ack_pending: self.spec.max_ack_pending,
             inactive_threshold: self.spec.inactive_threshold,
@@ -117,6 +118,7 @@ impl Place {
             ack_pending: self.hands.len() as u64,
             redelivered: twice.count() as u64,
             pending: self.pending,
+            waiting: 0,
             created: self.created,
         }
     }

@@ -105,7 +105,7 @@ impl Consumer for MemoryConsumer {
     }
 
     fn status(&self, _: Instant) -> BoxFuture<'_, Result<ConsumerStatus>> {
-        ready(self.with(|seat| seat.place.status())).boxed()
+        ready(self.with(|seat| seat.status())).boxed()
     }
 
     fn pull(&self) -> BoxFuture<'_, Result<Pull>> {

@@ -91,11 +91,15 @@ impl Readers {
         (!closed).then(|| sender.clone())
     }
 
+    /// How many questions wait.
+    pub(super) fn waiting(&self) -> u64 {
+        let asks = |(reader, _): &&(u64, usize)| self.listening(*reader).is_some();
+        self.questions.iter().filter(asks).count() as u64
+    }
+
     /// When somebody asked last; none while somebody does.
     pub(super) fn idle_since(&self) -> Option<Instant> {
-        let asks = |(reader, _): &(u64, usize)| self.listening(*reader).is_some();
-        let asked = self.questions.iter().any(asks);
-        (!asked).then_some(self.seen)
+        (self.waiting() == 0).then_some(self.seen)
     }
 
     /// Tells those who wait when something comes again by itself.

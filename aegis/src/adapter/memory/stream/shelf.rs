@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use super::failure;
 use super::one::One;
 use super::word::{Refusal, answer};
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
 use crate::model::{Stored, StreamSpec, StreamStatus};
 use crate::port::Message;
 
@@ -92,8 +92,8 @@ impl Shelf {
         let asked = match &found {
             Some(found) => {
                 let drift = spec.drift(found);
-                if !drift.fixed.is_empty() {
-                    return Err(failure::cannot_change(&spec.name, &drift.fixed));
+                if let Some(text) = drift.refusal(&spec.name) {
+                    return Err(Error::new(ErrorKind::Config, text));
                 }
                 spec.united(found)
             }

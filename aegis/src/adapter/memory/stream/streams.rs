@@ -18,7 +18,7 @@ use crate::model::{
     ConsumerSpec, ConsumerStatus, Pattern, Stored, StoredMessage, StreamMessage, StreamSpec,
     StreamStatus, Subject,
 };
-use crate::port::{ConnectionState, Consumer, Message, StreamFeatures, Streams};
+use crate::port::{ConnectionState, Consumer, Message, StreamFeatures, Streams, Wanted};
 
 /// The streams of a hub, as one connection sees them.
 #[derive(Debug, Clone)]
@@ -190,9 +190,14 @@ impl Streams for MemoryStreams {
     fn consumers<'a>(
         &'a self,
         stream: &'a str,
+        wanted: Wanted<'a>,
         _: Instant,
     ) -> BoxFuture<'a, Result<Vec<ConsumerStatus>>> {
-        self.with(stream, |one, _| Ok(one.consumers()))
+        self.with(stream, move |one, _| {
+            let mut all = one.consumers();
+            all.retain(|consumer| wanted(&consumer.name));
+            Ok(all)
+        })
     }
 
     fn remove_consumer<'a>(

@@ -111,7 +111,9 @@ impl StreamInfo {
             ("max_age", spec.max_age.map(|it| nanoseconds(it).into())),
             (
                 "duplicate_window",
-                spec.dedup.map(|it| nanoseconds(it).into()),
+                Some(spec.dedup_of(status))
+                    .filter(|it| *it != status.dedup)
+                    .map(|it| nanoseconds(it).into()),
             ),
         ] {
             if let Some(asked) = asked {

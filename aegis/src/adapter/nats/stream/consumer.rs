@@ -14,13 +14,13 @@ use super::super::stored::parse_time;
 use super::settle::NatsSettle;
 use super::{failure, pull};
 use crate::error::{Error, ErrorKind, Result};
-use crate::model::{ConsumerSpec, ConsumerStatus, Pattern};
+use crate::model::{ConsumerSpec, ConsumerStatus, DeliverFrom, Pattern};
 use crate::port::{Consumer, Pull};
 
 /// What JetStream tells of a consumer.
 #[derive(Debug, Deserialize)]
 pub(super) struct ConsumerInfo {
-    name: String,
+    pub(super) name: String,
     created: String,
     config: Value,
     #[serde(default)]
@@ -33,6 +33,8 @@ pub(super) struct ConsumerInfo {
     num_redelivered: u64,
     #[serde(default)]
     num_pending: u64,
+    #[serde(default)]
+    num_waiting: u64,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -49,6 +51,9 @@ pub(super) struct Known {
     description: Option<String>,
     filter_subject: Option<String>,
     filter_subjects: Option<Vec<String>>,
+    deliver_policy: String,
+    opt_start_seq: u64,
+    opt_start_time: Option<String>,
     ack_policy: String,
     deliver_subject: Option<String>,
     ack_wait: u64,
@@ -85,6 +90,7 @@ impl ConsumerInfo {
             max_ack_pending: u32::try_from(known.max_ack_pending).unwrap_or(u32::MAX),
             inactive_threshold: time(known.inactive_threshold),
             description: known.description.clone(),
+            from: known.from()?,
             filters: known.filters(),
             delivered: self.delivered.stream_seq,
             ack_floor: self.ack_floor.stream_seq,
@@ -95,6 +101,7 @@ impl ConsumerInfo {
             ack_pending: self.num_ack_pending,
             redelivered: self.num_redelivered,
             pending: self.num_pending,
+            waiting: self.num_waiting,
             created: parse_time(&self.created)?,
         })
     }
@@ -114,6 +121,18 @@ impl ConsumerInfo {
 }
 
 impl Known {
+    fn from(&self) -> Result<DeliverFrom> {
+        Ok(match self.deliver_policy.as_str() {
+            "all" => DeliverFrom::All,
+            "by_start_sequence" => DeliverFrom::Sequence(self.opt_start_seq),
+            "by_start_time" => {
+                let time = self.opt_start_time.as_deref().unwrap_or_default();
+                DeliverFrom::Time(parse_time(time)?)
+            }
+            _ => DeliverFrom::New,
+        })
+    }
+
     fn filters(self) -> Vec<String> {
         let one = self.filter_subject.filter(|filter| !filter.is_empty());
         let mut filters: Vec<String> = one.into_iter().collect();
@@ -224,7 +243,7 @@ mod tests {
             "name": "c", "created": "2026-01-02T03:04:05Z", "config": config,
             "delivered": {"consumer_seq": 9, "stream_seq": 7},
             "ack_floor": {"consumer_seq": 1, "stream_seq": 5},
-            "num_ack_pending": 2, "num_redelivered": 1, "num_pending": 4,
+            "num_ack_pending": 2, "num_redelivered": 1, "num_pending": 4, "num_waiting": 3,
         });
         serde_json::from_value(info).unwrap()
     }
@@ -250,6 +269,7 @@ mod tests {
             assert_eq!((status.delivered, status.ack_floor), (7, 5));
             assert_eq!((status.ack_pending, status.redelivered), (2, 1));
             assert_eq!((status.pending, status.deliveries), (4, 8));
+            assert_eq!(status.waiting, 3);
         }
     }
 

@@ -15,7 +15,7 @@ use super::streams::NatsStreams;
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{ConsumerSpec, ConsumerStatus, DeliverFrom, StreamSpec};
 use crate::observe;
-use crate::port::Consumer;
+use crate::port::{Consumer, Wanted};
 
 /// Others make, change or remove the consumer meanwhile: so often it is looked at again.
 const LOOKS: usize = 8;
@@ -118,25 +118,31 @@ impl NatsStreams {
     pub(super) async fn list_consumers(
         &self,
         stream: &str,
+        wanted: Wanted<'_>,
         deadline: Instant,
     ) -> Result<Vec<ConsumerStatus>> {
         StreamSpec::check_name(stream)?;
         let what = format!("CONSUMER.LIST.{stream}");
         let mut all: Vec<ConsumerStatus> = Vec::new();
+        let mut seen = 0;
         loop {
-            let body = json!({"offset": all.len()});
+            let body = json!({"offset": seen});
             let page = self.api.ask::<Page>(&what, &body, deadline).await?;
             let page = page.map_err(|refusal| failure::of_stream(stream, refusal))?;
-            let missing = page.missing.unwrap_or_default();
+            let mut missing = page.missing.unwrap_or_default();
+            let mut found = page.consumers.unwrap_or_default();
+            // Of one on a server that is known to be down there is an empty entry as well.
+            found.retain(|info| !info.name.is_empty());
+            let count = found.len() + missing.len();
+            missing.retain(|name| wanted(name));
             if !missing.is_empty() {
                 return Err(silent(stream, &missing));
             }
-            let found = page.consumers.unwrap_or_default();
-            let count = found.len();
-            for info in found {
+            for info in found.iter().filter(|info| wanted(&info.name)) {
                 all.push(info.status()?);
             }
-            if count == 0 || all.len() >= page.total {
+            seen += count;
+            if count == 0 || seen >= page.total {
                 break;
             }
         }

@@ -45,8 +45,8 @@ impl NatsStreams {
             };
             let status = info.status()?;
             let drift = spec.drift(&status);
-            if !drift.fixed.is_empty() {
-                return Err(cannot_change(&spec.name, &drift.fixed));
+            if let Some(text) = drift.refusal(&spec.name) {
+                return Err(Error::new(ErrorKind::Config, text));
             }
             // Two programs may describe it differently: that is no reason to argue.
             let described = spec.description.is_none() || spec.description == status.description;
@@ -56,6 +56,10 @@ impl NatsStreams {
             drifted = drift.changeable;
             let changed = info.changed(&spec, &status);
             self.update(&spec, &changed, deadline).await?;
+            if !drifted.is_empty() {
+                let (stream, what) = (&spec.name, drifted.join(", "));
+                tracing::info!(stream, what, "a stream is changed to what is asked for");
+            }
         }
         let name = &spec.name;
         let text = if drifted.is_empty() {
@@ -125,16 +129,4 @@ impl NatsStreams {
         );
         Error::new(ErrorKind::Config, text).because(refusal)
     }
-}
-
-fn cannot_change(stream: &str, fixed: &[String]) -> Error {
-    Error::new(
-        ErrorKind::Config,
-        format!(
-            "the stream {stream} exists with other settings, which cannot be changed: {}; ask for \
-             what is there, choose another name, or remove it with everything in it (`nats stream \
-             rm {stream}`) and make it anew",
-            fixed.join(", ")
-        ),
-    )
 }

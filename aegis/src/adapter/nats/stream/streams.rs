@@ -20,7 +20,7 @@ use crate::model::{
     ConsumerSpec, ConsumerStatus, Pattern, ServerVersion, Stored, StoredMessage, StreamMessage,
     StreamSpec, StreamStatus, Subject,
 };
-use crate::port::{Consumer, StreamFeatures, Streams};
+use crate::port::{Consumer, StreamFeatures, Streams, Wanted};
 
 /// The streams that one connection leads to.
 #[derive(Debug)]
@@ -254,9 +254,10 @@ impl Streams for NatsStreams {
     fn consumers<'a>(
         &'a self,
         stream: &'a str,
+        wanted: Wanted<'a>,
         deadline: Instant,
     ) -> BoxFuture<'a, Result<Vec<ConsumerStatus>>> {
-        self.list_consumers(stream, deadline).boxed()
+        self.list_consumers(stream, wanted, deadline).boxed()
     }
 
     fn remove_consumer<'a>(

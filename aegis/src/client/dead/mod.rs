@@ -1,14 +1,14 @@
-//! Dead letters: to look at, to bring back, to remove.
+//! Dead letters: to look at, to bring back (`back`), to remove.
+
+mod back;
 
 use std::time::Duration;
 
 use tokio::time::Instant;
 
 use super::core::Client;
-use super::publish::Published;
 use crate::error::{Error, ErrorKind, Result};
-use crate::model::{ConsumerSpec, DeadLetter, DeliverFrom, Settling, StoredMessage, StreamMessage};
-use crate::model::{Headers, Subject, header};
+use crate::model::{ConsumerSpec, DeadLetter, DeliverFrom, Settling, StoredMessage, Subject};
 use crate::observe;
 use crate::port::{Consumer, Delivery};
 
@@ -104,60 +104,6 @@ impl DeadLetters {
             None => Ok(None),
             Some(_) => Err(error),
         }
-    }
-
-    /// Brings one back: the event is published again as it was, for the handler that gave it up and
-    /// no other, with all its attempts; then the dead letter is removed. Who asks twice, inside the
-    /// window of the stream of events, brings it back once.
-    ///
-    /// Errors: `Invalid` if there is none of this number, or its body is gone; as
-    /// [`Client::publish`], and then the dead letter stays.
-    pub async fn retry(&self, sequence: u64) -> Result<Published> {
-        let Some(letter) = self.get(sequence).await? else {
-            return Err(gone(sequence));
-        };
-        let subject = Subject::parse(&letter.subject).map_err(|cause| {
-            let text = format!("the dead letter {sequence} does not say where it was sent");
-            Error::new(ErrorKind::Invalid, text).because(cause)
-        })?;
-        let (headers, body) = if letter.body_left {
-            let left = self.left(&letter).await?;
-            (left.headers, left.payload)
-        } else {
-            (letter.headers.clone(), letter.body.clone())
-        };
-        let mut kept = Headers::new();
-        for (name, value) in headers.iter() {
-            if !name.starts_with("Nats-") && !name.eq_ignore_ascii_case(header::ONLY) {
-                let _ = kept.set(name, value);
-            }
-        }
-        kept.own(header::ONLY, letter.handler.clone());
-        if !letter.id.is_empty() {
-            // The stream may remember its id, and refuse it.
-            kept.own(header::EVENT_ID, letter.id.clone());
-        }
-        let given_up = letter.given_up.unix_timestamp_nanos();
-        let message = StreamMessage::new(subject, body)
-            .with_headers(kept)
-            .with_id(format!("retry.{sequence}.{given_up}"));
-        let published = self.client.publish_again(message).await?;
-        self.remove(sequence).await?;
-        Ok(published)
-    }
-
-    /// What was sent, where it stood.
-    async fn left(&self, letter: &DeadLetter) -> Result<StoredMessage> {
-        let streams = self.client.streams();
-        let found = streams.message(&letter.stream, letter.number, self.deadline());
-        found.await?.ok_or_else(|| {
-            let text = format!(
-                "the body of the dead letter {} was left in the stream {} as number {}, which does \
-                 not hold it any more",
-                letter.sequence, letter.stream, letter.number
-            );
-            Error::new(ErrorKind::Invalid, text)
-        })
     }
 
     /// Removes one for good; tells whether there was one.
