@@ -71,18 +71,10 @@ pub(crate) fn failure(failure: &Failure, diag: &mut Diag) {
 /// Judges a type of event.
 pub(crate) fn event(event: &Event, diag: &mut Diag) {
     let Text { value, span } = &event.name;
-    match grammar::event(value) {
-        Ok(()) => {}
-        // It says the rule itself.
-        Err(fault @ Fault::OneToken) => {
-            let text = format!("the event name `{value}` {}", fault.text());
-            diag.at_span(*span, text);
-        }
-        Err(fault) => {
-            let (fault, rule) = (fault.text(), grammar::EVENT_RULE);
-            let text = format!("the event name `{value}` {fault}: use {rule}");
-            diag.at_span(*span, text);
-        }
+    if let Err(fault) = grammar::event(value) {
+        let (fault, rule) = (fault.text(), grammar::EVENT_RULE);
+        let text = format!("the event name `{value}` {fault}: use {rule}");
+        diag.at_span(*span, text);
     }
     let Text { value, span } = &event.version;
     let length = value.chars().count();
@@ -211,8 +203,7 @@ fn event_pattern(Text { value, span }: &Text, diag: &mut Diag) {
             Fault::OneToken => "has one token, and the name of an event has two or more",
             fault => fault.text(),
         };
-        let rule = "the tokens of a name, `*` for any one of them, `>` at the end for all that \
-                    follow, as in `orders.*`";
+        let rule = grammar::EVENT_PATTERN_RULE;
         diag.at_span(
             *span,
             format_args!("the pattern `{value}` {fault}: use {rule}"),

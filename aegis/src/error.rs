@@ -124,6 +124,12 @@ impl Error {
         self
     }
 
+    /// Nothing was sent, whatever its kind lets one expect.
+    pub(crate) fn before_sending(mut self) -> Self {
+        self.0.sent = false;
+        self
+    }
+
     /// A failure of the framework's own that the other side reported.
     pub(crate) fn reported(failure: Failure) -> Self {
         let kind = match Code::parse(failure.code()) {

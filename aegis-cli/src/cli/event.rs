@@ -171,12 +171,12 @@ pub(crate) struct DeadShow {
 
 /// Which dead letters.
 #[derive(Debug, Args)]
+#[command(group = clap::ArgGroup::new("which").args(["sequences", "all"]).required(true).multiple(true))]
 pub(crate) struct DeadChoice {
     /// Their numbers, as `aegis dead list` shows them
     #[arg(
         value_name = "SEQUENCE",
         value_parser = clap::value_parser!(u64).range(1..),
-        required_unless_present = "all",
         conflicts_with = "all"
     )]
     pub(crate) sequences: Vec<u64>,

@@ -106,7 +106,8 @@ impl Session<'_> {
         if letters.is_empty() {
             return self.none(wish.handler.as_deref(), others);
         }
-        let rows: Vec<Vec<String>> = letters.iter().map(show::row).collect();
+        let mut rows = vec![show::heads()];
+        rows.extend(letters.iter().map(show::row));
         for row in aligned(&rows) {
             self.out.line(row)?;
         }

@@ -60,23 +60,27 @@ impl<'a> Json<'a> {
     }
 }
 
-/// What `aegis dead list` shows of one: number, time, handler, subject, attempts and why.
+/// What stands above the columns of `aegis dead list`.
+pub(super) fn heads() -> Vec<String> {
+    [
+        "NUMBER", "GIVEN UP", "HANDLER", "SUBJECT", "ID", "ATTEMPTS", "WHY",
+    ]
+    .map(str::to_owned)
+    .to_vec()
+}
+
+/// What `aegis dead list` shows of one: number, time, handler, subject, id of the event, attempts
+/// and why.
 pub(super) fn row(letter: &DeadLetter) -> Vec<String> {
     vec![
         letter.sequence.to_string(),
         moment(letter.given_up, false),
         plain(said(&letter.handler)),
         plain(said(&letter.subject)),
-        attempts(letter),
+        plain(said(&letter.id)),
+        letter.attempts.to_string(),
         plain(&cut(&why(letter), SHORT)),
     ]
-}
-
-fn attempts(letter: &DeadLetter) -> String {
-    match letter.attempts {
-        1 => "1 attempt".to_owned(),
-        more => format!("{more} attempts"),
-    }
 }
 
 /// `INTERNAL: the disk is full`.

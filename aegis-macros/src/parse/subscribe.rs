@@ -234,11 +234,16 @@ fn arguments(
 ) -> (Vec<Argument>, TokenStream) {
     let mut arguments = Vec::new();
     let mut event: Option<TokenStream> = None;
-    for input in &signature.inputs {
-        let FnArg::Typed(input) = input else { continue };
+    let inputs = signature.inputs.iter().filter_map(typed);
+    let owned = inputs.filter(|input| !matches!(bare(&input.ty), Type::Reference(_)));
+    let several = owned.count() > 1;
+    for input in signature.inputs.iter().filter_map(typed) {
         signature::unconditional(input, diag);
         if let Type::Reference(reference) = bare(&input.ty) {
             arguments.extend(signature::borrowed(input, reference, side, diag));
+        } else if let Some(lent) = lent(&input.ty).filter(|_| several) {
+            let way = format!("borrow it: `{}: &{lent}`", name(input, "_"));
+            diag.at(input, format_args!("this comes from the framework, {way}"));
         } else if event.is_some() {
             let way = "for one of several types take an enum with `#[derive(aegis::Events)]`, and \
                        borrow what comes from the framework (`&Context`)";
@@ -247,7 +252,7 @@ fn arguments(
             signature::travels(&input.ty, side, diag);
             let ty = signature::named(bare(&input.ty), side);
             event = Some(ty.clone());
-            let ident = name(input);
+            let ident = name(input, "event");
             arguments.push(Argument::Owned { ident, ty });
         }
     }
@@ -259,11 +264,29 @@ fn arguments(
     (arguments, event.unwrap_or_else(|| quote!(())))
 }
 
+fn typed(input: &FnArg) -> Option<&PatType> {
+    match input {
+        FnArg::Typed(input) => Some(input),
+        FnArg::Receiver(_) => None,
+    }
+}
+
+/// What is called as the framework calls what it lends. One alone may be an event of this name; of
+/// several it is what was meant to be borrowed, and only the text of the mistake depends on that.
+fn lent(ty: &Type) -> Option<&Ident> {
+    let Type::Path(path) = bare(ty) else {
+        return None;
+    };
+    let last = path.path.segments.last()?;
+    let lent = last.ident == "Context" || last.ident == "Leadership";
+    lent.then_some(&last.ident)
+}
+
 /// The name is for people only: the method may take the event apart where it receives it.
-fn name(input: &PatType) -> Ident {
+fn name(input: &PatType, otherwise: &str) -> Ident {
     match &*input.pat {
         Pat::Ident(name) => name.ident.clone(),
-        _ => Ident::new("event", Span::call_site()),
+        _ => Ident::new(otherwise, Span::call_site()),
     }
 }
 

@@ -79,20 +79,17 @@ fn shapes_of_events() {
 #[test]
 fn names_and_versions_of_events() {
     let rule = "use two or more tokens joined by dots, each a letter and then letters, digits, `_` \
-                or `-`";
+                or `-`, as `orders.created`";
     let rows = [
         ("", format!("is empty: {rule}")),
-        (
-            "orders",
-            "has one token: an event is named `domain.type`, as `orders.created`".to_owned(),
-        ),
+        ("orders", format!("has one token: {rule}")),
         (
             "orders.*",
             format!("has a wildcard, but exactly one subject is meant here: {rule}"),
         ),
         (
             "orders.",
-            format!("has an empty token: two dots in a row, or a dot at an end: {rule}"),
+            format!("has an empty token (two dots in a row, or a dot at an end): {rule}"),
         ),
         (
             "orders.2nd",

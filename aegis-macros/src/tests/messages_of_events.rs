@@ -183,16 +183,13 @@ fn patterns_of_a_subscription() {
         ),
         (
             "orders..created",
-            "has an empty token: two dots in a row, or a dot at an end",
+            "has an empty token (two dots in a row, or a dot at an end)",
         ),
         (
             "orders.>.created",
-            "has `>` before its end: `>` must be the whole last token",
+            "has a `>` that is not the whole last token",
         ),
-        (
-            "orders.creat*",
-            "has `*` inside a token: `*` must be a whole token",
-        ),
+        ("orders.creat*", "has a `*` that is not a whole token"),
         ("orders. created", "has a character that is not allowed"),
         (
             "orders.2nd",
@@ -200,7 +197,7 @@ fn patterns_of_a_subscription() {
         ),
         (
             "$JS.>",
-            "is reserved: `$...` and `_INBOX...` belong to NATS itself",
+            "is reserved (`$...` and `_INBOX...` belong to NATS itself)",
         ),
     ];
     for (pattern, fault) in rows {
@@ -245,9 +242,19 @@ fn shape_of_a_subscription() {
             &["`a` takes no event: take one by value, such as `event: AnyEvent`"],
         ),
         (
-            "async fn a(&self, c: Context, e: AnyEvent, f: u8) -> R",
-            &[ONE_EVENT, ONE_EVENT],
+            "async fn a(&self, c: Context, e: AnyEvent, f: u8, g: u8) -> R",
+            &[
+                "this comes from the framework, borrow it: `c: &Context`",
+                ONE_EVENT,
+                ONE_EVENT,
+            ],
         ),
+        (
+            "async fn a(&self, e: AnyEvent, _: aegis::Leadership) -> R",
+            &["this comes from the framework, borrow it: `_: &Leadership`"],
+        ),
+        // An event of that name.
+        ("async fn a(&self, e: Context) -> R", &[]),
         (
             "async fn a<T>(&self, #[cfg(x)] e: impl Into<T>) -> R",
             &[

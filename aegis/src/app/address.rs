@@ -31,9 +31,14 @@ pub(super) fn url(config: &mut Config, text: &str) -> Result<(), String> {
         };
         let mut server = Url::parse(&whole)
             .map_err(|error| format!("{error}; it is a URL such as nats://host:4222"))?;
-        if !matches!(server.scheme(), "nats" | "tls") || server.host_str().is_none_or(str::is_empty)
-        {
-            return Err("it is nats://host:port, tls://host:port or memory://".to_owned());
+        let way = "it is nats://host:port, tls://host:port or memory://";
+        if !matches!(server.scheme(), "nats" | "tls") {
+            // The scheme only: what follows may be a login.
+            let scheme: String = server.scheme().chars().take(20).collect();
+            return Err(format!("{way}, and not {scheme}://"));
+        }
+        if server.host_str().is_none_or(str::is_empty) {
+            return Err(format!("{way}, and here the host is missing"));
         }
         // Also what follows an unencoded `/`, `?` or `#` in a password, which must not be shown.
         if !matches!(server.path(), "" | "/") || server.query().or(server.fragment()).is_some() {

@@ -7,6 +7,7 @@ use std::time::Duration;
 use url::Url;
 
 use super::settings::{self, LogFormat};
+use super::strangers;
 use crate::adapter::nats::{Authentication, Tls};
 use crate::client::StreamSettings;
 use crate::error::Result;
@@ -37,6 +38,7 @@ pub struct Config {
     pub(super) tls_key: Option<PathBuf>,
     pub(super) inbox_prefix: String,
     pub(super) instance: Option<InstanceId>,
+    pub(super) source: Option<String>,
     pub(super) codec: Codec,
     pub(super) envelope: bool,
     pub(super) prefix: String,
@@ -57,6 +59,8 @@ pub struct Config {
     pub(super) breaker: BreakerPolicy,
     /// Mistakes in what code has set, told when the configuration is used.
     pub(super) mistakes: Vec<String>,
+    /// Variables that look like settings and are none.
+    pub(super) strangers: Vec<String>,
 }
 
 /// Where messages go.
@@ -85,6 +89,7 @@ impl Default for Config {
             tls_key: None,
             inbox_prefix: "_INBOX".to_owned(),
             instance: None,
+            source: None,
             codec: Codec::Json,
             envelope: false,
             prefix: String::new(),
@@ -104,6 +109,7 @@ impl Default for Config {
             retry: RetryPolicy::never(),
             breaker: BreakerPolicy::default(),
             mistakes: Vec::new(),
+            strangers: Vec::new(),
         }
     }
 }
@@ -119,7 +125,10 @@ impl Config {
     /// The same over defaults of the program's own: a program that runs in memory unless it is told
     /// otherwise says `Config::load_over(Config::default().url("memory://"))`.
     pub fn load_over(defaults: Self) -> Result<Self> {
-        settings::load(defaults, &|name| std::env::var(name).ok())
+        let mut config = settings::load(defaults, &|name| std::env::var(name).ok())?;
+        let names = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok());
+        config.strangers = strangers::among(names);
+        Ok(config)
     }
 
     /// Starts the log output to standard error, as `#[aegis::main]` does; for a program with a
@@ -206,6 +215,13 @@ impl Config {
     #[must_use]
     pub fn instance_id(self, id: &str) -> Self {
         self.set("instance_id", id)
+    }
+
+    /// Who is said to publish and to call, in what this program's client sends: 1 to 128 visible
+    /// ASCII characters. Default: the name of its first service, or `aegis-client`.
+    #[must_use]
+    pub fn source(self, source: &str) -> Self {
+        self.set("source", source)
     }
 
     /// A subject prefix, for several environments on one account.

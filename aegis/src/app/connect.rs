@@ -16,6 +16,7 @@ impl Client {
     /// `connect_timeout`, `Denied` at once if it refuses the login or if there is no trust in a
     /// certificate.
     pub async fn connect(config: Config) -> Result<Self> {
+        config.tell_strangers();
         let connection = open(&config, "aegis-client").await?;
         client(&config, connection, "aegis-client")
     }
@@ -77,7 +78,7 @@ pub(super) fn client(config: &Config, connection: Connection, source: &str) -> R
         timeout: config.call_timeout,
         retry: config.retry,
         breaker: config.breaker,
-        source: source.to_owned(),
+        source: config.source.clone().unwrap_or_else(|| source.to_owned()),
         streams: config.streams.clone(),
     };
     let Connection {

@@ -21,6 +21,7 @@ mod run;
 mod running;
 mod settings;
 mod start;
+mod strangers;
 mod stream_settings;
 mod vitals;
 

@@ -101,6 +101,13 @@ const SETTINGS: &[Setting] = &[
         config.instance = Some(InstanceId::parse(text).map_err(|error| error.to_string())?);
         Ok(())
     }),
+    open("source", &["AEGIS_SOURCE"], |config, text| {
+        let visible = text.chars().all(|c| c.is_ascii_graphic());
+        if text.is_empty() || text.len() > 128 || !visible {
+            return Err("it is 1 to 128 visible ASCII characters".to_owned());
+        }
+        keep(&mut config.source, text)
+    }),
     open("codec", &["AEGIS_CODEC"], |config, text| {
         config.codec = Codec::parse(text).ok_or("it is `json` or `msgpack`")?;
         Ok(())
@@ -178,6 +185,12 @@ const SETTINGS: &[Setting] = &[
         time(text).map(|time| config.drain_timeout = time)
     }),
 ];
+
+/// Every variable that is a setting.
+pub(super) fn variables() -> impl Iterator<Item = &'static str> {
+    let names = all().flat_map(|setting| setting.env).copied();
+    names.chain(["AEGIS_CONFIG"])
+}
 
 /// Every setting there is.
 fn all() -> impl Iterator<Item = &'static Setting> {

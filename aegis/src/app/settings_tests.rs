@@ -90,6 +90,34 @@ fn urls_are_checked() {
 }
 
 #[test]
+fn a_url_of_another_kind_is_told_without_what_is_secret_in_it() {
+    for (url, part) in [
+        ("http://h:1", "and not http://"),
+        ("ws://joe:secret@h:1", "and not ws://"),
+        ("nats://", "the host is missing"),
+        ("nats://joe:secret@", "is a URL such as"),
+    ] {
+        let text = from_env(&[("AEGIS_NATS_URL", url)]);
+        let text = text.unwrap_err().to_string();
+        assert!(text.contains(part) && !text.contains("secret"), "{text}");
+    }
+}
+
+#[test]
+fn who_publishes_can_be_named() {
+    for (source, right) in [
+        ("desk-7", true),
+        ("desk 7", false),
+        ("d\n", false),
+        ("\u{fc}", false),
+    ] {
+        let config = from_env(&[("AEGIS_SOURCE", source)]);
+        assert_eq!(config.is_ok(), right, "{source:?}");
+    }
+    assert_eq!(Config::default().source("x").source.as_deref(), Some("x"));
+}
+
+#[test]
 fn a_login_in_the_url_is_used_and_never_shown() {
     let config = from_env(&[("AEGIS_NATS_URL", "nats://joe:s%40cret@h:1")]).unwrap();
     assert_eq!(

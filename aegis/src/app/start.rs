@@ -92,6 +92,7 @@ fn cancelled() -> Error {
 }
 
 async fn connected(config: &Config, name: &str) -> Result<Client> {
+    config.tell_strangers();
     let connection = connect::open(config, name).await?;
     tracing::info!(server = %connection.bus.name(), "connected");
     connect::client(config, connection, name)
@@ -119,7 +120,8 @@ fn checked(mounts: Vec<Mount>) -> Result<Vec<(Mount, HandlerTable)>> {
     }
     let ids: Vec<TypeId> = checked.iter().map(|(mount, _)| mount.id).collect();
     for row in HandlerTable::unmounted(&ids) {
-        tracing::warn!(
+        // No mistake where several programs are made of one library.
+        tracing::info!(
             service = row.service_name(),
             handler = %row.source,
             "a service is linked in but not mounted: `app.service(..)` makes it serve"

@@ -211,7 +211,11 @@ impl<E: std::error::Error + Send + Sync + 'static> From<E> for Failure {
         let mut text = error.to_string();
         let mut cause = error.source();
         while let Some(next) = cause {
-            text = format!("{text}: {next}");
+            let said = next.to_string();
+            // Many errors quote their cause: once is enough.
+            if !text.ends_with(&said) {
+                text = format!("{text}: {said}");
+            }
             cause = next.source();
         }
         Self::internal(text)
@@ -278,6 +282,28 @@ mod tests {
             parse().unwrap_err().to_string(),
             "INTERNAL: invalid digit found in string"
         );
+    }
+
+    #[test]
+    fn a_cause_that_stands_in_the_text_already_is_not_said_again() {
+        #[derive(Debug, thiserror::Error)]
+        #[error("{0}")]
+        struct Chain(&'static str, #[source] Option<Box<Chain>>);
+        for (texts, expected) in [
+            (&["a"][..], "a"),
+            (&["a", "b", "c"], "a: b: c"),
+            (&["a: b", "b"], "a: b"),
+            (&["a: b", "b", "c"], "a: b: c"),
+            (&["a: b: c", "b: c", "c"], "a: b: c"),
+            (&["a, as b said", "b"], "a, as b said: b"),
+            (&["a", "a"], "a"),
+            (&["a", ""], "a"),
+        ] {
+            let chained = |behind, text: &&'static str| Some(Box::new(Chain(text, behind)));
+            let chain = texts.iter().rev().fold(None, chained);
+            let failure = Failure::from(*chain.unwrap());
+            assert_eq!(failure.message(), expected, "{texts:?}");
+        }
     }
 
     #[test]

@@ -38,15 +38,13 @@ impl Fault {
             Self::TooLong => "is too long",
             Self::BadStart => "starts with a character that is not allowed there",
             Self::BadCharacter => "has a character that is not allowed",
-            Self::EmptyToken => "has an empty token: two dots in a row, or a dot at an end",
+            Self::EmptyToken => "has an empty token (two dots in a row, or a dot at an end)",
             Self::Wildcard => "has a wildcard, but exactly one subject is meant here",
-            Self::TailNotLast => "has `>` before its end: `>` must be the whole last token",
-            Self::StarNotWhole => "has `*` inside a token: `*` must be a whole token",
-            Self::EventsBefore => {
-                "starts with `events.`, which is put before it anyway: leave it out"
-            }
-            Self::OneToken => "has one token: an event is named `domain.type`, as `orders.created`",
-            Self::Reserved => "is reserved: `$...` and `_INBOX...` belong to NATS itself",
+            Self::TailNotLast => "has a `>` that is not the whole last token",
+            Self::StarNotWhole => "has a `*` that is not a whole token",
+            Self::EventsBefore => "may not start with `events.`, which is put before it anyway",
+            Self::OneToken => "has one token",
+            Self::Reserved => "is reserved (`$...` and `_INBOX...` belong to NATS itself)",
         }
     }
 }
@@ -59,8 +57,11 @@ pub(crate) const METHOD_RULE: &str = "a letter, then up to 63 letters, digits or
 pub(crate) const INSTANCE_RULE: &str =
     "a letter or digit, then up to 127 letters, digits, `_` or `-`";
 /// The rule for the name of an event, for messages.
-pub(crate) const EVENT_RULE: &str =
-    "two or more tokens joined by dots, each a letter and then letters, digits, `_` or `-`";
+pub(crate) const EVENT_RULE: &str = "two or more tokens joined by dots, each a letter and then \
+                                     letters, digits, `_` or `-`, as `orders.created`";
+/// The rule for a pattern for names of events, for messages.
+pub(crate) const EVENT_PATTERN_RULE: &str = "the tokens of a name, `*` for any one of them, `>` at \
+                                             the end for all that follow, as in `orders.*`";
 /// The rule for a subject token, for messages.
 pub(crate) const TOKEN_RULE: &str = "tokens of letters, digits, `_` or `-`, joined by dots";
 

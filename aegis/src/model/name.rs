@@ -24,7 +24,8 @@ impl NameError {
 
     /// Whether a text can choose events.
     pub(crate) fn event_pattern(text: &str) -> Result<(), Self> {
-        let refuse = |fault| Self::new("the event pattern", text, fault, grammar::EVENT_RULE);
+        let rule = grammar::EVENT_PATTERN_RULE;
+        let refuse = |fault| Self::new("the event pattern", text, fault, rule);
         grammar::event_pattern(text).map_err(refuse)
     }
 

@@ -81,7 +81,7 @@ impl HandlerTable {
         rows.find(|row| row.is_exclusive())
     }
 
-    /// Services that are linked in but not mounted, for a warning.
+    /// Services that are linked in but not mounted, for the log.
     pub(crate) fn unmounted(mounted: &[TypeId]) -> Vec<&'static HandlerDescriptor> {
         let rows = inventory::iter::<HandlerDescriptor>.into_iter();
         let mut unknown: Vec<_> = rows

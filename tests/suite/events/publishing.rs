@@ -251,3 +251,67 @@ async fn whoever_hears_of_a_conflict_that_is_its_own_has_published() {
     let late = direct.publish(&other).expect_last_sequence(1).await;
     assert_eq!(late.unwrap_err().kind(), ErrorKind::Conflict, "of another");
 }
+
+/// Filled to the brim, it refuses: the first that it refuses is the last that is sent.
+#[tokio::test]
+async fn of_many_none_is_sent_behind_one_that_was_refused() {
+    for ground in Ground::both().await {
+        let prefix = format!("{}full", ground.prefix);
+        let config = Config::default().url(&ground.url).subject_prefix(&prefix);
+        let config = config
+            .events_max_bytes(16 << 10)
+            .events_refuse_when_full(true);
+        let client = Client::connect(config).await.unwrap();
+        let events: Vec<Created> = (0..3000).map(|id| Created { id }).collect();
+        let named = |event: &Created| format!("e{}", event.id);
+        let all = client.publish_all(&events).window(1).id_of(named).await;
+        let failed: Vec<(usize, ErrorKind, bool)> = all
+            .failed()
+            .map(|(at, error)| (at, error.kind(), error.was_sent()))
+            .collect();
+        let first = failed[0].0;
+        assert!(first > 0, "{}: some are stored", ground.name);
+        let behind = (first..3000).map(|at| (at, ErrorKind::Overloaded, false));
+        assert!(failed.into_iter().eq(behind), "{}", ground.name);
+        let texts: Vec<String> = all.failed().map(|(_, error)| error.to_string()).collect();
+        assert!(texts[0].contains("was not published"), "{}", texts[0]);
+        let unsent = "was not sent: an event before it was not published";
+        let mut behind = texts[1..].iter();
+        assert!(behind.all(|text| text.ends_with(unsent)), "{}", ground.name);
+        let error = all.all().unwrap_err();
+        assert_eq!(
+            (error.kind(), error.was_sent()),
+            (ErrorKind::Overloaded, false)
+        );
+        let told = format!(
+            "{} of 3000 events were not published, 0 of them may be stored nevertheless; once \
+             that is put right, publish the whole again under the same ids: ",
+            3000 - first
+        );
+        assert!(error.to_string().starts_with(&told), "{error}");
+    }
+}
+
+/// The whole ends with those that were on their way, not one window after the other.
+#[tokio::test]
+async fn of_many_none_is_begun_once_nobody_answers() {
+    let server = NatsServer::start().await.unwrap();
+    let address = server.url().replace("nats://", "").parse().unwrap();
+    let proxy = Proxy::start(address);
+    let client = Client::connect(Config::default().url(&proxy.url())).await;
+    let client = client.unwrap();
+    client.publish(&Created { id: 0 }).await.unwrap();
+    proxy.blackhole(Direction::ToClient);
+    let events: Vec<Created> = (0..20_000).map(|id| Created { id }).collect();
+    let all = client.publish_all(&events).window(100);
+    let all = all.within(Duration::from_millis(500)).await;
+    let sent = |error: &aegis::Error| error.was_sent();
+    let perhaps = all.failed().filter(|(_, error)| sent(error)).count();
+    assert!((1..=200).contains(&perhaps), "{perhaps} were begun");
+    let count = all.outcomes().iter().filter(|one| one.is_err()).count();
+    assert_eq!(count, 20_000);
+    let error = all.all().unwrap_err();
+    assert!(error.was_sent(), "{error}");
+    let told = format!("20000 of 20000 events were not published, {perhaps} of them may be stored");
+    assert!(error.to_string().starts_with(&told), "{error}");
+}

@@ -2,6 +2,7 @@
 
 use std::future::{Future, IntoFuture};
 use std::pin::Pin;
+use std::sync::OnceLock;
 use std::task::Poll;
 use std::time::Duration;
 
@@ -12,8 +13,9 @@ use tokio::task::unconstrained;
 
 use super::super::core::Client;
 use super::word::{Publish, Published};
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::model::Event;
+use crate::observe;
 
 /// Events on their way at once, if nothing is said.
 const WINDOW: usize = 512;
@@ -58,6 +60,11 @@ impl Client {
     /// stored in their order, unless one of them has to be sent again.
     ///
     /// It is no transaction: some may be stored and others not, which the outcome tells of each.
+    ///
+    /// Once an event was not published because of the connection, the time or the server
+    /// (`Disconnected`, `Timeout`, `NoService`, `Overloaded`, `Denied`), no other one is begun: those
+    /// on their way end, and all behind them fail with the same kind and were not sent. So the whole
+    /// ends at most one [`within`](PublishAll::within) after the first such failure.
     pub fn publish_all<'a, E: Event>(&self, events: &'a [E]) -> PublishAll<'a, E> {
         PublishAll {
             client: self.clone(),
@@ -79,7 +86,10 @@ impl<'a, E: Event> PublishAll<'a, E> {
         }
     }
 
-    /// The time for each event: see [`Publish::within`].
+    /// The time of each event, from when it is begun: see [`Publish::within`]. The whole takes as
+    /// long as events are stored, and ends at most this time after the first one that was not
+    /// ([`publish_all`](Client::publish_all)); put it into a `tokio::time::timeout` for a hard limit,
+    /// after which any of them may be stored.
     pub fn within(self, time: Duration) -> Self {
         Self {
             within: Some(time),
@@ -108,14 +118,19 @@ impl<'a, E: Event> PublishAll<'a, E> {
 
     async fn send(self) -> PublishedAll {
         let mut outcomes = Vec::with_capacity(self.events.len());
+        let stopped = OnceLock::new();
         let mut sending = FuturesOrdered::new();
         for event in self.events {
             if sending.len() >= self.window {
                 outcomes.extend(sending.next().await);
             }
+            if stopped.get().is_some() {
+                break;
+            }
             // The first step hands it over, so they go in order: it is not to be put off.
             tokio::task::consume_budget().await;
-            let mut one = self.one(event).send().boxed();
+            let one = self.one(event).send();
+            let mut one = one.inspect(|outcome| note(&stopped, outcome)).boxed();
             let step = poll_fn(|cx| Poll::Ready(unconstrained(&mut one).poll_unpin(cx)));
             let ended = step.await;
             sending.push_back(match ended {
@@ -126,8 +141,38 @@ impl<'a, E: Event> PublishAll<'a, E> {
         while let Some(outcome) = sending.next().await {
             outcomes.push(outcome);
         }
-        PublishedAll { outcomes }
+        if let Some(kind) = stopped.get() {
+            for _ in outcomes.len()..self.events.len() {
+                metrics::counter!(observe::EVENTS_UNPUBLISHED).increment(1);
+                outcomes.push(Err(unsent::<E>(*kind)));
+            }
+        }
+        let named = self.id_of.is_some();
+        PublishedAll { outcomes, named }
     }
+}
+
+/// Notes a failure that those behind it would share.
+fn note(stopped: &OnceLock<ErrorKind>, outcome: &Result<Published>) {
+    use ErrorKind as K;
+    let kind = outcome.as_ref().err().map(Error::kind);
+    let shared = [
+        K::Disconnected,
+        K::Timeout,
+        K::NoService,
+        K::Overloaded,
+        K::Denied,
+    ];
+    if let Some(kind) = kind.filter(|kind| shared.contains(kind)) {
+        stopped.get_or_init(|| kind);
+    }
+}
+
+/// Of an event that was not begun.
+fn unsent<E: Event>(kind: ErrorKind) -> Error {
+    let name = E::NAME;
+    let text = format!("the event {name} was not sent: an event before it was not published");
+    Error::new(kind, text).before_sending()
 }
 
 impl<'a, E: Event> IntoFuture for PublishAll<'a, E> {
@@ -144,13 +189,38 @@ impl<'a, E: Event> IntoFuture for PublishAll<'a, E> {
 #[must_use = "some may not be published: ask for `.all()?`, or look at `.failed()`"]
 pub struct PublishedAll {
     outcomes: Vec<Result<Published>>,
+    /// Their ids were given, so all may be published again.
+    named: bool,
 }
 
 impl PublishedAll {
-    /// Each of them, if all were published. Errors: that of the first one that was not; others may
-    /// be stored.
+    /// Each of them, if all were published. Errors: of the kind of the first one that was not, with
+    /// how many were not and how many of those may be stored nevertheless
+    /// ([`was_sent`](Error::was_sent) tells whether any may); that of the first one is its cause.
     pub fn all(self) -> Result<Vec<Published>> {
-        self.outcomes.into_iter().collect()
+        let Some((_, first)) = self.failed().next() else {
+            return self.outcomes.into_iter().collect();
+        };
+        let all = self.outcomes.len();
+        let (failed, perhaps) = self.failed().fold((0, 0), |(failed, perhaps), (_, error)| {
+            (failed + 1, perhaps + usize::from(error.was_sent()))
+        });
+        let way = if self.named {
+            "once that is put right, publish the whole again under the same ids"
+        } else {
+            "`.failed()` tells which; with ids of your own (`.id_of(..)`) the whole may be \
+             published again"
+        };
+        let text = format!(
+            "{failed} of {all} events were not published, {perhaps} of them may be stored \
+             nevertheless; {way}: {first}"
+        );
+        let told = Error::new(first.kind(), text).because(first.clone());
+        Err(if perhaps > 0 {
+            told.after_sending()
+        } else {
+            told.before_sending()
+        })
     }
 
     /// Those that were not published: the place in what was given, and why.

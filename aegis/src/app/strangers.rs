@@ -1,0 +1,83 @@
+//! Variables of the environment that look like settings and are none: misspelt, they would change
+//! nothing, and nobody would hear of it.
+
+use super::config::Config;
+use super::settings;
+
+/// What may be different in a name that was meant.
+const SLIPS: usize = 3;
+/// As many are told.
+const MOST: usize = 20;
+
+/// Those of the tests and of the tools, which are no settings of a program.
+fn is_elsewhere(name: &str) -> bool {
+    name.starts_with("AEGIS_TEST_") || name == "AEGIS_NATS_SERVER"
+}
+
+/// What is to be said of each name that is no setting. Values are not looked at.
+pub(super) fn among(names: impl Iterator<Item = String>) -> Vec<String> {
+    let ours = names.filter(|name| name.starts_with("AEGIS_") && !is_elsewhere(name));
+    let unknown = ours.filter(|name| !settings::variables().any(|known| known == name));
+    let mut unknown: Vec<String> = unknown.take(MOST).collect();
+    unknown.sort();
+    unknown.iter().map(|name| told(name)).collect()
+}
+
+fn told(name: &str) -> String {
+    let near = settings::variables().map(|known| (distance(name, known), known));
+    let near = near.filter(|(slips, _)| *slips <= SLIPS).min();
+    match near {
+        Some((_, known)) => format!("{name} is no setting: did you mean {known}?"),
+        None => format!("{name} is no setting: docs/configuration.md lists all"),
+    }
+}
+
+/// How many letters to insert, remove or change (Levenshtein).
+fn distance(left: &str, right: &str) -> usize {
+    let right = right.as_bytes();
+    let mut row: Vec<usize> = (0..=right.len()).collect();
+    for (above, letter) in left.bytes().enumerate() {
+        let mut corner = row[0];
+        row[0] = above + 1;
+        for (at, other) in right.iter().enumerate() {
+            let change = corner + usize::from(letter != *other);
+            corner = row[at + 1];
+            row[at + 1] = change.min(row[at] + 1).min(corner + 1);
+        }
+    }
+    row.last().copied().unwrap_or_default()
+}
+
+impl Config {
+    /// Warns of variables that change nothing.
+    pub(super) fn tell_strangers(&self) {
+        for text in &self.strangers {
+            tracing::warn!("{text}");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_variable_that_is_no_setting_is_told_with_the_one_that_is_near() {
+        for (rest, expected) in [
+            ("EVENT_MAX_AGE", Some("did you mean AEGIS_EVENTS_MAX_AGE?")),
+            ("NATS_URI", Some("did you mean AEGIS_NATS_URL?")),
+            ("CONFG", Some("did you mean AEGIS_CONFIG?")),
+            ("COLOUR_OF_SKY", Some("docs/configuration.md lists all")),
+            ("EVENTS_MAX_AGE", None),
+            ("CONFIG", None),
+            ("TEST_URL", None),
+        ] {
+            let name = format!("AEGIS_{rest}");
+            let expected = expected.map(|way| format!("{name} is no setting: {way}"));
+            let found = among(std::iter::once(name.clone()));
+            assert!(found.iter().eq(expected.iter()), "{name}: {found:?}");
+        }
+        let others = ["NATS_URI", "PATH", ""].map(str::to_owned);
+        assert!(among(others.into_iter()).is_empty());
+    }
+}
