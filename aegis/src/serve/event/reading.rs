@@ -190,7 +190,7 @@ impl Reader {
         let heard = pull.heard();
         worker.note_heard(Some(Instant::now()));
         let most = worker.limit;
-        let few = (most / 4).max(1);
+        let few = (most / 2).max(1);
         let mut asked = 0;
         let looking = looking(&worker, source, heard);
         tokio::pin!(looking);
