@@ -116,3 +116,23 @@ async fn a_watch_has_ended_for_good_when_its_health_has() {
         }
     }
 }
+
+/// Another tool purges the newest key: no mark is left of it, and nothing newer.
+#[tokio::test]
+async fn a_list_is_complete_although_its_newest_revision_was_purged() {
+    let name = unique_prefix();
+    let url = shared_server().await;
+    let client = Client::connect(Config::default().url(&url)).await.unwrap();
+    let bucket = client.bucket(&name).max_bytes(1 << 20);
+    let bucket = bucket.open::<String>().await.unwrap();
+    for key in ["a", "b", "c"] {
+        bucket.put(key, &key.to_owned()).await.unwrap();
+    }
+    let raw = async_nats::connect(&url).await.unwrap();
+    for (gone, expected) in [("c", &["a", "b"][..]), ("b", &["a"]), ("a", &[])] {
+        let body = format!(r#"{{"filter": "$KV.{name}.{gone}"}}"#);
+        let purge = format!("$JS.API.STREAM.PURGE.KV_{name}");
+        raw.request(purge, body.into()).await.unwrap();
+        assert_eq!(bucket.keys().await.unwrap(), expected, "without {gone}");
+    }
+}
