@@ -6,6 +6,7 @@ use aegis::{CallError, Client, ErrorKind, RetryPolicy, ServiceInfo};
 use serde_json::Value;
 
 use crate::cli::{Call, Common};
+use crate::connection;
 use crate::ending::{Answered, Interrupted, Usage};
 use crate::input;
 use crate::out::Out;
@@ -26,17 +27,14 @@ pub(crate) async fn run(wish: &Call, common: &Common, out: &Out) -> anyhow::Resu
         config = config.envelope();
     }
     let mut signals = Signals::listen()?;
-    let client = tokio::select! {
-        client = Client::connect(config) => client?,
-        () = signals.next() => return Err(Interrupted.into()),
-    };
+    let client = connection::open(config, &mut signals).await?;
     let outcome = tokio::select! {
         outcome = call(&client, wish, &params) => outcome,
         // The dropped call tells the service that nobody waits any more.
         () = signals.next() => Err(Interrupted.into()),
     };
     tokio::task::yield_now().await;
-    client.close().await?;
+    connection::close(&client).await;
     let result = outcome?;
     let pretty = out.is_terminal() && !wish.raw;
     out.line(if pretty {

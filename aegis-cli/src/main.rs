@@ -7,6 +7,7 @@ mod body;
 mod call;
 mod child;
 mod cli;
+mod connection;
 mod dead;
 mod demo;
 mod dev;

@@ -5,6 +5,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::cli::{Common, Publish};
+use crate::connection;
 use crate::ending::{Interrupted, Usage};
 use crate::input;
 use crate::out::Out;
@@ -33,16 +34,12 @@ pub(crate) async fn run(wish: &Publish, common: &Common, out: &Out) -> anyhow::R
         config = config.envelope();
     }
     let mut signals = Signals::listen()?;
-    let client = tokio::select! {
-        client = Client::connect(config) => client?,
-        () = signals.next() => return Err(Interrupted.into()),
-    };
+    let client = connection::open(config, &mut signals).await?;
     let outcome = tokio::select! {
         outcome = all(&client, wish, &payload, out) => outcome,
         () = signals.next() => Err(Interrupted.into()),
     };
-    // What was done was answered: a server that is not heard any more changes nothing.
-    let _ = client.close().await;
+    connection::close(&client).await;
     outcome
 }
 

@@ -13,16 +13,7 @@ async fn consumers_come_and_go() {
         let name = streams.name;
         streams.make().await;
         streams.store_all(&["1"]).await;
-        let names = async || {
-            let all = streams
-                .there
-                .consumers(&streams.stream, &|_| true, soon())
-                .await;
-            all.unwrap()
-                .into_iter()
-                .map(|it| it.name)
-                .collect::<Vec<_>>()
-        };
+        let names = || streams.consumer_names();
         assert_eq!(names().await, [""; 0], "{name}");
         let consumer = streams.consumer("b", |_| {}).await;
         streams.consumer("c", |spec| spec.in_memory = true).await;

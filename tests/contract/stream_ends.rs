@@ -154,16 +154,7 @@ async fn a_consumer_that_nobody_pulls_from_is_removed() {
         let mut reader = pull(&read, 2).await;
         let left = streams.consumer("left", short).await;
         streams.consumer("stays", |_| {}).await;
-        let names = async || {
-            let all = streams
-                .there
-                .consumers(&streams.stream, &|_| true, soon())
-                .await;
-            all.unwrap()
-                .into_iter()
-                .map(|it| it.name)
-                .collect::<Vec<_>>()
-        };
+        let names = || streams.consumer_names();
         let gone = async || names().await == ["read", "stays"];
         eventually("the one that is left goes", gone).await;
         let error = left.status(soon()).await.unwrap_err();

@@ -85,6 +85,13 @@ impl Streaming {
         status.expect("the stream is there")
     }
 
+    /// The names of its consumers, as the other connection sees them.
+    pub(crate) async fn consumer_names(&self) -> Vec<String> {
+        let all = self.there.consumers(&self.stream, &|_| true, soon());
+        let all = all.await.unwrap().into_iter();
+        all.map(|consumer| consumer.name).collect()
+    }
+
     pub(crate) fn subject(&self, rest: &str) -> Subject {
         Subject::parse(&format!("{}.{rest}", self.stream)).unwrap()
     }

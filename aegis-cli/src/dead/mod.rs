@@ -12,6 +12,7 @@ use serde::Serialize;
 
 use crate::call::listed;
 use crate::cli::{Common, Dead, DeadCommand, DeadDrop, DeadList, DeadRetry};
+use crate::connection;
 use crate::ending::{Interrupted, Missing, Usage};
 use crate::out::{Out, aligned};
 use crate::signals::Signals;
@@ -57,10 +58,7 @@ pub(crate) async fn run(wish: &Dead, common: &Common, out: &Out) -> anyhow::Resu
     let config = common.config()?;
     config.start_log();
     let mut signals = Signals::listen()?;
-    let client = tokio::select! {
-        client = Client::connect(config) => client?,
-        () = signals.next() => return Err(Interrupted.into()),
-    };
+    let client = connection::open(config, &mut signals).await?;
     let session = Session {
         client,
         json: wish.json,
@@ -70,8 +68,7 @@ pub(crate) async fn run(wish: &Dead, common: &Common, out: &Out) -> anyhow::Resu
         outcome = session.obey(&wish.command) => outcome,
         () = signals.next() => Err(Interrupted.into()),
     };
-    // What was done was answered: a server that is not heard any more changes nothing.
-    let _ = session.client.close().await;
+    connection::close(&session.client).await;
     outcome
 }
 

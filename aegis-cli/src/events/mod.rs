@@ -6,7 +6,8 @@ mod show;
 use aegis::{AnyEvent, Client, ConnectionState, ErrorKind, Observed};
 
 use crate::cli::{Common, Events};
-use crate::ending::{Interrupted, Usage};
+use crate::connection;
+use crate::ending::Usage;
 use crate::out::Out;
 use crate::signals::Signals;
 use crate::terminal;
@@ -16,10 +17,7 @@ pub(crate) async fn run(wish: &Events, common: &Common, out: &Out) -> anyhow::Re
     let config = common.config()?;
     config.start_log();
     let mut signals = Signals::listen()?;
-    let client = tokio::select! {
-        client = Client::connect(config) => client?,
-        () = signals.next() => return Err(Interrupted.into()),
-    };
+    let client = connection::open(config, &mut signals).await?;
     let outcome = tokio::select! {
         outcome = follow(&client, wish, out) => outcome,
         // Nothing is left undone.
@@ -27,7 +25,7 @@ pub(crate) async fn run(wish: &Events, common: &Common, out: &Out) -> anyhow::Re
         () = terminal::reader_gone() => Ok(()),
     };
     // Nothing is left to be sent: a server that is not heard any more changes nothing.
-    let _ = client.close().await;
+    connection::close(&client).await;
     outcome
 }
 

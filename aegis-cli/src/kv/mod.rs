@@ -11,6 +11,7 @@ use bytes::Bytes;
 
 use crate::call::listed;
 use crate::cli::{Common, Kv, KvCommand};
+use crate::connection;
 use crate::ending::{Conflicting, Interrupted, Missing, Usage};
 use crate::input;
 use crate::out::Out;
@@ -33,10 +34,7 @@ pub(crate) async fn run(wish: &Kv, common: &Common, out: &Out) -> anyhow::Result
         _ => None,
     };
     let mut signals = Signals::listen()?;
-    let client = tokio::select! {
-        client = Client::connect(config) => client?,
-        () = signals.next() => return Err(Interrupted.into()),
-    };
+    let client = connection::open(config, &mut signals).await?;
     let session = Session {
         client,
         json: wish.json,
@@ -49,7 +47,7 @@ pub(crate) async fn run(wish: &Kv, common: &Common, out: &Out) -> anyhow::Result
         () = signals.next() => if endless { Ok(()) } else { Err(Interrupted.into()) },
         () = terminal::reader_gone(), if endless => Ok(()),
     };
-    session.client.close().await?;
+    connection::close(&session.client).await;
     outcome.map_err(sorted)
 }
 

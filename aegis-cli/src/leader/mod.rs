@@ -12,6 +12,7 @@ use aegis::{Client, ErrorKind};
 use time::OffsetDateTime;
 
 use crate::cli::{Common, Leader};
+use crate::connection;
 use crate::ending::{Interrupted, Missing, Usage};
 use crate::out::Out;
 use crate::signals::Signals;
@@ -33,10 +34,7 @@ pub(crate) async fn run(wish: &Leader, common: &Common, out: &Out) -> anyhow::Re
     let config = common.config()?;
     config.start_log();
     let mut signals = Signals::listen()?;
-    let client = tokio::select! {
-        client = Client::connect(config) => client?,
-        () = signals.next() => return Err(Interrupted.into()),
-    };
+    let client = connection::open(config, &mut signals).await?;
     let session = Session {
         client: &client,
         wish,
@@ -48,7 +46,7 @@ pub(crate) async fn run(wish: &Leader, common: &Common, out: &Out) -> anyhow::Re
         () = signals.next() => if wish.watch { Ok(()) } else { Err(Interrupted.into()) },
         () = terminal::reader_gone(), if wish.watch => Ok(()),
     };
-    client.close().await?;
+    connection::close(&client).await;
     outcome.map_err(sorted)
 }
 

@@ -9,10 +9,11 @@ mod tree;
 mod view;
 mod watch;
 
-use aegis::{Client, ServiceName};
+use aegis::ServiceName;
 
 use crate::call::listed;
 use crate::cli::{Common, Services};
+use crate::connection;
 use crate::ending::{Interrupted, Usage};
 use crate::out::Out;
 use crate::signals::Signals;
@@ -29,10 +30,7 @@ pub(crate) async fn run(wish: &Services, common: &Common, out: &Out) -> anyhow::
     let config = common.config()?;
     config.start_log();
     let mut signals = Signals::listen()?;
-    let client = tokio::select! {
-        client = Client::connect(config) => client?,
-        () = signals.next() => return Err(Interrupted.into()),
-    };
+    let client = connection::open(config, &mut signals).await?;
     if wish.watch {
         // Nothing is left undone when a watch is ended.
         let outcome = tokio::select! {
@@ -44,14 +42,14 @@ pub(crate) async fn run(wish: &Services, common: &Common, out: &Out) -> anyhow::
             // The prompt comes below the table.
             out.line("")?;
         }
-        client.close().await?;
+        connection::close(&client).await;
         return outcome;
     }
     let mut roster = tokio::select! {
         roster = Roster::ask(&client, wish.wait) => roster?,
         () = signals.next() => return Err(Interrupted.into()),
     };
-    client.close().await?;
+    connection::close(&client).await;
     let others = names(&roster);
     if let Some(service) = &wish.service {
         roster.views.retain(|view| view.service == *service);
