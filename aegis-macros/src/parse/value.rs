@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use proc_macro2::{Span, TokenStream, TokenTree};
 use quote::ToTokens;
+use strsim::levenshtein;
 use syn::ext::IdentExt;
 use syn::{Attribute, Expr, ExprLit, Ident, Lit, Meta};
 
@@ -135,26 +136,10 @@ pub(super) fn screaming(name: &str) -> String {
 
 /// The known word that differs by a slip or two.
 pub(super) fn nearest<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    let near = known.map(|candidate| (distance(word, candidate), candidate));
+    let near = known.map(|candidate| (levenshtein(word, candidate), candidate));
     let near = near.filter(|(slips, candidate)| *slips <= 2 && *slips < candidate.len());
     near.min_by_key(|(slips, _)| *slips)
         .map(|(_, candidate)| candidate)
-}
-
-/// How many letters to insert, remove or change (Levenshtein).
-fn distance(left: &str, right: &str) -> usize {
-    let right: Vec<char> = right.chars().collect();
-    let mut row: Vec<usize> = (0..=right.len()).collect();
-    for (above, letter) in left.chars().enumerate() {
-        let mut corner = row[0];
-        row[0] = above + 1;
-        for (at, other) in right.iter().enumerate() {
-            let change = corner + usize::from(letter != *other);
-            corner = row[at + 1];
-            row[at + 1] = change.min(row[at] + 1).min(corner + 1);
-        }
-    }
-    row.last().copied().unwrap_or_default()
 }
 
 /// The tokens with every `Self` written as `ty`, at the place of the `Self`.

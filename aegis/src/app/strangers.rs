@@ -1,6 +1,8 @@
 //! Variables of the environment that look like settings and are none: misspelt, they would change
 //! nothing, and nobody would hear of it.
 
+use strsim::levenshtein;
+
 use super::config::Config;
 use super::settings;
 
@@ -24,28 +26,12 @@ pub(super) fn among(names: impl Iterator<Item = String>) -> Vec<String> {
 }
 
 fn told(name: &str) -> String {
-    let near = settings::variables().map(|known| (distance(name, known), known));
+    let near = settings::variables().map(|known| (levenshtein(name, known), known));
     let near = near.filter(|(slips, _)| *slips <= SLIPS).min();
     match near {
         Some((_, known)) => format!("{name} is no setting: did you mean {known}?"),
         None => format!("{name} is no setting: docs/configuration.md lists all"),
     }
-}
-
-/// How many letters to insert, remove or change (Levenshtein).
-fn distance(left: &str, right: &str) -> usize {
-    let right = right.as_bytes();
-    let mut row: Vec<usize> = (0..=right.len()).collect();
-    for (above, letter) in left.bytes().enumerate() {
-        let mut corner = row[0];
-        row[0] = above + 1;
-        for (at, other) in right.iter().enumerate() {
-            let change = corner + usize::from(letter != *other);
-            corner = row[at + 1];
-            row[at + 1] = change.min(row[at] + 1).min(corner + 1);
-        }
-    }
-    row.last().copied().unwrap_or_default()
 }
 
 impl Config {
