@@ -56,8 +56,8 @@ pub use aegis_macros::{
 
 pub use app::{App, Config, LogFormat, Running};
 pub use client::{
-    Call, Client, DeadLetters, EndpointInfo, Observe, Observed, Publish, PublishAll, Published,
-    PublishedAll, ServiceInfo,
+    Call, Client, Command, DeadLetters, EndpointInfo, Job, JobResult, JobUpdates, Jobs, Observe,
+    Observed, Publish, PublishAll, Published, PublishedAll, ServiceInfo,
 };
 pub use cluster::{Discovery, DiscoveryMode, Found, InstanceEvents, Staleness};
 pub use error::{CallError, Error, ErrorKind, Result};
@@ -70,8 +70,9 @@ pub use model::{
     AnyEvent, BreakerPolicy, BreakerState, BucketStatus, Code, Codec, CodecError, DeadLetter,
     DomainError, Event, EventMode, EventStart, Failover, FailoverError, Failure, FromEvent,
     HeaderError, Headers, Health, IllegalTransition, Instance, InstanceEvent, InstanceId,
-    InstanceStatus, Layout, Leader, Lifecycle, Load, MethodName, NameError, Params, Pattern,
-    Recorded, RetryPolicy, Select, ServiceName, Storage, Subject, TraceContext,
+    InstanceStatus, JobProgress, JobState, JobStatus, Layout, Leader, Lifecycle, Load, MethodName,
+    NameError, Params, Pattern, Priority, PriorityError, Recorded, RetryPolicy, Select,
+    ServiceName, Storage, Subject, TraceContext,
 };
 pub use port::{ConnectionState, WatchHealth};
 pub use serve::{

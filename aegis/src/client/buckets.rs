@@ -23,7 +23,7 @@ impl Client {
         self.open_bucket(name, self.shared.settings.codec)
     }
 
-    fn open_bucket(&self, name: &str, codec: Codec) -> OpenBucket {
+    pub(super) fn open_bucket(&self, name: &str, codec: Codec) -> OpenBucket {
         let settings = &self.shared.settings;
         let name = settings.layout.bucket(name);
         OpenBucket::new(self.shared.store.clone(), name, codec, settings.timeout)

@@ -9,6 +9,7 @@ use serde_json::Value;
 use tokio::sync::watch;
 
 use super::call::{Call, Way};
+use super::command::{JobShelf, KnownCommands};
 use super::publish::StreamSettings;
 use super::route::{Route, Routes};
 use super::scope::Scope;
@@ -77,6 +78,10 @@ pub(super) struct Shared {
     pub(super) number: u64,
     routes: Routes,
     discovery: SharedDiscovery,
+    /// Where the records of jobs are.
+    pub(super) jobs: Arc<JobShelf>,
+    /// Commands that somebody serves.
+    pub(super) commands: KnownCommands,
 }
 
 impl fmt::Debug for Client {
@@ -100,6 +105,8 @@ impl Client {
             number: observe::random(),
             routes: Routes::default(),
             discovery: SharedDiscovery::default(),
+            jobs: Arc::default(),
+            commands: KnownCommands::default(),
         };
         Self {
             shared: Arc::new(shared),

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::call::{Call, Way};
+use super::command::Command;
 use super::core::{Client, Wire};
 use super::route::Route;
 use crate::error::{Error, ErrorKind, Result};
@@ -82,6 +83,22 @@ impl Stub {
         Call::new(self.client.clone(), self.way(method), self.wire, |call| {
             call.encode(codec, &WriteArguments(names, &arguments))
         })
+    }
+
+    /// Makes a command of the service.
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "generated code hands its arguments over"
+    )]
+    pub fn command<A: Arguments, T, E>(
+        &self,
+        service: &str,
+        command: &str,
+        names: Names,
+        arguments: A,
+    ) -> Command<T, E> {
+        let params = WriteArguments(names, &arguments);
+        Command::of(&self.client, (service, command), &params)
     }
 
     fn way(&self, method: &str) -> Result<Way> {

@@ -28,6 +28,10 @@ pub(crate) const EVENT_ID: &str = "Aegis-Event-Id";
 /// The one handler that an event is meant for which was given up before: `{service}__{handler}`, or
 /// the name of the consumer of one instance of it.
 pub(crate) const ONLY: &str = "Aegis-Only";
+/// The job that a command is, when it is sent again, and so under another id.
+pub(crate) const JOB_ID: &str = "Aegis-Job-Id";
+/// How long after it was stored a command begins, in milliseconds.
+pub(crate) const DELAY: &str = "Aegis-Delay-Ms";
 /// Encoding of the body.
 pub(crate) const CONTENT_TYPE: &str = "Content-Type";
 /// Text of an error (NATS micro, ADR-32).
@@ -202,7 +206,9 @@ impl Headers {
 }
 
 /// The framework's own names.
-const KNOWN: [&str; 27] = [
+const KNOWN: [&str; 29] = [
+    JOB_ID,
+    DELAY,
     DEADLINE,
     CANCEL,
     VERSION,

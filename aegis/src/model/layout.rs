@@ -1,5 +1,6 @@
 //! Which subject serves which purpose: the table of `docs/subjects.md`, in one place.
 
+use super::command::{JobId, Priority};
 use super::name::{InstanceId, MethodName, NameError, ServiceName};
 use super::subject::{Pattern, Subject};
 
@@ -194,6 +195,47 @@ impl Layout {
         Pattern::trusted(format!("{}events.{pattern}", self.prefix))
     }
 
+    /// `commands.>`: all commands.
+    pub(crate) fn commands(&self) -> Pattern {
+        Pattern::trusted(format!("{}commands.>", self.prefix))
+    }
+
+    /// `commands.{service}.{command}.{priority}`: one lane of a command.
+    pub fn command(
+        &self,
+        service: &ServiceName,
+        command: &MethodName,
+        priority: Priority,
+    ) -> Subject {
+        let prefix = &self.prefix;
+        Subject::trusted(format!("{prefix}commands.{service}.{command}.{priority}"))
+    }
+
+    /// The service, the command and the priority of what was sent on a subject; none if it is no
+    /// command's.
+    pub(crate) fn command_of<'a>(&self, subject: &'a str) -> Option<(&'a str, &'a str, Priority)> {
+        let rest = subject.strip_prefix(&self.prefix)?;
+        let mut tokens = rest.strip_prefix("commands.")?.split('.');
+        let found = (tokens.next()?, tokens.next()?, tokens.next()?.parse().ok()?);
+        tokens.next().is_none().then_some(found)
+    }
+
+    /// `jobs.{id}.{about}`: what is said about a job to whoever listens: `state`, `progress`,
+    /// `cancel`.
+    pub(crate) fn job(&self, id: &JobId, about: &str) -> Subject {
+        Subject::trusted(format!("{}jobs.{id}.{about}", self.prefix))
+    }
+
+    /// `jobs.{id}.*`: everything that is said about one job.
+    pub(crate) fn job_news(&self, id: &JobId) -> Pattern {
+        Pattern::trusted(format!("{}jobs.{id}.*", self.prefix))
+    }
+
+    /// `jobs.*.cancel`: what every instance with commands listens on.
+    pub(crate) fn job_cancels(&self) -> Pattern {
+        Pattern::trusted(format!("{}jobs.*.cancel", self.prefix))
+    }
+
     /// `$SRV.{verb}`: where everybody is asked (NATS micro, ADR-32).
     pub fn micro_all(&self, verb: &str) -> Subject {
         Subject::trusted(format!("{}.{verb}", self.micro))
@@ -216,6 +258,7 @@ mod tests {
         ] {
             let layout = Layout::with_prefix(prefix).unwrap();
             let shared = layout.rpc(&service, &method);
+            let job = JobId::parse("7-a").unwrap();
             let rows = [
                 (shared.to_string(), "rpc.calculator.add"),
                 (
@@ -237,6 +280,15 @@ mod tests {
                     "cancel.calculator._INBOX-a-7",
                 ),
                 (layout.cancels(&service).to_string(), "cancel.calculator.*"),
+                (
+                    layout
+                        .command(&service, &method, Priority::High)
+                        .to_string(),
+                    "commands.calculator.add.high",
+                ),
+                (layout.job(&job, "state").to_string(), "jobs.7-a.state"),
+                (layout.job_news(&job).to_string(), "jobs.7-a.*"),
+                (layout.job_cancels().to_string(), "jobs.*.cancel"),
             ];
             for (made, expected) in rows {
                 assert_eq!(made, format!("{before}{expected}"));
@@ -258,5 +310,29 @@ mod tests {
             ]
         );
         assert!(Layout::with_prefix("a.*").is_err());
+    }
+
+    #[test]
+    fn a_command_is_known_by_its_subject() {
+        for (prefix, subject, found) in [
+            (
+                "",
+                "commands.importer.import.low",
+                Some(("importer", "import", Priority::Low)),
+            ),
+            (
+                "eu",
+                "eu.commands.importer.import.high",
+                Some(("importer", "import", Priority::High)),
+            ),
+            ("eu", "commands.importer.import.low", None),
+            ("", "commands.importer.import", None),
+            ("", "commands.importer.import.urgent", None),
+            ("", "commands.importer.import.low.x", None),
+            ("", "events.importer.import.low", None),
+        ] {
+            let layout = Layout::with_prefix(prefix).unwrap();
+            assert_eq!(layout.command_of(subject), found, "{prefix} {subject}");
+        }
     }
 }

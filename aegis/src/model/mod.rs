@@ -9,6 +9,7 @@ mod arguments;
 mod breaker;
 mod checkpoint;
 mod codec;
+mod command;
 mod dead;
 mod deadline;
 mod election;
@@ -40,6 +41,12 @@ pub(crate) use breaker::Breaker;
 pub use breaker::{BreakerPolicy, BreakerState};
 pub use checkpoint::Recorded;
 pub use codec::{Codec, CodecError};
+pub(crate) use command::{
+    COMMAND_RETRIES, Claim as JobClaim, Found as OtherMessage, JobId, JobRecord, ProgressNews,
+    ProgressRecord, StateNews, StepFound, StepRecord, StepWay, Taken as TakenCommand, Turns,
+    WorkerRecord, claim, next_step,
+};
+pub use command::{JobProgress, JobState, JobStatus, Priority, PriorityError};
 pub use dead::DeadLetter;
 pub(crate) use deadline::{DEFAULT_TIMEOUT, deadline_header, deadline_of};
 pub(crate) use election::{

@@ -5,12 +5,13 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
+use super::super::command;
 use super::super::publish::Published;
 use super::{DeadLetters, gone};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{
-    AnyEvent, DeadLetter, EventSource, Headers, MethodName, NoTaker, ServiceName, StoredMessage,
-    StreamMessage, Subject, back_to, handler_place, header, named,
+    AnyEvent, DeadLetter, EventSource, Headers, MethodName, NoTaker, Priority, ServiceName,
+    StoredMessage, StreamMessage, Subject, back_to, handler_place, header, named,
 };
 
 /// Whoever reads may be between two questions: nobody is there only if that is so twice.
@@ -30,6 +31,9 @@ impl DeadLetters {
     /// handler that gave it up and no other, with all its attempts; then the dead letter is removed.
     /// Of a handler in [`Broadcast`](crate::EventMode::Broadcast) the instance that gave it up gets
     /// it alone. Who asks twice, inside the window of the stream of events, brings it back once.
+    ///
+    /// A command goes back to its queue, under the id of its job, as
+    /// [`Job::retry`](crate::Job::retry) says.
     ///
     /// Errors, and then the dead letter stays: `Invalid` if there is none of this number, if its
     /// body is gone, if it does not say who gave it up, or if nobody of that name takes such events
@@ -70,6 +74,9 @@ impl DeadLetters {
         let Some(letter) = self.get(sequence).await? else {
             return Err(gone(sequence));
         };
+        if let Some(command) = self.client.layout().command_of(&letter.subject) {
+            return self.bring_back_command(&letter, command, to).await;
+        }
         let subject = Subject::parse(&letter.subject).map_err(|cause| {
             let text = "it does not say where it was sent: publish its event anew (`aegis dead show` \
                         has the body), and remove it (`aegis dead drop`)";
@@ -90,6 +97,28 @@ impl DeadLetters {
             .with_headers(again(name, &letter, (&headers, &body), only))
             .with_id(format!("retry.{sequence}.{given_up}"));
         let published = self.client.publish_again(message).await?;
+        self.remove(sequence).await?;
+        Ok(published)
+    }
+
+    /// A command goes back to its queue, and whoever serves it takes it.
+    async fn bring_back_command(
+        &self,
+        letter: &DeadLetter,
+        command: (&str, &str, Priority),
+        to: To<'_>,
+    ) -> Result<Published> {
+        let sequence = letter.sequence;
+        if matches!(to, To::Named(_)) {
+            let text = "it is a command, and goes back to its queue: nobody can be named for it";
+            return Err(stays(sequence, text));
+        }
+        if letter.body_left {
+            let text = "its body was too large to be kept: send it anew, and remove this \
+                        (`aegis dead drop`)";
+            return Err(stays(sequence, text));
+        }
+        let published = command::bring_back(&self.client, letter, command).await?;
         self.remove(sequence).await?;
         Ok(published)
     }
@@ -147,18 +176,22 @@ fn again(
     (headers, body): (&Headers, &Bytes),
     only: String,
 ) -> Headers {
-    let mut kept = Headers::new();
-    for (name, value) in headers.iter() {
-        let is_said_anew = [header::ONLY, header::EVENT_ID]
-            .iter()
-            .any(|own| own.eq_ignore_ascii_case(name));
-        if !header::begins(name, "Nats-") && !is_said_anew {
-            kept.received(name, value);
-        }
-    }
+    let mut kept = kept_headers(headers, &[header::ONLY, header::EVENT_ID]);
     kept.own(header::ONLY, only);
     if let Some(id) = id_of(name, letter, (headers, body)) {
         kept.own(header::EVENT_ID, id);
+    }
+    kept
+}
+
+/// What was sent with it, but for what is said anew, and what the server would obey once more.
+pub(in super::super) fn kept_headers(headers: &Headers, said_anew: &[&str]) -> Headers {
+    let mut kept = Headers::new();
+    for (name, value) in headers.iter() {
+        let is_said_anew = said_anew.iter().any(|own| own.eq_ignore_ascii_case(name));
+        if !header::begins(name, "Nats-") && !is_said_anew {
+            kept.received(name, value);
+        }
     }
     kept
 }

@@ -2,6 +2,8 @@
 
 mod back;
 
+pub(super) use back::kept_headers;
+
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -19,7 +21,7 @@ const WINDOW: usize = 256;
 /// The server forgets who lists them after so long.
 const AWAY: Duration = Duration::from_secs(10);
 
-/// The dead letters: events that a handler gave up.
+/// The dead letters: events and commands that a handler gave up.
 ///
 /// ```no_run
 /// # async fn example(client: aegis::Client) -> aegis::Result<()> {

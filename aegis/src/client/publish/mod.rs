@@ -1,13 +1,15 @@
 //! Events, published: `word` is one event before it is sent, `all` many of them, `send` the sending
-//! of one until the stream holds it, `fence` the fence of a leader in a stream, `streams` the
+//! of one, `again` that of any message until the stream holds it, `fence` the fence of a leader in a stream, `streams` the
 //! framework's own streams.
 
+mod again;
 mod all;
 mod fence;
 mod send;
 mod streams;
 mod word;
 
+pub(super) use again::{Storing, is_passing, until_held, waits};
 pub use all::{PublishAll, PublishedAll};
-pub(crate) use streams::{StreamSettings, dead_letters, events};
+pub(crate) use streams::{CommandSettings, StreamSettings, commands, dead_letters, events};
 pub use word::{Publish, Published};

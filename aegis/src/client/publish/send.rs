@@ -1,40 +1,27 @@
 //! One event, sent until the stream holds it.
 
-use std::time::Duration;
-
 use tokio::time::Instant;
 
+use super::super::core::Client;
+use super::again::{Before, Storing, until_held};
 use super::fence;
 use super::streams::events;
 use super::word::{Prepared, Published};
-use crate::error::{Error, ErrorKind, Result};
-use crate::model::{ExpectSequence, RetryPolicy, Stored, header};
+use crate::error::{Error, Result};
+use crate::model::{ExpectSequence, Stored, StreamSpec, header};
 use crate::observe;
-
-/// What was not answered for so long is sent again.
-const ATTEMPT: Duration = Duration::from_secs(2);
-/// How often it is, at most.
-const ATTEMPTS: u32 = 1000;
-
-/// Between two attempts: 25 ms, doubled up to half a second.
-fn waits() -> RetryPolicy {
-    RetryPolicy::default()
-        .max_attempts(ATTEMPTS)
-        .initial_delay(Duration::from_millis(25))
-        .max_delay(Duration::from_millis(500))
-}
 
 /// Sends it, under one id, until the stream holds it or the time is over.
 pub(super) async fn until_stored(prepared: Box<Prepared>) -> Result<Published> {
     let mut sent = false;
-    match repeated(&prepared, &mut sent).await {
+    let settings = &prepared.client.shared.settings;
+    let own = Instant::now() + prepared.within.unwrap_or(settings.timeout);
+    let scope = prepared.client.scope();
+    let deadline = scope.deadline.map_or(own, |scope| scope.min(own));
+    match until_held(&*prepared, deadline, &mut sent).await {
         Ok(stored) => {
             metrics::counter!(observe::EVENTS_PUBLISHED).increment(1);
-            Ok(Published {
-                id: prepared.id,
-                sequence: stored.sequence,
-                duplicate: stored.duplicate,
-            })
+            Ok(Published::of(prepared.id, &stored))
         }
         Err(error) => {
             metrics::counter!(observe::EVENTS_UNPUBLISHED).increment(1);
@@ -50,60 +37,22 @@ pub(super) async fn until_stored(prepared: Box<Prepared>) -> Result<Published> {
     }
 }
 
-/// Sends it again and again; notes whether an attempt that failed may have stored it.
-async fn repeated(prepared: &Prepared, sent: &mut bool) -> Result<Stored> {
-    let client = &prepared.client;
-    let settings = &client.shared.settings;
-    let now = Instant::now();
-    let own = now + prepared.within.unwrap_or(settings.timeout);
-    let deadline = client.scope().deadline.map_or(own, |scope| scope.min(own));
-    let mut attempt = 0;
-    loop {
-        attempt += 1;
-        let until = deadline.min(Instant::now() + ATTEMPT);
-        let mut error = match once(prepared, until).await {
-            Err(error) => error,
-            stored => return stored,
-        };
-        if *sent && error.kind() == ErrorKind::Conflict {
-            match before(prepared, until).await {
-                Before::Stored(stored) => return Ok(stored),
-                Before::Another => *sent = false,
-                Before::Unknown => {}
-            }
-        }
-        *sent |= error.was_sent();
-        if !is_passing(&error) {
-            return Err(error);
-        }
-        if error.kind() == ErrorKind::NoService {
-            // Nobody has made the stream yet, or it is gone.
-            let until = deadline.min(Instant::now() + ATTEMPT);
-            let spec = events(client.layout(), &settings.streams);
-            match client.streams().ensure(spec, until).await {
-                Ok(_) if attempt == 1 => continue,
-                Ok(_) => {}
-                Err(cause) if !is_passing(&cause) => return Err(cause),
-                Err(cause) => error = cause,
-            }
-        }
-        let Some(wait) = waits().delay(attempt, observe::chance()) else {
-            return Err(error);
-        };
-        if Instant::now() + wait >= deadline {
-            return Err(error);
-        }
-        tokio::time::sleep(wait).await;
+impl Storing for Prepared {
+    fn client(&self) -> &Client {
+        &self.client
     }
-}
 
-/// Where a message was to be stored.
-enum Before {
-    /// It is there.
-    Stored(Stored),
-    /// Another one is: it cannot be stored any more.
-    Another,
-    Unknown,
+    fn stream(&self) -> StreamSpec {
+        events(self.client.layout(), &self.client.shared.settings.streams)
+    }
+
+    async fn once(&self, until: Instant) -> Result<Stored> {
+        once(self, until).await
+    }
+
+    async fn before(&self, until: Instant) -> Before {
+        before(self, until).await
+    }
 }
 
 /// Whether a conflict comes of the event itself: an attempt before this one stored it, and nobody
@@ -128,14 +77,6 @@ async fn before(prepared: &Prepared, deadline: Instant) -> Before {
         sequence: there.sequence,
         duplicate: false,
     })
-}
-
-/// Whether a later attempt may end better.
-fn is_passing(error: &Error) -> bool {
-    matches!(
-        error.kind(),
-        ErrorKind::Timeout | ErrorKind::Disconnected | ErrorKind::NoService
-    )
 }
 
 async fn once(prepared: &Prepared, deadline: Instant) -> Result<Stored> {

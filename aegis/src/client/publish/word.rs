@@ -15,8 +15,8 @@ use super::send;
 use crate::error::{Error, ErrorKind, Result};
 use crate::lease::Leadership;
 use crate::model::{
-    Codec, Event, EventEnvelope, ExpectSequence, Headers, StreamMessage, Subject, TraceContext,
-    full_id, header,
+    Codec, Event, EventEnvelope, ExpectSequence, Headers, Stored, StreamMessage, Subject,
+    TraceContext, full_id, header,
 };
 use crate::observe;
 
@@ -76,7 +76,16 @@ pub struct Published {
 }
 
 impl Published {
-    /// The id of the event: the one that was given, or the one that it was given.
+    pub(in super::super) fn of(id: String, stored: &Stored) -> Self {
+        Self {
+            id,
+            sequence: stored.sequence,
+            duplicate: stored.duplicate,
+        }
+    }
+
+    /// The id of the event: the one that was given, or the one that it was given; of a command that
+    /// was brought back that of its job.
     pub fn id(&self) -> &str {
         &self.id
     }

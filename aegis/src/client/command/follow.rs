@@ -1,0 +1,240 @@
+//! What becomes of a job: news say when to look, and a look now and then makes up for lost ones.
+
+use std::fmt;
+use std::future::IntoFuture;
+use std::marker::PhantomData;
+use std::time::Duration;
+
+use futures_util::future::{BoxFuture, FutureExt};
+use serde::de::DeserializeOwned;
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+use super::super::core::Client;
+use super::super::publish::{is_passing, waits};
+use super::store::{JobStore, Revised, unknown};
+use crate::error::{CallError, Error, ErrorKind, Result};
+use crate::model::{
+    DomainError, Failure, JobId, JobRecord, JobState, ProgressNews, RetryPolicy, StateNews,
+};
+use crate::observe;
+use crate::port::{ConnectionState, Message, Subscription};
+
+/// How long one look may take.
+const LOOK: Duration = Duration::from_secs(2);
+
+/// Between two looks without news: 250 ms, doubled up to 30 s. News may be lost while the connection
+/// is, and in a cluster in the first moment of a subscription.
+fn pauses() -> RetryPolicy {
+    RetryPolicy::default()
+        .max_attempts(u32::MAX)
+        .initial_delay(Duration::from_millis(250))
+        .max_delay(Duration::from_secs(30))
+        .jitter(0.0)
+}
+
+/// Follows one job.
+pub(super) struct Follow {
+    pub(super) id: JobId,
+    jobs: JobStore,
+    news: Subscription,
+    connection: watch::Receiver<ConnectionState>,
+    quiet: u32,
+}
+
+/// What was heard.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum News {
+    /// It is in this state now.
+    State(JobState),
+    /// Its handler reported.
+    Progress(ProgressNews),
+    /// Nothing for a while, or something was missed.
+    Look,
+}
+
+impl Follow {
+    /// Listens from now on: what happens after the next look is heard of.
+    pub(super) async fn begin(client: &Client, id: &str) -> Result<Self> {
+        let id = JobId::parse(id)?;
+        let news = client.bus().subscribe(client.layout().job_news(&id), None);
+        Ok(Self {
+            jobs: JobStore::new(client),
+            news: news.await?,
+            connection: client.connection(),
+            quiet: 0,
+            id,
+        })
+    }
+
+    /// How it is, as soon as that can be asked.
+    pub(super) async fn look(&mut self) -> Result<Option<Revised>> {
+        let mut attempt = 0;
+        loop {
+            attempt += 1;
+            let error = match self.jobs.read(&self.id, Instant::now() + LOOK).await {
+                Err(error) if is_passing(&error) => error,
+                read => return read,
+            };
+            let Some(wait) = waits().delay(attempt, observe::chance()) else {
+                return Err(error);
+            };
+            tokio::time::sleep(wait).await;
+        }
+    }
+
+    /// What is heard next. Errors: `Disconnected` if the client was closed.
+    pub(super) async fn next(&mut self) -> Result<News> {
+        loop {
+            let pause = pauses().delay(self.quiet + 1, 0.5).unwrap_or(LOOK);
+            tokio::select! {
+                message = self.news.next() => {
+                    let message = message.ok_or_else(closed)?;
+                    if let Some(news) = read(&message) {
+                        return Ok(news);
+                    }
+                }
+                // What was said while there was no connection is lost.
+                changed = self.connection.changed() => {
+                    changed.map_err(|_| closed())?;
+                    if *self.connection.borrow_and_update() == ConnectionState::Connected {
+                        return Ok(News::Look);
+                    }
+                }
+                () = tokio::time::sleep(pause) => {
+                    self.quiet += 1;
+                    return Ok(News::Look);
+                }
+            }
+        }
+    }
+
+    /// Waits until it has ended.
+    pub(super) async fn end(&mut self, sent: bool) -> Result<JobRecord> {
+        let mut first = true;
+        loop {
+            match self.look().await? {
+                Some(found) if found.record.state.is_final() => return Ok(found.record),
+                None if first && !sent => return Err(unknown(&self.id)),
+                _ => first = false,
+            }
+            loop {
+                match self.next().await? {
+                    News::Progress(_) => {}
+                    News::State(state) if !state.is_final() => {}
+                    News::State(_) | News::Look => break,
+                }
+            }
+        }
+    }
+}
+
+fn read(message: &Message) -> Option<News> {
+    let body = &message.payload;
+    match message.subject.as_str().rsplit('.').next()? {
+        "state" => {
+            let news: StateNews = serde_json::from_slice(body).ok()?;
+            Some(News::State(news.state))
+        }
+        "progress" => serde_json::from_slice(body).ok().map(News::Progress),
+        _ => None,
+    }
+}
+
+fn closed() -> Error {
+    Error::new(ErrorKind::Disconnected, "the client was closed")
+}
+
+/// What comes of a job, waited for by `.await`, as long as it takes.
+///
+/// Errors: `CallError::Service` if the handler failed with its own error; else `Cancelled`, what the
+/// handler's failure says (as for a call), `Invalid` for a job that nobody knows, `Decode` for a
+/// result of another type, `Denied`, `Timeout` after [`within`](Self::within). Outages are waited
+/// out.
+#[must_use = "it is waited for by `.await`"]
+pub struct JobResult<T, E> {
+    client: Client,
+    id: String,
+    sent: bool,
+    within: Option<Duration>,
+    result: PhantomData<fn() -> (T, E)>,
+}
+
+impl<T, E> fmt::Debug for JobResult<T, E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("JobResult")
+            .field("id", &self.id)
+            .field("within", &self.within)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<T, E> JobResult<T, E> {
+    pub(super) fn new(client: Client, id: &str, sent: bool) -> Self {
+        Self {
+            client,
+            id: id.to_owned(),
+            sent,
+            within: None,
+            result: PhantomData,
+        }
+    }
+
+    /// Waits so long at most. The job does not mind. Default: as long as it takes; inside a handler
+    /// for calls never more than the call being handled has left.
+    pub fn within(self, time: Duration) -> Self {
+        Self {
+            within: Some(time),
+            ..self
+        }
+    }
+
+    async fn ended(&self) -> Result<JobRecord> {
+        let now = Instant::now();
+        let own = self.within.and_then(|within| now.checked_add(within));
+        let deadline = own.into_iter().chain(self.client.scope().deadline).min();
+        let ended = async {
+            let mut follow = Follow::begin(&self.client, &self.id).await?;
+            follow.end(self.sent).await
+        };
+        let Some(deadline) = deadline else {
+            return ended.await;
+        };
+        let ended = tokio::time::timeout_at(deadline, ended).await;
+        ended.unwrap_or_else(|_| {
+            let text = format!("the job {} has not ended in time: it goes on", self.id);
+            Err(Error::new(ErrorKind::Timeout, text))
+        })
+    }
+}
+
+impl<T: DeserializeOwned, E: DomainError> JobResult<T, E> {
+    fn read(record: JobRecord) -> Result<T, CallError<E>> {
+        if record.state == JobState::Succeeded {
+            return serde_json::from_value(record.result).map_err(|cause| {
+                let text = "the result does not have the expected type: is the client of the \
+                            service's version?";
+                CallError::Failed(Error::new(ErrorKind::Decode, text).because(cause))
+            });
+        }
+        if record.state == JobState::Cancelled {
+            let text = format!("the job {} was cancelled", record.id);
+            return Err(Error::new(ErrorKind::Cancelled, text).into());
+        }
+        let failure = record.error;
+        let failure = failure.unwrap_or_else(|| Failure::internal("it failed without a reason"));
+        Err(match E::from_failure(&failure) {
+            Some(error) => CallError::Service(error),
+            None => CallError::Failed(Error::reported(failure)),
+        })
+    }
+}
+
+impl<T: DeserializeOwned + Send + 'static, E: DomainError> IntoFuture for JobResult<T, E> {
+    type Output = Result<T, CallError<E>>;
+    type IntoFuture = BoxFuture<'static, Self::Output>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        async move { Self::read(self.ended().await?) }.boxed()
+    }
+}

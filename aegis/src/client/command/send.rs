@@ -1,0 +1,187 @@
+//! The way of a command into the queue: its message first, so that nothing is noted of a job that
+//! is not there; then its record, which a worker writes as well if it is faster.
+
+use time::OffsetDateTime;
+use tokio::time::Instant;
+
+use super::super::core::Client;
+use super::super::publish::{Storing, commands, until_held, waits};
+use super::known;
+use super::store::JobStore;
+use super::word::Prepared;
+use crate::error::{Error, ErrorKind, Result};
+use crate::model::{JobId, JobRecord, Stored, StreamMessage, StreamSpec, deadline_header, header};
+use crate::observe;
+
+/// What a dead letter says beside what was sent has so many bytes at most.
+const ROOM: usize = 8 * 1024;
+/// How often the record is written, if that fails.
+const WRITES: u32 = 4;
+
+/// A message for the queue.
+pub(super) struct Queued<'a> {
+    pub(super) client: &'a Client,
+    pub(super) message: StreamMessage,
+}
+
+impl Storing for Queued<'_> {
+    fn client(&self) -> &Client {
+        self.client
+    }
+
+    fn stream(&self) -> StreamSpec {
+        commands(
+            self.client.layout(),
+            &self.client.stream_settings().commands,
+        )
+    }
+
+    async fn once(&self, until: Instant) -> Result<Stored> {
+        let message = self.message.clone();
+        self.client.streams().store(message, until).await
+    }
+}
+
+/// Sends a command; tells its job, and whether it is a new one.
+pub(super) async fn send(prepared: Prepared) -> Result<(JobId, bool)> {
+    let client = &prepared.client;
+    let own = Instant::now() + prepared.within.unwrap_or(client.shared.settings.timeout);
+    let deadline = client.scope().deadline.map_or(own, |scope| scope.min(own));
+    let jobs = JobStore::new(client);
+    if prepared.checked {
+        known::check(client, &prepared.service, &prepared.command, deadline).await?;
+    }
+    let id = match &prepared.key {
+        None => JobId::new(),
+        Some(key) => {
+            let names = (prepared.service.as_str(), prepared.command.as_str());
+            let id = JobId::of_key(names.0, names.1, key);
+            if jobs.read(&id, deadline).await?.is_some() {
+                return Ok((id, false));
+            }
+            id
+        }
+    };
+    let queued = Queued {
+        client,
+        message: message(&prepared, &id),
+    };
+    fits(&queued)?;
+    let mut sent = false;
+    let stored = until_held(&queued, deadline, &mut sent).await;
+    let stored = stored.map_err(|error| refused(&prepared, &id, error, sent))?;
+    match note(&jobs, record(&prepared, &id, &stored), deadline).await {
+        Ok(()) => Ok((id, !stored.duplicate)),
+        Err(error) => unnoted(client, &id, stored, error, deadline).await,
+    }
+}
+
+fn message(prepared: &Prepared, id: &JobId) -> StreamMessage {
+    let layout = prepared.client.layout();
+    let subject = layout.command(&prepared.service, &prepared.command, prepared.priority);
+    let mut headers = prepared.headers.clone();
+    if !prepared.delay.is_zero() {
+        headers.own(header::DELAY, deadline_header(prepared.delay));
+    }
+    StreamMessage::new(subject, prepared.body.clone())
+        .with_headers(headers)
+        .with_id(id.as_str())
+}
+
+/// Errors: `TooLarge` for what has no room in a dead letter: it could not be brought back.
+fn fits(queued: &Queued<'_>) -> Result<()> {
+    let StreamMessage {
+        subject,
+        headers,
+        payload,
+        ..
+    } = &queued.message;
+    let headers: usize = headers
+        .iter()
+        .map(|(name, value)| name.len() + value.len() + 4)
+        .sum();
+    let size = subject.as_str().len() + headers + payload.len();
+    let most = queued.client.bus().max_payload().saturating_sub(ROOM);
+    if size <= most {
+        return Ok(());
+    }
+    let text = format!(
+        "the command on {subject} has {size} bytes, and at most {most} can be queued: store what is \
+         large, in a bucket or an object store, and send where it is"
+    );
+    Err(Error::new(ErrorKind::TooLarge, text))
+}
+
+fn record(prepared: &Prepared, id: &JobId, stored: &Stored) -> JobRecord {
+    let names = (
+        prepared.service.as_str(),
+        prepared.command.as_str(),
+        prepared.priority,
+    );
+    let now = OffsetDateTime::now_utc();
+    let mut record = JobRecord::queued(id.as_str(), names, now);
+    record.sequence = Some(stored.sequence);
+    record.idempotency_key.clone_from(&prepared.key);
+    if !prepared.delay.is_zero() {
+        record.run_at = now.checked_add(prepared.delay.try_into().unwrap_or_default());
+    }
+    record
+}
+
+/// Writes what is known of a new job.
+async fn note(jobs: &JobStore, record: JobRecord, deadline: Instant) -> Result<()> {
+    let mut attempt = 0;
+    loop {
+        attempt += 1;
+        let error = match jobs.write(&record, None, deadline).await {
+            Ok(_) => return Ok(()),
+            // A worker was faster, or the other one who sent it with this key; or it is this
+            // record, of an attempt whose answer was lost.
+            Err(error) if error.kind() == ErrorKind::Conflict => return Ok(()),
+            Err(error) => error,
+        };
+        let wait = waits().delay(attempt, observe::chance());
+        let passing = matches!(
+            error.kind(),
+            ErrorKind::Timeout | ErrorKind::Disconnected | ErrorKind::NoService
+        );
+        match wait.filter(|wait| passing && attempt < WRITES && Instant::now() + *wait < deadline) {
+            Some(wait) => tokio::time::sleep(wait).await,
+            None => return Err(error),
+        }
+    }
+}
+
+/// Its message is queued, and its record could not be written. A worker would write it, if it can.
+/// What it cannot do either is not left in the queue.
+async fn unnoted(
+    client: &Client,
+    id: &JobId,
+    stored: Stored,
+    error: Error,
+    deadline: Instant,
+) -> Result<(JobId, bool)> {
+    let passing = error.was_sent() || error.kind() == ErrorKind::Disconnected;
+    if !passing && !stored.duplicate {
+        let streams = client.streams();
+        let deleted = streams.delete(&stored.stream, stored.sequence, deadline);
+        if deleted.await.is_ok_and(|deleted| deleted) {
+            let text = format!("the job {id} is not queued, as it cannot be noted: {error}");
+            return Err(Error::new(error.kind(), text).because(error));
+        }
+    }
+    tracing::warn!(job = %id, %error, "a job is queued and could not be noted: a worker will do that");
+    Ok((id.clone(), !stored.duplicate))
+}
+
+fn refused(prepared: &Prepared, id: &JobId, error: Error, sent: bool) -> Error {
+    let outcome = if sent {
+        "may be queued, or not"
+    } else {
+        "is not queued"
+    };
+    let (service, command) = (&prepared.service, &prepared.command);
+    let text = format!("the command {service}.{command} (job {id}) {outcome}: {error}");
+    let told = Error::new(error.kind(), text).because(error);
+    if sent { told.after_sending() } else { told }
+}

@@ -1,0 +1,103 @@
+//! One message, sent again and again until a stream holds it.
+
+use std::future::Future;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::super::core::Client;
+use crate::error::{Error, ErrorKind, Result};
+use crate::model::{RetryPolicy, Stored, StreamSpec};
+use crate::observe;
+
+/// What was not answered for so long is sent again.
+const ATTEMPT: Duration = Duration::from_secs(2);
+/// How often it is, at most.
+const ATTEMPTS: u32 = 1000;
+
+/// Between two attempts: 25 ms, doubled up to half a second.
+pub(in super::super) fn waits() -> RetryPolicy {
+    RetryPolicy::default()
+        .max_attempts(ATTEMPTS)
+        .initial_delay(Duration::from_millis(25))
+        .max_delay(Duration::from_millis(500))
+}
+
+/// Where a message was to be stored.
+pub(in super::super) enum Before {
+    /// It is there.
+    Stored(Stored),
+    /// Another one is: it cannot be stored any more.
+    Another,
+    Unknown,
+}
+
+/// A message under one id, which may be sent more than once.
+pub(in super::super) trait Storing: Sync {
+    fn client(&self) -> &Client;
+
+    /// The stream that is to hold it, should nobody have made it yet.
+    fn stream(&self) -> StreamSpec;
+
+    /// Sends it once.
+    fn once(&self, until: Instant) -> impl Future<Output = Result<Stored>> + Send;
+
+    /// Whether a conflict comes of an attempt before this one.
+    fn before(&self, _until: Instant) -> impl Future<Output = Before> + Send {
+        std::future::ready(Before::Unknown)
+    }
+}
+
+/// Sends it again and again; notes whether an attempt that failed may have stored it.
+pub(in super::super) async fn until_held<S: Storing>(
+    message: &S,
+    deadline: Instant,
+    sent: &mut bool,
+) -> Result<Stored> {
+    let mut attempt = 0;
+    loop {
+        attempt += 1;
+        let until = deadline.min(Instant::now() + ATTEMPT);
+        let mut error = match message.once(until).await {
+            Err(error) => error,
+            stored => return stored,
+        };
+        if *sent && error.kind() == ErrorKind::Conflict {
+            match message.before(until).await {
+                Before::Stored(stored) => return Ok(stored),
+                Before::Another => *sent = false,
+                Before::Unknown => {}
+            }
+        }
+        *sent |= error.was_sent();
+        if !is_passing(&error) {
+            return Err(error);
+        }
+        if error.kind() == ErrorKind::NoService {
+            // Nobody has made the stream yet, or it is gone.
+            let until = deadline.min(Instant::now() + ATTEMPT);
+            let streams = message.client().streams();
+            match streams.ensure(message.stream(), until).await {
+                Ok(_) if attempt == 1 => continue,
+                Ok(_) => {}
+                Err(cause) if !is_passing(&cause) => return Err(cause),
+                Err(cause) => error = cause,
+            }
+        }
+        let Some(wait) = waits().delay(attempt, observe::chance()) else {
+            return Err(error);
+        };
+        if Instant::now() + wait >= deadline {
+            return Err(error);
+        }
+        tokio::time::sleep(wait).await;
+    }
+}
+
+/// Whether a later attempt may end better.
+pub(in super::super) fn is_passing(error: &Error) -> bool {
+    matches!(
+        error.kind(),
+        ErrorKind::Timeout | ErrorKind::Disconnected | ErrorKind::NoService
+    )
+}

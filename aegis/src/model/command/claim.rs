@@ -1,0 +1,193 @@
+//! What a worker does with a delivery of the queue, by what is known of its job.
+
+use std::time::Duration;
+
+use time::OffsetDateTime;
+
+use super::record::JobRecord;
+use super::status::JobState;
+use crate::model::ACCIDENTS;
+
+/// A delivery, as far as it matters.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Taken {
+    /// Its number in the queue.
+    pub(crate) sequence: u64,
+    /// When it may begin, if it was sent to begin later.
+    pub(crate) not_before: Option<OffsetDateTime>,
+    /// How often its command may be tried.
+    pub(crate) attempts: u32,
+}
+
+/// Whether the message that a job stands under is in the queue; asked only if it is another one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Found {
+    NotAsked,
+    There,
+    Gone,
+}
+
+/// What is done with it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Claim {
+    /// It is begun.
+    Begin,
+    /// Not yet: after so long.
+    Later(Duration),
+    /// It is cancelled, without being begun.
+    Cancel,
+    /// It was begun too often, and nobody said how that ended: it is given up.
+    WornOut,
+    /// It has ended: the message is removed.
+    Ended,
+    /// It has failed, and its dead letter is still to be written.
+    OwesLetter,
+    /// It stands under the message of this number: look whether that is there.
+    Look(u64),
+    /// It stands under another message, which is there: this one is removed.
+    Double,
+}
+
+/// Decides it.
+pub(crate) fn claim(
+    record: Option<&JobRecord>,
+    taken: Taken,
+    other: Found,
+    now: OffsetDateTime,
+) -> Claim {
+    let Some(record) = record else {
+        return not_before(taken.not_before, now).unwrap_or(Claim::Begin);
+    };
+    match record.state {
+        JobState::Failed if record.dead_letter.is_none() => return Claim::OwesLetter,
+        state if state.is_final() => return Claim::Ended,
+        _ => {}
+    }
+    if let Some(sequence) = record.sequence.filter(|other| *other != taken.sequence) {
+        match other {
+            Found::NotAsked => return Claim::Look(sequence),
+            Found::There => return Claim::Double,
+            Found::Gone => {}
+        }
+    }
+    if record.cancel {
+        return Claim::Cancel;
+    }
+    if record.attempt >= taken.attempts.saturating_add(ACCIDENTS) {
+        return Claim::WornOut;
+    }
+    // Who was at it when it was to be tried later said that to the queue as well.
+    let waits = record.state == JobState::Queued && record.attempt == 0;
+    let later = waits.then(|| not_before(taken.not_before, now)).flatten();
+    later.unwrap_or(Claim::Begin)
+}
+
+fn not_before(time: Option<OffsetDateTime>, now: OffsetDateTime) -> Option<Claim> {
+    let left = time? - now;
+    let left = Duration::try_from(left).ok()?;
+    (!left.is_zero()).then_some(Claim::Later(left))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::priority::Priority;
+    use super::*;
+
+    const NOW: i64 = 1_790_000_000;
+
+    fn at(seconds: i64) -> OffsetDateTime {
+        OffsetDateTime::from_unix_timestamp(NOW + seconds).unwrap()
+    }
+
+    fn record(state: JobState, change: impl FnOnce(&mut JobRecord)) -> Option<JobRecord> {
+        let names = ("importer", "import", Priority::Normal);
+        let mut record = JobRecord::queued("7", names, at(-60));
+        record.state = state;
+        record.sequence = Some(5);
+        change(&mut record);
+        Some(record)
+    }
+
+    fn taken(not_before: Option<i64>) -> Taken {
+        Taken {
+            sequence: 5,
+            not_before: not_before.map(at),
+            attempts: 4,
+        }
+    }
+
+    #[test]
+    fn what_is_done_follows_from_what_is_known() {
+        use JobState::{Cancelled, Failed, Queued, Retrying, Running, Succeeded};
+        let same = |_: &mut JobRecord| {};
+        let begun = |times: u32| move |record: &mut JobRecord| record.attempt = times;
+        for (name, record, expected) in [
+            ("nothing is known", None, Claim::Begin),
+            ("it waits", record(Queued, same), Claim::Begin),
+            (
+                "its worker is lost",
+                record(Running, begun(1)),
+                Claim::Begin,
+            ),
+            ("it failed before", record(Retrying, begun(1)), Claim::Begin),
+            ("it succeeded", record(Succeeded, same), Claim::Ended),
+            ("it was cancelled", record(Cancelled, same), Claim::Ended),
+            ("it failed", record(Failed, same), Claim::OwesLetter),
+            (
+                "it failed, and that is noted",
+                record(Failed, |record| record.dead_letter = Some(1)),
+                Claim::Ended,
+            ),
+            (
+                "it is to end, and nobody is at it",
+                record(Running, |record| record.cancel = true),
+                Claim::Cancel,
+            ),
+            ("worn out", record(Running, begun(14)), Claim::WornOut),
+            ("nearly", record(Running, begun(13)), Claim::Begin),
+            (
+                "it is being put into the queue again",
+                record(Queued, |record| record.sequence = None),
+                Claim::Begin,
+            ),
+            (
+                "it stands under another message",
+                record(Queued, |record| record.sequence = Some(4)),
+                Claim::Look(4),
+            ),
+        ] {
+            let found = claim(record.as_ref(), taken(None), Found::NotAsked, at(0));
+            assert_eq!(found, expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_second_message_of_a_job_runs_only_if_the_first_is_gone() {
+        let under_another = record(JobState::Running, |record| record.sequence = Some(4));
+        for (found, expected) in [(Found::There, Claim::Double), (Found::Gone, Claim::Begin)] {
+            let done = claim(under_another.as_ref(), taken(None), found, at(0));
+            assert_eq!(done, expected);
+        }
+        let ended = record(JobState::Succeeded, |record| record.sequence = Some(4));
+        let done = claim(ended.as_ref(), taken(None), Found::NotAsked, at(0));
+        assert_eq!(done, Claim::Ended);
+    }
+
+    #[test]
+    fn what_is_to_begin_later_waits() {
+        let queued = record(JobState::Queued, |_| {});
+        let retrying = record(JobState::Retrying, |record| record.attempt = 1);
+        let seconds = |seconds| Claim::Later(Duration::from_secs(seconds));
+        for (record, time, expected) in [
+            (&queued, Some(30), seconds(30)),
+            (&None, Some(30), seconds(30)),
+            (&queued, Some(0), Claim::Begin),
+            (&queued, Some(-1), Claim::Begin),
+            (&queued, None, Claim::Begin),
+            (&retrying, Some(30), Claim::Begin),
+        ] {
+            let found = claim(record.as_ref(), taken(time), Found::NotAsked, at(0));
+            assert_eq!(found, expected, "{time:?}");
+        }
+    }
+}
