@@ -2,13 +2,12 @@
 //! `place` its place in the stream,
 //! `whereabouts` what is known of that, `prepare` what is looked at before, `reading` brings its
 //! events, `taking` says which are worked on, `worker` runs its code, `settle` ends deliveries,
-//! `letter` is what becomes of what is given up, `unburied` what could not be noted as such, `reach`
+//! `unburied` is what was given up and could not be noted as such, `reach`
 //! whether the stream is about to forget, `figures` what is counted.
 
 mod delivered;
 mod figures;
 mod handler;
-mod letter;
 mod place;
 mod prepare;
 mod reach;

@@ -4,12 +4,13 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::super::letter::{From, letter, note};
 use super::figures::Ended;
-use super::letter::{From, letter, without_body};
 use super::worker::{Held, Job, Outcome, Worker};
-use crate::client::dead_letters;
 use crate::error::{Error, ErrorKind, Result};
-use crate::model::{Failure, Settling, StreamMessage, Verdict, verdict};
+use crate::model::{
+    AnyEvent, EventSource, Failure, Layout, Settling, Verdict, header, verdict,
+};
 use crate::observe;
 use crate::port::Delivery;
 
@@ -120,9 +121,10 @@ impl Worker {
             consumer: &consumer,
             instance: home.instance.as_str(),
         };
-        let letter = letter(layout, delivery, from, &failure);
-        match self.note(letter).await {
-            Ok(()) => {
+        let id = id_of(layout, delivery);
+        let letter = letter(layout, delivery, &id, from, &failure);
+        match note(&home.client, letter).await {
+            Ok(_) => {
                 tracing::error!(
                     handler = self.place.handler(), event = %delivery.message.subject,
                     sequence = delivery.sequence, attempts = delivery.attempt, %failure,
@@ -147,24 +149,6 @@ impl Worker {
                 Ended::Again
             }
         }
-    }
-
-    /// Stores a dead letter, in a stream that is made if it is missing.
-    async fn note(&self, letter: StreamMessage) -> Result<()> {
-        let client = &self.shared.home.client;
-        let streams = client.streams();
-        let deadline = Instant::now() + WITHIN;
-        let mut stored = streams.store(letter.clone(), deadline).await;
-        let failed = |kind| move |error: &Error| error.kind() == kind;
-        if stored.as_ref().is_err_and(failed(ErrorKind::NoService)) {
-            let spec = dead_letters(client.layout(), client.stream_settings());
-            streams.ensure(spec, deadline).await?;
-            stored = streams.store(letter.clone(), deadline).await;
-        }
-        if stored.as_ref().is_err_and(failed(ErrorKind::TooLarge)) {
-            stored = streams.store(without_body(&letter), deadline).await;
-        }
-        stored.map(drop)
     }
 
     /// What was not told is delivered again after its ack wait.
@@ -195,5 +179,30 @@ async fn confirmed(delivery: &Delivery) -> Result<()> {
         }
         // Whoever is told at once that nobody is there does not ask at once again.
         tokio::time::sleep_until(until).await;
+    }
+}
+
+/// The id that the handler knew it by. One that cannot travel in a header is that of its envelope,
+/// which goes with it, and is left out.
+fn id_of(layout: &Layout, delivery: &Delivery) -> String {
+    let message = &delivery.message;
+    let subject = message.subject.as_str();
+    let name = layout.event_name(subject).unwrap_or(subject);
+    let place = EventSource {
+        sequence: delivery.sequence,
+        stored: delivery.stored,
+        attempt: delivery.attempt,
+    };
+    let event = AnyEvent::read(
+        name,
+        message.headers.clone(),
+        message.payload.clone(),
+        place,
+    );
+    let id = event.id();
+    if header::travels(id) {
+        id.to_owned()
+    } else {
+        String::new()
     }
 }

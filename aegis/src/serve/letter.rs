@@ -1,13 +1,21 @@
 //! A dead letter: what could not be handled, with everything that helps to find out why, and to
 //! bring it back.
 
-use time::format_description::well_known::Rfc3339;
+use std::time::Duration;
 
-use crate::model::{AnyEvent, EventSource, Failure, Headers, Layout, StreamMessage, header, told};
+use time::format_description::well_known::Rfc3339;
+use tokio::time::Instant;
+
+use crate::client::{Client, dead_letters};
+use crate::error::{Error, ErrorKind, Result};
+use crate::model::{Failure, Headers, Layout, Stored, StreamMessage, header, told};
 use crate::port::Delivery;
 
 /// Longest reason, in characters.
 const LONGEST_REASON: usize = 1024;
+
+/// How long one question to the server may take.
+const WITHIN: Duration = Duration::from_secs(5);
 
 /// Who gives up, and where the message stood.
 #[derive(Debug, Clone, Copy)]
@@ -20,11 +28,12 @@ pub(super) struct From<'a> {
     pub(super) instance: &'a str,
 }
 
-/// The dead letter of a delivery. Its id is the same each time the same message is given up by the
-/// same handler, so that it is stored once.
+/// The dead letter of a delivery, whose handler knew it by that id; an empty one is none. Its own id is
+/// the same each time the same message is given up by the same handler, so that it is stored once.
 pub(super) fn letter(
     layout: &Layout,
     delivery: &Delivery,
+    id: &str,
     from: From<'_>,
     failure: &Failure,
 ) -> StreamMessage {
@@ -37,8 +46,6 @@ pub(super) fn letter(
             headers.received(name, value);
         }
     }
-    let subject = message.subject.as_str();
-    let id = id_of(layout.event_name(subject).unwrap_or(subject), delivery);
     let reason: String = failure.message().chars().take(LONGEST_REASON).collect();
     let reason = reason.replace(char::is_control, " ");
     for (name, value) in [
@@ -49,7 +56,7 @@ pub(super) fn letter(
             told::STORED,
             &delivery.stored.format(&Rfc3339).unwrap_or_default(),
         ),
-        (told::MESSAGE_ID, &*id),
+        (told::MESSAGE_ID, id),
         (told::HANDLER, from.handler),
         (told::INSTANCE, from.instance),
         (told::ATTEMPTS, &delivery.attempt.to_string()),
@@ -69,31 +76,25 @@ pub(super) fn letter(
     ))
 }
 
-/// The id that the handler knew it by. One that cannot travel in a header is that of its envelope,
-/// which goes with it, and is left out.
-fn id_of(name: &str, delivery: &Delivery) -> String {
-    let message = &delivery.message;
-    let place = EventSource {
-        sequence: delivery.sequence,
-        stored: delivery.stored,
-        attempt: delivery.attempt,
-    };
-    let event = AnyEvent::read(
-        name,
-        message.headers.clone(),
-        message.payload.clone(),
-        place,
-    );
-    let id = event.id();
-    if header::travels(id) {
-        id.to_owned()
-    } else {
-        String::new()
+/// Stores a dead letter, in a stream that is made if it is missing.
+pub(super) async fn note(client: &Client, letter: StreamMessage) -> Result<Stored> {
+    let streams = client.streams();
+    let deadline = Instant::now() + WITHIN;
+    let mut stored = streams.store(letter.clone(), deadline).await;
+    let failed = |kind| move |error: &Error| error.kind() == kind;
+    if stored.as_ref().is_err_and(failed(ErrorKind::NoService)) {
+        let spec = dead_letters(client.layout(), client.stream_settings());
+        streams.ensure(spec, deadline).await?;
+        stored = streams.store(letter.clone(), deadline).await;
     }
+    if stored.as_ref().is_err_and(failed(ErrorKind::TooLarge)) {
+        stored = streams.store(without_body(&letter), deadline).await;
+    }
+    stored
 }
 
 /// The same without what was sent, for a message that has no room for more: it stays in its stream.
-pub(super) fn without_body(letter: &StreamMessage) -> StreamMessage {
+fn without_body(letter: &StreamMessage) -> StreamMessage {
     let mut headers = Headers::new();
     for (name, value) in letter.headers.iter() {
         if header::begins(name, told::ALL) {

@@ -1,0 +1,279 @@
+//! What becomes of a delivery before the handler's code runs: it is begun, or it is none of that.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use time::OffsetDateTime;
+use tokio::time::Instant;
+
+use super::keeper::Keeper;
+use super::worker::{CommandWorker, Held};
+use crate::client::{JobStore, Revised};
+use crate::error::{ErrorKind, Result};
+use crate::model::{
+    Failure, JobClaim, JobId, JobRecord, JobState, OtherMessage, Priority, Settling, TakenCommand,
+    WorkerRecord, claim, deadline_of, header,
+};
+use crate::observe;
+use crate::port::Delivery;
+
+/// How long it may take to find out; after that it is tried again later.
+const WITHIN: Duration = Duration::from_secs(10);
+/// What could not be begun is tried again after so long.
+const LATER: Duration = Duration::from_secs(2);
+
+/// An attempt that has begun.
+pub(super) struct Begun {
+    pub(super) keeper: Arc<Keeper>,
+    pub(super) attempt: u32,
+}
+
+/// What was found about a delivery.
+enum Decided {
+    /// It is to be looked at again: somebody else has written.
+    Again,
+    /// It has begun, with this record.
+    Begun(Revised),
+    /// There is nothing more to do.
+    Settled,
+}
+
+/// Whose job a message is.
+pub(super) fn job_of(delivery: &Delivery) -> JobId {
+    let headers = &delivery.message.headers;
+    let named = [header::JOB_ID, header::MESSAGE_ID];
+    let mut named = named.iter().filter_map(|name| headers.get(name));
+    let known = named.find_map(|id| JobId::parse(id).ok());
+    known.unwrap_or_else(|| {
+        JobId::of_place(delivery.sequence, delivery.stored.unix_timestamp_nanos())
+    })
+}
+
+impl CommandWorker {
+    /// Begins a job, if it is to be; else settles its delivery.
+    pub(super) async fn begin(&self, held: &Held) -> Option<Begun> {
+        let nonce = format!("{:016x}", observe::random());
+        let deadline = Instant::now() + WITHIN;
+        match self.decided(held, &nonce, deadline).await {
+            Ok(Some(begun)) => {
+                let attempt = begun.record.attempt;
+                self.jobs.tell(&begun.record).await;
+                let (jobs, id) = (self.jobs.clone(), held.id.clone());
+                let keeper = Arc::new(Keeper::new(jobs, id, nonce, begun));
+                held.keep(keeper.clone());
+                Some(Begun { keeper, attempt })
+            }
+            Ok(None) => None,
+            Err(error) => {
+                if let Some(unsaid) = self.complaints.again() {
+                    tracing::warn!(
+                        handler = %self.row.source, job = %held.id, %error, unsaid,
+                        "a command cannot be begun, and is tried again"
+                    );
+                }
+                self.tell(held, Settling::Retry { after: LATER }).await;
+                None
+            }
+        }
+    }
+
+    async fn decided(&self, held: &Held, nonce: &str, deadline: Instant) -> Result<Option<Revised>> {
+        let mut other = OtherMessage::NotAsked;
+        loop {
+            let found = self.jobs.read(&held.id, deadline).await?;
+            // An attempt to write that it has begun was not heard of, and was successful.
+            if let Some(own) = found.as_ref().filter(|found| found.record.is_held_by(nonce)) {
+                return Ok(Some(own.clone()));
+            }
+            let record = found.as_ref().map(|found| &found.record);
+            let now = OffsetDateTime::now_utc();
+            let decided = match claim(record, self.taken(held), other, now) {
+                JobClaim::Look(sequence) => {
+                    other = self.other(sequence, deadline).await?;
+                    Decided::Again
+                }
+                JobClaim::Begin => self.try_begin(held, found, nonce, deadline).await?,
+                JobClaim::Later(left) => self.later(held, found, left, deadline).await?,
+                JobClaim::Cancel => self.cancelled(held, found, deadline).await?,
+                JobClaim::WornOut => self.worn_out(held, found, deadline).await?,
+                JobClaim::OwesLetter => self.owes_letter(held, found).await,
+                JobClaim::Ended => {
+                    // Whoever wrote that may not have come to say it.
+                    if let Some(found) = found {
+                        self.jobs.tell(&found.record).await;
+                    }
+                    self.tell(held, Settling::Ack).await;
+                    Decided::Settled
+                }
+                JobClaim::Double => {
+                    self.tell(held, Settling::Ack).await;
+                    Decided::Settled
+                }
+            };
+            match decided {
+                Decided::Begun(begun) => return Ok(Some(begun)),
+                Decided::Settled => return Ok(None),
+                Decided::Again => {}
+            }
+        }
+    }
+
+    fn taken(&self, held: &Held) -> TakenCommand {
+        let delivery = &held.delivery;
+        let delay = delivery.message.headers.get(header::DELAY);
+        let delay = delay.and_then(deadline_of);
+        let delay = delay.and_then(|delay| delay.try_into().ok());
+        TakenCommand {
+            sequence: delivery.sequence,
+            not_before: delay.and_then(|delay| delivery.stored.checked_add(delay)),
+            attempts: self.policy.attempts(),
+        }
+    }
+
+    async fn other(&self, sequence: u64, deadline: Instant) -> Result<OtherMessage> {
+        let client = &self.shared.home.client;
+        let stream = client.layout().stream("COMMANDS");
+        let found = client.streams().message(&stream, sequence, deadline);
+        Ok(match found.await? {
+            Some(_) => OtherMessage::There,
+            None => OtherMessage::Gone,
+        })
+    }
+
+    /// A record for a job of which nothing is known: a worker was faster than the sender, or it is
+    /// not kept any more, or it was sent by somebody who writes none.
+    fn unknown(&self, held: &Held) -> JobRecord {
+        let home = &self.shared.home;
+        let Delivery {
+            message, stored, ..
+        } = &held.delivery;
+        let sent = home.client.layout().command_of(message.subject.as_str());
+        let priority = sent.map_or_else(Priority::default, |(_, _, priority)| priority);
+        let names = (home.service.as_str(), self.row.name, priority);
+        let mut record = JobRecord::queued(held.id.as_str(), names, *stored);
+        let key = message.headers.get(header::IDEMPOTENCY_KEY);
+        record.idempotency_key = key.map(str::to_owned);
+        record
+    }
+
+    /// Writes that it has begun, over exactly what was found.
+    async fn try_begin(
+        &self,
+        held: &Held,
+        found: Option<Revised>,
+        nonce: &str,
+        deadline: Instant,
+    ) -> Result<Decided> {
+        let over = found.as_ref().map(|found| found.revision);
+        let mut record = found.map_or_else(|| self.unknown(held), |found| found.record);
+        let now = OffsetDateTime::now_utc();
+        record.state = JobState::Running;
+        record.sequence = Some(held.delivery.sequence);
+        record.attempt = record.attempt.saturating_add(1);
+        record.worker = Some(WorkerRecord {
+            instance: self.shared.home.instance.to_string(),
+            nonce: nonce.to_owned(),
+        });
+        record.updated_at = now;
+        record.started_at = Some(now);
+        record.run_at = None;
+        record.progress = None;
+        let written = write(&self.jobs, record, over, deadline).await?;
+        Ok(written.map_or(Decided::Again, Decided::Begun))
+    }
+
+    /// It waits for its time.
+    async fn later(
+        &self,
+        held: &Held,
+        found: Option<Revised>,
+        left: Duration,
+        deadline: Instant,
+    ) -> Result<Decided> {
+        if found.is_none() {
+            let mut record = self.unknown(held);
+            record.sequence = Some(held.delivery.sequence);
+            let left = left.try_into().unwrap_or_default();
+            record.run_at = OffsetDateTime::now_utc().checked_add(left);
+            // If somebody else has written it, that is as good.
+            write(&self.jobs, record, None, deadline).await?;
+        }
+        self.tell(held, Settling::Retry { after: left }).await;
+        Ok(Decided::Settled)
+    }
+
+    /// It is to end, and nobody is at it.
+    async fn cancelled(
+        &self,
+        held: &Held,
+        found: Option<Revised>,
+        deadline: Instant,
+    ) -> Result<Decided> {
+        let Some(Revised {
+            mut record,
+            revision,
+        }) = found
+        else {
+            return Ok(Decided::Again);
+        };
+        record.end(JobState::Cancelled, OffsetDateTime::now_utc());
+        let Some(written) = write(&self.jobs, record, Some(revision), deadline).await? else {
+            return Ok(Decided::Again);
+        };
+        self.jobs.tell(&written.record).await;
+        self.tell(held, Settling::Ack).await;
+        Ok(Decided::Settled)
+    }
+
+    /// It was begun too often.
+    async fn worn_out(
+        &self,
+        held: &Held,
+        found: Option<Revised>,
+        deadline: Instant,
+    ) -> Result<Decided> {
+        let Some(Revised {
+            mut record,
+            revision,
+        }) = found
+        else {
+            return Ok(Decided::Again);
+        };
+        let text = format!(
+            "it was begun {} times and nobody said how that ended: does the work on it end the \
+             process, or is `ack_wait` too short?",
+            record.attempt
+        );
+        record.error = Some(Failure::internal(text).terminal());
+        record.end(JobState::Failed, OffsetDateTime::now_utc());
+        let Some(written) = write(&self.jobs, record, Some(revision), deadline).await? else {
+            return Ok(Decided::Again);
+        };
+        self.jobs.tell(&written.record).await;
+        self.bury(held, written).await;
+        Ok(Decided::Settled)
+    }
+
+    /// Whoever noted that it has failed did not come to write its dead letter.
+    async fn owes_letter(&self, held: &Held, found: Option<Revised>) -> Decided {
+        if let Some(found) = found {
+            self.jobs.tell(&found.record).await;
+            self.bury(held, found).await;
+        }
+        Decided::Settled
+    }
+}
+
+/// Writes over exactly that; none if something else is there.
+async fn write(
+    jobs: &JobStore,
+    record: JobRecord,
+    over: Option<u64>,
+    deadline: Instant,
+) -> Result<Option<Revised>> {
+    match jobs.write(&record, over, deadline).await {
+        Ok(revision) => Ok(Some(Revised { record, revision })),
+        Err(error) if error.kind() == ErrorKind::Conflict => Ok(None),
+        Err(error) => Err(error),
+    }
+}

@@ -1,0 +1,190 @@
+//! The record of a job that is worked on, written by whoever works on it and by nobody else.
+
+use std::time::Duration;
+
+use time::OffsetDateTime;
+use tokio::sync::Mutex;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use crate::client::{JobStore, Revised};
+use crate::error::{Error, ErrorKind, Result};
+use crate::model::{JobId, JobRecord, RetryPolicy};
+use crate::observe;
+
+/// How long one write may take.
+const WRITE: Duration = Duration::from_secs(2);
+
+/// Between two writes of one change: 25 ms, doubled up to a second.
+fn waits() -> RetryPolicy {
+    RetryPolicy::default()
+        .max_attempts(u32::MAX)
+        .initial_delay(Duration::from_millis(25))
+        .max_delay(Duration::from_secs(1))
+}
+
+/// Keeps the record of one attempt.
+#[derive(Debug)]
+pub(super) struct Keeper {
+    jobs: JobStore,
+    pub(super) id: JobId,
+    /// Of this attempt.
+    nonce: String,
+    held: Mutex<Held>,
+    /// The job is to end before its time.
+    pub(super) cancel: CancellationToken,
+    /// Somebody else has taken the job over.
+    pub(super) lost: CancellationToken,
+    /// This attempt has ended, however it did.
+    ended: CancellationToken,
+}
+
+#[derive(Debug)]
+struct Held {
+    record: JobRecord,
+    /// None if there is no record any more.
+    revision: Option<u64>,
+    /// It is over: nothing more is written.
+    over: bool,
+}
+
+/// What a refused write means.
+enum Refused {
+    /// Something else is there, of this attempt: it is written over.
+    Again,
+    /// The end of this attempt is there.
+    Ended,
+}
+
+impl Keeper {
+    pub(super) fn new(jobs: JobStore, id: JobId, nonce: String, begun: Revised) -> Self {
+        Self {
+            jobs,
+            id,
+            nonce,
+            cancel: CancellationToken::new(),
+            lost: CancellationToken::new(),
+            ended: CancellationToken::new(),
+            held: Mutex::new(Held {
+                record: begun.record,
+                revision: Some(begun.revision),
+                over: false,
+            }),
+        }
+    }
+
+    /// Becomes ready when this attempt has ended.
+    pub(super) async fn over(&self) {
+        self.ended.cancelled().await;
+    }
+
+    /// What this attempt knows of the record.
+    pub(super) async fn read<T>(&self, read: impl FnOnce(&JobRecord) -> T) -> T {
+        read(&self.held.lock().await.record)
+    }
+
+    /// Writes a change, until the deadline. Behind the end of the attempt nothing is written.
+    ///
+    /// Errors: `NotActive` if somebody else has taken the job over: nothing was written.
+    pub(super) async fn change(
+        &self,
+        deadline: Instant,
+        change: impl Fn(&mut JobRecord),
+    ) -> Result<()> {
+        self.write(deadline, false, change).await.map(drop)
+    }
+
+    /// Nobody works on it here any more.
+    pub(super) fn leave(&self) {
+        self.ended.cancel();
+    }
+
+    /// Writes how the attempt ended, and says so.
+    pub(super) async fn end(
+        &self,
+        deadline: Instant,
+        change: impl Fn(&mut JobRecord),
+    ) -> Result<Revised> {
+        let written = self.write(deadline, true, change).await;
+        self.ended.cancel();
+        let written = written?;
+        self.jobs.tell(&written.record).await;
+        Ok(written)
+    }
+
+    async fn write(
+        &self,
+        deadline: Instant,
+        last: bool,
+        change: impl Fn(&mut JobRecord),
+    ) -> Result<Revised> {
+        let mut held = self.held.lock().await;
+        if held.over {
+            return Ok(held.revised());
+        }
+        let mut attempt = 0;
+        loop {
+            attempt += 1;
+            let mut next = held.record.clone();
+            next.updated_at = OffsetDateTime::now_utc();
+            change(&mut next);
+            let until = deadline.min(Instant::now() + WRITE);
+            let error = match self.jobs.write(&next, held.revision, until).await {
+                Ok(revision) => {
+                    held.record = next;
+                    held.revision = Some(revision);
+                    held.over = last;
+                    return Ok(held.revised());
+                }
+                Err(error) if error.kind() == ErrorKind::Conflict => {
+                    match self.refused(&mut held, until).await {
+                        Ok(Refused::Again) => continue,
+                        Ok(Refused::Ended) => return Ok(held.revised()),
+                        Err(error) => error,
+                    }
+                }
+                Err(error) => error,
+            };
+            let passing = matches!(
+                error.kind(),
+                ErrorKind::Timeout | ErrorKind::Disconnected | ErrorKind::NoService
+            );
+            let wait = waits().delay(attempt, observe::chance()).unwrap_or(WRITE);
+            if !passing || Instant::now() + wait >= deadline {
+                return Err(error);
+            }
+            tokio::time::sleep(wait).await;
+        }
+    }
+
+    /// Looks at what is there instead.
+    async fn refused(&self, held: &mut Held, until: Instant) -> Result<Refused> {
+        let Some(Revised { record, revision }) = self.jobs.read(&self.id, until).await? else {
+            held.revision = None;
+            return Ok(Refused::Again);
+        };
+        if !record.is_held_by(&self.nonce) {
+            self.lost.cancel();
+            held.over = true;
+            let text = format!("another worker has taken the job {} over", self.id);
+            return Err(Error::new(ErrorKind::NotActive, text));
+        }
+        if record.cancel {
+            self.cancel.cancel();
+        }
+        let ended = record.state.is_final();
+        held.record = record;
+        held.revision = Some(revision);
+        held.over = ended;
+        Ok(if ended { Refused::Ended } else { Refused::Again })
+    }
+}
+
+impl Held {
+    fn revised(&self) -> Revised {
+        Revised {
+            record: self.record.clone(),
+            revision: self.revision.unwrap_or_default(),
+        }
+    }
+}

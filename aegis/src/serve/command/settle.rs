@@ -1,0 +1,299 @@
+//! How an attempt ends: in the record of its job first, then in the queue.
+
+use std::time::Duration;
+
+use serde_json::Value;
+use time::OffsetDateTime;
+use tokio::time::Instant;
+
+use super::super::letter::{From, letter, note};
+use super::begin::Begun;
+use super::figures::Ended;
+use super::progress::Progress;
+use super::run::End;
+use super::worker::{CommandWorker, Held};
+use crate::client::Revised;
+use crate::error::{Error, ErrorKind, Result};
+use crate::model::{
+    Code, Failure, JobRecord, JobState, ProgressRecord, Settling, Verdict, handler_place, verdict,
+};
+use crate::observe;
+
+/// How long an end may take to be written. Whoever gives up leaves the job to whoever gets it next.
+const WITHIN: Duration = Duration::from_secs(60);
+/// What could not be noted as a dead letter is tried again after so long.
+const UNBURIED: Duration = Duration::from_secs(5);
+/// So much of a failure's text is kept if all of it has no room, in characters.
+const SHORT: usize = 1024;
+
+/// What goes with every end.
+struct Close {
+    at: OffsetDateTime,
+    progress: Option<ProgressRecord>,
+}
+
+impl Close {
+    fn end(&self, record: &mut JobRecord, state: JobState) {
+        record.end(state, self.at);
+        self.leave(record);
+    }
+
+    fn leave(&self, record: &mut JobRecord) {
+        if self.progress.is_some() {
+            record.progress.clone_from(&self.progress);
+        }
+    }
+}
+
+impl CommandWorker {
+    /// Writes how an attempt ended, and says it to the queue.
+    pub(super) async fn settle(
+        &self,
+        held: &Held,
+        begun: &Begun,
+        progress: &Progress,
+        end: End,
+        since: Instant,
+    ) {
+        let close = Close {
+            at: OffsetDateTime::now_utc(),
+            progress: progress.newest(),
+        };
+        let settled = match end {
+            End::Lost => Ok(Ended::Returned),
+            End::Cancelled => self.cancelled_here(held, begun, &close).await,
+            End::Stopped => self.give_back(held, begun).await,
+            End::Ended(Ok(Ok(result))) => self.succeed(held, begun, &close, result).await,
+            End::Ended(Ok(Err(failure))) => self.fail(held, begun, &close, failure).await,
+            End::Ended(Err(panic)) => {
+                tracing::error!(handler = %self.row.source, job = %held.id, panic, "a handler panicked");
+                let failure = Failure::internal(format!("the handler panicked: {panic}"));
+                self.fail(held, begun, &close, failure).await
+            }
+        };
+        match settled {
+            Ok(ended) => self.figures.count(ended, since.elapsed()),
+            Err(error) => {
+                self.figures.count(Ended::Returned, since.elapsed());
+                tracing::warn!(
+                    handler = %self.row.source, job = %held.id, %error,
+                    "how an attempt ended could not be written: whoever gets the job next begins it anew"
+                );
+            }
+        }
+    }
+
+    async fn succeed(
+        &self,
+        held: &Held,
+        begun: &Begun,
+        close: &Close,
+        result: Value,
+    ) -> Result<Ended> {
+        let written = begun.keeper.end(Instant::now() + WITHIN, |record| {
+            close.end(record, JobState::Succeeded);
+            record.result.clone_from(&result);
+            record.error = None;
+        });
+        match written.await {
+            Ok(_) => {
+                self.tell(held, Settling::Ack).await;
+                Ok(Ended::Succeeded)
+            }
+            Err(error) if error.kind() == ErrorKind::TooLarge => {
+                let text = format!(
+                    "the result is too large for the record of its job ({error}): store what is \
+                     large, in a bucket or an object store, and return where it is"
+                );
+                let failure = Failure::framework(Code::TooLarge, text).terminal();
+                self.give_up(held, begun, close, failure).await
+            }
+            Err(error) => lost(error),
+        }
+    }
+
+    async fn fail(
+        &self,
+        held: &Held,
+        begun: &Begun,
+        close: &Close,
+        failure: Failure,
+    ) -> Result<Ended> {
+        let failures = begun.keeper.read(|record| record.failures).await;
+        let failures = failures.saturating_add(1);
+        let judged = verdict(
+            Err(&failure),
+            failures.into(),
+            &self.policy,
+            observe::chance(),
+        );
+        let Verdict::Again(after) = judged else {
+            return self.give_up(held, begun, close, failure).await;
+        };
+        if let Some(unsaid) = self.complaints.again() {
+            tracing::warn!(
+                handler = %self.row.source, job = %held.id, failures, ?after, %failure, unsaid,
+                "a command failed and is tried again"
+            );
+        }
+        let run_at = after.try_into().ok().and_then(|after| close.at.checked_add(after));
+        let written = self.end_failed(begun, &failure, |record| {
+            close.leave(record);
+            record.state = JobState::Retrying;
+            record.failures = failures;
+            record.run_at = run_at;
+        });
+        match written.await {
+            Ok(_) => {
+                self.tell(held, Settling::Retry { after }).await;
+                Ok(Ended::Retrying)
+            }
+            Err(error) => lost(error),
+        }
+    }
+
+    /// It has failed for good.
+    async fn give_up(
+        &self,
+        held: &Held,
+        begun: &Begun,
+        close: &Close,
+        failure: Failure,
+    ) -> Result<Ended> {
+        let written = self.end_failed(begun, &failure, |record| {
+            close.end(record, JobState::Failed);
+            record.failures = record.failures.saturating_add(1);
+            record.dead_letter = None;
+        });
+        match written.await {
+            Ok(written) => {
+                self.bury(held, written).await;
+                Ok(Ended::Failed)
+            }
+            Err(error) => lost(error),
+        }
+    }
+
+    /// Writes why an attempt failed, as far as there is room for it.
+    async fn end_failed(
+        &self,
+        begun: &Begun,
+        failure: &Failure,
+        change: impl Fn(&mut JobRecord),
+    ) -> Result<Revised> {
+        let deadline = Instant::now() + WITHIN;
+        let written = begun.keeper.end(deadline, |record| {
+            change(record);
+            record.error = Some(failure.clone());
+        });
+        match written.await {
+            Err(error) if error.kind() == ErrorKind::TooLarge => {
+                let text: String = failure.message().chars().take(SHORT).collect();
+                let short = Failure::received(failure.code().to_owned(), text);
+                let written = begun.keeper.end(deadline, |record| {
+                    change(record);
+                    record.error = Some(short.clone());
+                });
+                written.await
+            }
+            written => written,
+        }
+    }
+
+    async fn cancelled_here(&self, held: &Held, begun: &Begun, close: &Close) -> Result<Ended> {
+        let deadline = Instant::now() + WITHIN;
+        let written = begun.keeper.end(deadline, |record| {
+            close.end(record, JobState::Cancelled);
+        });
+        match written.await {
+            Ok(_) => {
+                self.tell(held, Settling::Ack).await;
+                Ok(Ended::Cancelled)
+            }
+            Err(error) => lost(error),
+        }
+    }
+
+    /// It was not worked on to its end, by no fault of its own: that is no attempt.
+    async fn give_back(&self, held: &Held, begun: &Begun) -> Result<Ended> {
+        let deadline = Instant::now() + WITHIN;
+        let written = begun.keeper.end(deadline, |record| {
+            record.state = JobState::Queued;
+            record.attempt = record.attempt.saturating_sub(1);
+        });
+        match written.await {
+            Ok(_) => {
+                let after = Duration::ZERO;
+                self.tell(held, Settling::Retry { after }).await;
+                Ok(Ended::Returned)
+            }
+            Err(error) => lost(error),
+        }
+    }
+
+    /// Writes the dead letter of a job that has failed, notes its number, and only then removes the
+    /// message.
+    pub(super) async fn bury(&self, held: &Held, failed: Revised) {
+        let Revised {
+            mut record,
+            revision,
+        } = failed;
+        let home = &self.shared.home;
+        let layout = home.client.layout();
+        let (stream, place) = (
+            layout.stream("COMMANDS"),
+            handler_place(home.service.as_str(), self.row.name),
+        );
+        let from = From {
+            stream: &stream,
+            handler: &place,
+            consumer: &place,
+            instance: home.instance.as_str(),
+        };
+        let failure = record.error.clone();
+        let failure = failure.unwrap_or_else(|| Failure::internal("it failed without a reason"));
+        let mut delivery = held.delivery.clone();
+        delivery.attempt = record.attempt.into();
+        let letter = letter(layout, &delivery, held.id.as_str(), from, &failure);
+        let noted = match note(&home.client, letter).await {
+            Ok(stored) => {
+                record.dead_letter = Some(stored.sequence);
+                let deadline = Instant::now() + WITHIN;
+                self.jobs.write(&record, Some(revision), deadline).await
+            }
+            Err(error) => Err(error),
+        };
+        match noted {
+            Ok(_) => {
+                tracing::error!(
+                    handler = %self.row.source, job = %held.id, attempts = record.attempt, %failure,
+                    "a command has failed: `aegis command show` tells about it, `aegis command retry` \
+                     brings it back"
+                );
+                self.tell(held, Settling::Terminate).await;
+            }
+            // Somebody else has noted it, or brought the job back.
+            Err(error) if error.kind() == ErrorKind::Conflict => {
+                self.tell(held, Settling::Retry { after: UNBURIED }).await;
+            }
+            Err(error) => {
+                if let Some(unsaid) = self.complaints.again() {
+                    tracing::error!(
+                        handler = %self.row.source, job = %held.id, %failure, %error, unsaid,
+                        "a command has failed, and cannot be noted among the dead letters: that is \
+                         tried again"
+                    );
+                }
+                self.tell(held, Settling::Retry { after: UNBURIED }).await;
+            }
+        }
+    }
+}
+
+/// Somebody else has the job: its delivery is theirs as well.
+fn lost(error: Error) -> Result<Ended> {
+    if error.kind() == ErrorKind::NotActive {
+        return Ok(Ended::Returned);
+    }
+    Err(error)
+}
