@@ -35,9 +35,11 @@ use proc_macro::TokenStream;
 ///   numbers of your own, `failover(lease = "600ms", margin = "100ms", renew = "120ms")`. What no
 ///   leader could keep does not compile.
 ///
-/// Inside the block, `#[rpc]`, `#[exclusive_rpc]` and `#[subscribe]` mark handlers, `#[on_start]`,
-/// `#[on_stop]`, `#[on_leader]`, `#[on_standby]` and `#[health]` mark hooks; everything else stays
-/// untouched. What a handler borrows comes from the framework, what it owns comes from the wire. A client named like the type (`CalculatorClient`) is generated beside the block.
+/// Inside the block, `#[rpc]`, `#[exclusive_rpc]`, `#[subscribe]` and `#[command]` mark handlers,
+/// `#[on_start]`, `#[on_stop]`, `#[on_leader]`, `#[on_standby]` and `#[health]` mark hooks;
+/// everything else stays untouched. What a handler borrows comes from the framework, what it owns
+/// comes from the wire. A client named like the type (`CalculatorClient`) is generated beside the
+/// block: it makes the calls and sends the commands.
 ///
 /// ```text
 /// #[aegis::service(name = "calculator", version = "1.0.0")]
@@ -58,7 +60,8 @@ pub fn service(args: TokenStream, item: TokenStream) -> TokenStream {
 ///
 /// Required: `service = "pricing"`. Optional: the flag `envelope`, for a peer that expects the
 /// request envelope. A method may carry `#[rpc(name = "..", timeout = "2s", idempotent)]`, or
-/// `#[exclusive_rpc(..)]` with the same options if only the service's leader runs it.
+/// `#[exclusive_rpc(..)]` with the same options if only the service's leader runs it. A method with
+/// `#[command]` or `#[command(name = "..")]` sends a command instead of a call.
 ///
 /// ```text
 /// #[aegis::client(service = "pricing")]
@@ -170,6 +173,45 @@ pub fn exclusive_rpc(_args: TokenStream, item: TokenStream) -> TokenStream {
 #[proc_macro_attribute]
 pub fn subscribe(_args: TokenStream, item: TokenStream) -> TokenStream {
     run::outside("subscribe", &item.into()).into()
+}
+
+/// Marks a handler for commands inside a block with `#[aegis::service(..)]`: work that is queued,
+/// done by any one instance, and tried again until it is done or given up.
+///
+/// Who sends a command need not wait for it, and can ask for its result later. What the handler
+/// owns comes from the wire, as with `#[rpc]`: up to 12 arguments by name, or one `Params<T>`. It
+/// may borrow `&Context`, and `&Progress` to say how far it is. It returns a `Result<T, E>`, where
+/// `E` is `Failure` or an error with `#[derive(aegis::Failure)]`. It can run more than once for one
+/// command: an instance may be lost after the work is done and before that is known.
+///
+/// All options are optional; what is not said is as `aegis::CommandHandler` says:
+///
+/// * `retries = 3` (0 to 1000, default 3): how often a command is tried again before it is given
+///   up.
+/// * `backoff = "1s"` (1 ms to 1 h): the wait before the first repetition. It doubles each time, up
+///   to 60 s, or to itself if that is longer; `backoff(first = "1s", max = "60s")` says both.
+/// * `timeout = "5m"` (1 ms to 7 days): an attempt that takes longer is ended, and the command is
+///   tried again later, as after an error.
+/// * `ack_wait = "30s"` (1 s to 1 h): a command whose instance gives no sign of life for so long is
+///   handed to another one. A handler may run longer.
+/// * `concurrency = 8` (1 or more): how many of these commands one instance works on at once.
+/// * `name = "import"` (default: the name of the method). It names the command on the wire: what
+///   was queued under another name is not done by this handler.
+///
+/// The generated client has a method of the handler's name, which takes what the handler owns;
+/// `.send().await` returns when the command is queued.
+///
+/// In a trait with `#[aegis::client(..)]` it marks a command of a service written elsewhere. There
+/// it takes `name` and nothing else: the rest is up to that service.
+///
+/// ```text
+/// #[command(retries = 3, timeout = "5m", concurrency = 8)]
+/// async fn import(&self, progress: &Progress, url: String) -> Result<Report, Failure> { .. }
+/// // let job = ImporterClient::new(&client).import(url).priority(Priority::High).send().await?;
+/// ```
+#[proc_macro_attribute]
+pub fn command(_args: TokenStream, item: TokenStream) -> TokenStream {
+    run::outside("command", &item.into()).into()
 }
 
 /// Marks the hook that runs when the instance has become the leader, before it takes the first

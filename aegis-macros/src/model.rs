@@ -1,6 +1,7 @@
 //! What was written, as values: after `parse` nothing looks at syntax again.
 
 mod event;
+mod handler;
 
 use std::time::Duration;
 
@@ -8,6 +9,7 @@ use proc_macro2::{Ident, Span, TokenStream};
 use syn::{Attribute, Visibility};
 
 pub(crate) use event::{Choice, Event, Mode, Start, Subscription, Variant};
+pub(crate) use handler::{Argument, Command, Handler, Rpc, Runs, Work};
 
 /// A text and the place where it was written.
 #[derive(Clone)]
@@ -16,6 +18,16 @@ pub(crate) struct Text {
     pub(crate) value: String,
     /// Its place.
     pub(crate) span: Span,
+}
+
+/// How what a stream keeps is delivered again, where the user says so.
+pub(crate) struct Redelivery {
+    /// How often it is tried again.
+    pub(crate) retries: Option<u32>,
+    /// The first wait and the longest.
+    pub(crate) backoff: Option<(Duration, Duration)>,
+    /// After how long without a sign of life it is delivered to another instance.
+    pub(crate) ack_wait: Option<Duration>,
 }
 
 /// An `impl` block with `#[aegis::service(..)]`.
@@ -38,7 +50,7 @@ pub(crate) struct Service {
     pub(crate) metadata: Vec<(String, String)>,
     /// The block's own `#[cfg]`s.
     pub(crate) cfgs: Vec<Attribute>,
-    /// The methods with `#[rpc]` or `#[exclusive_rpc]`.
+    /// The methods with `#[rpc]`, `#[exclusive_rpc]` or `#[command]`.
     pub(crate) handlers: Vec<Handler>,
     /// The methods with `#[subscribe]`.
     pub(crate) subscriptions: Vec<Subscription>,
@@ -92,99 +104,6 @@ pub(crate) struct Client {
     pub(crate) cfgs: Vec<Attribute>,
     /// The methods.
     pub(crate) handlers: Vec<Handler>,
-}
-
-/// Which instances run a handler.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Runs {
-    /// All of them.
-    Everywhere,
-    /// The one that leads.
-    OnLeader,
-}
-
-impl Runs {
-    /// Both.
-    pub(crate) const ALL: [Self; 2] = [Self::Everywhere, Self::OnLeader];
-
-    /// The marker that says so.
-    pub(crate) const fn marker(self) -> &'static str {
-        match self {
-            Self::Everywhere => "rpc",
-            Self::OnLeader => "exclusive_rpc",
-        }
-    }
-}
-
-/// A method that is called over the wire.
-pub(crate) struct Handler {
-    /// The method.
-    pub(crate) method: Ident,
-    /// Its name on the wire.
-    pub(crate) name: Text,
-    /// Its doc comment.
-    pub(crate) docs: String,
-    /// Its `#[cfg]`s.
-    pub(crate) cfgs: Vec<Attribute>,
-    /// The attributes that the client's method gets too, except `#[cfg]`.
-    pub(crate) shown: Vec<Attribute>,
-    /// Its arguments after `&self`.
-    pub(crate) arguments: Vec<Argument>,
-    /// Its return type.
-    pub(crate) output: TokenStream,
-    /// How long a call may take.
-    pub(crate) timeout: Option<Duration>,
-    /// Whether a call may be repeated.
-    pub(crate) idempotent: bool,
-    /// Which instances run it.
-    pub(crate) runs: Runs,
-    /// How many calls run at once.
-    pub(crate) concurrency: Option<usize>,
-    /// How many calls may wait beyond those that run.
-    pub(crate) queue: Option<usize>,
-    /// Whether the signature is without mistakes, so that a client can have it.
-    pub(crate) usable: bool,
-    /// Whether it has type parameters, a mistake, so that its types mean nothing outside of it.
-    pub(crate) generic: bool,
-}
-
-impl Handler {
-    /// More arguments than this have no `Arguments` tuple.
-    pub(crate) const MOST_ARGUMENTS: usize = 12;
-
-    /// Whether only the leader runs it.
-    pub(crate) fn is_exclusive(&self) -> bool {
-        self.runs == Runs::OnLeader
-    }
-
-    /// Whether a client can have such a method.
-    pub(crate) fn fits_a_client(&self) -> bool {
-        self.method != "new" && self.owned().count() <= Self::MOST_ARGUMENTS
-    }
-
-    /// The arguments that travel, in order.
-    pub(crate) fn owned(&self) -> impl Iterator<Item = (&Ident, &TokenStream)> {
-        self.arguments.iter().filter_map(|argument| match argument {
-            Argument::Owned { ident, ty } => Some((ident, ty)),
-            Argument::Borrowed { .. } => None,
-        })
-    }
-}
-
-/// An argument of a handler.
-pub(crate) enum Argument {
-    /// A value from the wire.
-    Owned {
-        /// Its name; on the wire without `r#`.
-        ident: Ident,
-        /// Its type.
-        ty: TokenStream,
-    },
-    /// A reference to something of the framework.
-    Borrowed {
-        /// The type behind the reference.
-        ty: TokenStream,
-    },
 }
 
 /// When a hook runs.

@@ -6,7 +6,7 @@ use syn::Attribute;
 
 use crate::diag::Diag;
 use crate::grammar::{self, Fault};
-use crate::model::{Client, Event, Failure, Handler, Service, Stage, Subscription, Text};
+use crate::model::{Client, Event, Failure, Handler, Service, Stage, Subscription, Text, Work};
 
 /// The longest version of an event, in characters.
 const LONGEST_VERSION: usize = 64;
@@ -121,7 +121,7 @@ fn handlers(handlers: &[Handler], diag: &mut Diag) {
     for (at, handler) in handlers.iter().enumerate() {
         method_name(&handler.name, diag);
         if handler.method == "new" {
-            let marker = handler.runs.marker();
+            let marker = handler.work.marker();
             let way = format!("keep it on the wire with `#[{marker}(name = \"new\")]`");
             diag.at(
                 &handler.method,
@@ -147,7 +147,7 @@ fn handlers(handlers: &[Handler], diag: &mut Diag) {
         });
         if let Some(first) = first {
             let name = &handler.name.value;
-            let marker = handler.runs.marker();
+            let marker = handler.work.marker();
             let way = format!("give one of them another with `#[{marker}(name = \"..\")]`");
             diag.at_span(
                 handler.name.span,
@@ -213,12 +213,16 @@ fn event_pattern(Text { value, span }: &Text, diag: &mut Diag) {
 
 /// A body with these two is an envelope of `AegisSDK`.
 fn looks_like_an_envelope(handler: &Handler, diag: &mut Diag) {
+    let [name, body] = match handler.work {
+        Work::Rpc(_) => ["method", "params"],
+        Work::Command(_) => ["command", "payload"],
+    };
     let named = |name: &str| handler.owned().find(|(ident, _)| *ident == name);
-    if let (Some(_), Some((params, _))) = (named("method"), named("params")) {
+    if let (Some(_), Some((argument, _))) = (named(name), named(body)) {
         let way = "rename one of them";
         diag.at(
-            params,
-            format_args!("a body with `method` and `params` is an envelope on the wire: {way}"),
+            argument,
+            format_args!("a body with `{name}` and `{body}` is an envelope on the wire: {way}"),
         );
     }
 }

@@ -1,4 +1,4 @@
-//! The calling side: a struct with one method for each handler.
+//! The calling side: a struct with one method for each call and each command.
 
 use proc_macro2::{Ident, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
@@ -6,7 +6,7 @@ use syn::Attribute;
 use syn::spanned::Spanned as _;
 
 use super::{Aegis, at, fields, subject, timeout};
-use crate::model::{Client, Handler, Service};
+use crate::model::{Client, Handler, Service, Work};
 
 /// What a generated client shows.
 pub(crate) struct Face<'a> {
@@ -94,7 +94,7 @@ pub(crate) fn face(face: &Face<'_>, aegis: &Aegis) -> TokenStream {
     let rows = handlers
         .iter()
         .filter(|_| *sound)
-        .map(|handler| row(handler, service, aegis));
+        .filter_map(|handler| row(handler, service, aegis));
     let methods = handlers
         .iter()
         .map(|handler| method(handler, service, aegis));
@@ -149,18 +149,18 @@ fn quiet() -> TokenStream {
     }
 }
 
-fn row(handler: &Handler, service: &str, aegis: &Aegis) -> TokenStream {
-    let Handler {
-        name,
-        cfgs,
-        idempotent,
-        ..
-    } = handler;
+/// What the client knows of a method before it calls it; a command is sent without.
+fn row(handler: &Handler, service: &str, aegis: &Aegis) -> Option<TokenStream> {
+    let Work::Rpc(rpc) = &handler.work else {
+        return None;
+    };
+    let Handler { name, cfgs, .. } = handler;
     let path = aegis.path(at(handler.method.span()));
     let name = &name.value;
     let subject = subject(service, handler);
-    let (timeout, exclusive) = (timeout(handler.timeout), handler.is_exclusive());
-    quote! {
+    let (timeout, idempotent) = (timeout(rpc.timeout), rpc.idempotent);
+    let exclusive = rpc.is_exclusive();
+    Some(quote! {
         #(#cfgs)*
         #path::__private::Method {
             name: #name,
@@ -169,7 +169,7 @@ fn row(handler: &Handler, service: &str, aegis: &Aegis) -> TokenStream {
             idempotent: #idempotent,
             exclusive: #exclusive,
         }
-    }
+    })
 }
 
 fn method(handler: &Handler, service: &str, aegis: &Aegis) -> TokenStream {
@@ -179,29 +179,36 @@ fn method(handler: &Handler, service: &str, aegis: &Aegis) -> TokenStream {
         cfgs,
         shown,
         docs,
+        work,
         ..
     } = handler;
     let span = at(method.span());
     let name = &name.value;
     let doc = docs.is_empty().then(|| {
-        let doc = format!(" Calls `{name}` of the service `{service}`.");
+        let doc = match work {
+            Work::Rpc(_) => format!(" Calls `{name}` of the service `{service}`."),
+            Work::Command(_) => format!(
+                " Sends the command `{name}` to the service `{service}`: `.send().await` returns \
+                 when it is queued."
+            ),
+        };
         quote!(#[doc = #doc])
     });
     let arguments = handler.owned().map(|(ident, ty)| quote!(#ident: #ty));
-    let body = body(handler);
-    let call = call(handler, aegis);
+    let body = body(handler, service);
+    let asked = asked(handler, aegis);
     quote_spanned! {span=>
         #(#cfgs)*
         #(#shown)*
         #doc
-        pub fn #method(&self, #(#arguments),*) -> #call #body
+        pub fn #method(&self, #(#arguments),*) -> #asked #body
     }
 }
 
 /// What the method returns. It stands where the handler's result does, from end to end: what is
 /// wrong with that is said there by the row of the handler too, and what is said twice at one
 /// place is shown once.
-fn call(handler: &Handler, aegis: &Aegis) -> TokenStream {
+fn asked(handler: &Handler, aegis: &Aegis) -> TokenStream {
     let output = &handler.output;
     let first = output.span();
     let last = output.clone().into_iter().last();
@@ -213,12 +220,16 @@ fn call(handler: &Handler, aegis: &Aegis) -> TokenStream {
         quote_spanned!(last=> #open>::#half)
     };
     let (ok, err) = (half("Ok"), half("Err"));
-    let open = quote_spanned!(first=> #path::Call<#ok, #err);
+    let builder = match handler.work {
+        Work::Rpc(_) => Ident::new("Call", first),
+        Work::Command(_) => Ident::new("Command", first),
+    };
+    let open = quote_spanned!(first=> #path::#builder<#ok, #err);
     quote_spanned!(last=> #open>)
 }
 
 /// An argument that cannot travel is shown at its type.
-fn body(handler: &Handler) -> TokenStream {
+fn body(handler: &Handler, service: &str) -> TokenStream {
     let name = &handler.name.value;
     let fields = fields(handler);
     let values = handler.owned().map(|(ident, ty)| {
@@ -226,7 +237,13 @@ fn body(handler: &Handler) -> TokenStream {
         value.set_span(at(ty.span()));
         value
     });
-    quote_spanned! {at(handler.output.span())=>
-        { self.stub.call(#name, #fields, (#(#values,)*)) }
+    let span = at(handler.output.span());
+    match handler.work {
+        Work::Rpc(_) => quote_spanned! {span=>
+            { self.stub.call(#name, #fields, (#(#values,)*)) }
+        },
+        Work::Command(_) => quote_spanned! {span=>
+            { self.stub.command(#service, #name, #fields, (#(#values,)*)) }
+        },
     }
 }

@@ -1,8 +1,9 @@
 //! `model` to tokens. Cannot fail; what it writes is data and one call, with absolute paths.
 //!
 //! `service` writes the trait, `hook` and `leadership` what is in it, `row` and `subscribe` one line
-//! of the handler table, `client` the calling side, `message` a failure, `event` a type of event and
-//! a choice of several, `main` the entry of a program.
+//! of the handler table, `work` what stands in `row` for calls and commands, `client` the calling
+//! side, `message` a failure, `event` a type of event and a choice of several, `main` the entry of a
+//! program.
 
 mod client;
 mod event;
@@ -13,15 +14,16 @@ mod message;
 mod row;
 mod service;
 mod subscribe;
+mod work;
 
 use std::time::Duration;
 
 use proc_macro_crate::{FoundCrate, crate_name};
-use proc_macro2::{Ident, Span, TokenStream};
-use quote::{quote, quote_spanned};
+use proc_macro2::{Ident, Literal, Span, TokenStream};
+use quote::{ToTokens, quote, quote_spanned};
 use syn::ext::IdentExt;
 
-use crate::model::Handler;
+use crate::model::{Handler, Redelivery};
 
 pub(crate) use client::{Face, client, face};
 pub(crate) use event::{empty_event, empty_events, event, events};
@@ -86,4 +88,20 @@ fn timeout(timeout: Option<Duration>) -> TokenStream {
 fn duration(duration: Duration) -> TokenStream {
     let nanos = u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
     quote!(::core::time::Duration::from_nanos(#nanos))
+}
+
+/// The fields of a row that say how it is delivered again.
+fn redelivery(redelivery: &Redelivery) -> TokenStream {
+    let retries = redelivery.retries.map(Literal::u32_unsuffixed);
+    let retries = option(retries.map(ToTokens::into_token_stream));
+    let backoff = option(redelivery.backoff.map(|(first, max)| {
+        let (first, max) = (duration(first), duration(max));
+        quote!((#first, #max))
+    }));
+    let ack_wait = timeout(redelivery.ack_wait);
+    quote! {
+        retries: #retries,
+        backoff: #backoff,
+        ack_wait: #ack_wait,
+    }
 }

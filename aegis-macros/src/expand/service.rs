@@ -8,7 +8,7 @@ use syn::spanned::Spanned as _;
 use super::client::{Face, face};
 use super::leadership::leadership;
 use super::{Aegis, at, hook, row, subscribe};
-use crate::model::{Argument, Hook, Service};
+use crate::model::{Argument, Hook, Service, Work};
 
 /// Everything for a service without mistakes.
 pub(crate) fn service(service: &Service, aegis: &Aegis) -> TokenStream {
@@ -28,10 +28,10 @@ pub(crate) fn empty_service(service: &Service, aegis: &Aegis) -> TokenStream {
 pub(crate) fn borrows(service: &Service, aegis: &Aegis) -> Option<TokenStream> {
     let handlers = service.handlers.iter().filter(|handler| !handler.generic);
     let handlers = handlers.flat_map(|handler| {
-        let check = if handler.is_exclusive() {
-            "assert_borrowed_by_leader"
-        } else {
-            "assert_borrowed"
+        let check = match &handler.work {
+            Work::Rpc(rpc) if rpc.is_exclusive() => "assert_borrowed_by_leader",
+            Work::Rpc(_) => "assert_borrowed",
+            Work::Command(_) => "assert_borrowed_by_command",
         };
         borrowed(check, &handler.arguments, &handler.cfgs, aegis)
     });

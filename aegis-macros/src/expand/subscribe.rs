@@ -1,13 +1,13 @@
 //! The row of a handler for events, and what the compiler checks of it.
 
-use proc_macro2::{Ident, Literal, Span, TokenStream};
-use quote::{ToTokens, quote, quote_spanned};
+use proc_macro2::{Ident, Span, TokenStream};
+use quote::{ToTokens, quote_spanned};
 use syn::Attribute;
 use syn::ext::IdentExt;
 use syn::spanned::Spanned as _;
 
 use super::row::{limit, signature, tidy};
-use super::{Aegis, at, duration, hook, option, timeout};
+use super::{Aegis, at, hook, option, redelivery, timeout};
 use crate::model::{Argument, Service, Subscription, Text};
 
 /// The row, and the checks beside it.
@@ -60,13 +60,7 @@ fn handler(subscription: &Subscription, service: &Service, aegis: &Aegis) -> Tok
     let [_, _, mode] = subscription.mode.words();
     let [_, _, start] = subscription.start.words();
     let (mode, start) = (Ident::new(mode, span), Ident::new(start, span));
-    let retries = subscription.retries.map(Literal::u32_unsuffixed);
-    let retries = option(retries.map(ToTokens::into_token_stream));
-    let backoff = option(subscription.backoff.map(|(first, max)| {
-        let (first, max) = (duration(first), duration(max));
-        quote!((#first, #max))
-    }));
-    let ack_wait = timeout(subscription.ack_wait);
+    let redelivery = redelivery(&subscription.redelivery);
     let timeout = timeout(subscription.timeout);
     let concurrency = limit(subscription.concurrency);
     let call = call(subscription, service, aegis);
@@ -77,9 +71,7 @@ fn handler(subscription: &Subscription, service: &Service, aegis: &Aegis) -> Tok
             names: #names,
             mode: #path::EventMode::#mode,
             start: #path::EventStart::#start,
-            retries: #retries,
-            backoff: #backoff,
-            ack_wait: #ack_wait,
+            #redelivery
             timeout: #timeout,
             concurrency: #concurrency,
             durable: #durable,

@@ -5,7 +5,7 @@ use std::time::Duration;
 use proc_macro2::{Ident, TokenStream};
 use syn::Attribute;
 
-use super::{Argument, Text};
+use super::{Argument, Redelivery, Text};
 
 /// A method with `#[subscribe(..)]`.
 pub(crate) struct Subscription {
@@ -29,12 +29,8 @@ pub(crate) struct Subscription {
     pub(crate) mode: Mode,
     /// With which event it begins.
     pub(crate) start: Start,
-    /// How often an event is tried again.
-    pub(crate) retries: Option<u32>,
-    /// The first wait and the longest.
-    pub(crate) backoff: Option<(Duration, Duration)>,
-    /// After how long without a sign of life an event is delivered again.
-    pub(crate) ack_wait: Option<Duration>,
+    /// How an event is tried again.
+    pub(crate) redelivery: Redelivery,
     /// How long an attempt may take.
     pub(crate) timeout: Option<Duration>,
     /// How many events are worked on at once.

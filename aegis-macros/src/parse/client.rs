@@ -5,7 +5,9 @@ use quote::{ToTokens, format_ident};
 use syn::{Item, ItemTrait, TraitItem, TraitItemFn, parse_quote};
 
 use super::args::{self, Kind, Rule};
+use super::command;
 use super::handler::{self, Marker};
+use super::rpc;
 use super::signature::Side;
 use super::value;
 use crate::diag::Diag;
@@ -98,8 +100,14 @@ fn method(member: &mut TraitItem, diag: &mut Diag) -> Option<Handler> {
     if let Some(body) = default {
         diag.at(body, "the service has the body: write `;` here");
     }
+    let side = Side::Client;
+    let plain = (Runs::Everywhere, TokenStream::new());
     let (runs, options) = match handler::take_marker(attrs, diag) {
         Some((Marker::Rpc(runs), attribute)) => (runs, args::inside(&attribute, diag)),
+        Some((Marker::Command, attribute)) => {
+            let command = command::command(args::inside(&attribute, diag), &side, diag);
+            return Some(handler::handler(command, attrs, sig, &side, diag));
+        }
         Some((Marker::Subscribe, attribute)) => {
             let way = "move this to an `impl` block with `#[aegis::service(..)]`";
             let text = format!("a client calls, and does not subscribe: {way}");
@@ -112,10 +120,10 @@ fn method(member: &mut TraitItem, diag: &mut Diag) -> Option<Handler> {
                 marker.name()
             );
             diag.at(attribute, text);
-            (Runs::Everywhere, TokenStream::new())
+            plain
         }
-        None => (Runs::Everywhere, TokenStream::new()),
+        None => plain,
     };
-    let side = Side::Client;
-    Some(handler::handler(runs, options, attrs, sig, &side, diag))
+    let rpc = rpc::rpc(runs, options, &side, diag);
+    Some(handler::handler(rpc, attrs, sig, &side, diag))
 }

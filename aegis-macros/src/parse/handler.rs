@@ -1,44 +1,21 @@
-//! Methods with a marker, and those of them that are called over the wire.
+//! Methods with a marker, and those of them that a client can have.
 
-use proc_macro2::TokenStream;
 use syn::punctuated::Punctuated;
 use syn::{Attribute, Ident, Meta, Path, Signature, Token};
 
-use super::args::{self, Args, Kind, Rule};
+use super::args::Args;
 use super::signature::{self, Side};
 use super::value;
 use crate::diag::Diag;
-use crate::model::{Handler, Runs, Stage, Subscription, Text};
-
-const RPC: [Rule; 5] = [
-    Rule::new("name", Kind::Text, "name = \"sum\""),
-    Rule::new("timeout", Kind::Text, "timeout = \"2s\""),
-    Rule::new("idempotent", Kind::Flag, "idempotent"),
-    Rule::new("concurrency", Kind::Number, "concurrency = 8"),
-    Rule::new("queue", Kind::Number, "queue = 16"),
-];
-
-const RPC_OF_CLIENT: [Rule; 5] = [
-    Rule::new("name", Kind::Text, "name = \"sum\""),
-    Rule::new("timeout", Kind::Text, "timeout = \"2s\""),
-    Rule::new("idempotent", Kind::Flag, "idempotent"),
-    Rule::new(
-        "concurrency",
-        Kind::Refused,
-        "is a limit of the service: set it there, not here",
-    ),
-    Rule::new(
-        "queue",
-        Kind::Refused,
-        "is a limit of the service: set it there, not here",
-    ),
-];
+use crate::model::{Command, Handler, Runs, Stage, Subscription, Text, Work};
 
 /// What a marker makes of a method.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Marker {
     /// `#[rpc]` and `#[exclusive_rpc]`
     Rpc(Runs),
+    /// `#[command]`
+    Command,
     /// `#[subscribe]`
     Subscribe,
     /// `#[on_start]`, `#[health]` and the like
@@ -50,6 +27,7 @@ impl Marker {
     pub(super) const fn name(self) -> &'static str {
         match self {
             Self::Rpc(runs) => runs.marker(),
+            Self::Command => Command::MARKER,
             Self::Subscribe => Subscription::MARKER,
             Self::Hook(stage) => stage.marker(),
         }
@@ -59,7 +37,9 @@ impl Marker {
         let last = &path.segments.last()?.ident;
         let handlers = Runs::ALL.into_iter().map(Self::Rpc);
         let hooks = Stage::ALL.into_iter().map(Self::Hook);
-        let mut markers = handlers.chain([Self::Subscribe]).chain(hooks);
+        let mut markers = handlers
+            .chain([Self::Command, Self::Subscribe])
+            .chain(hooks);
         markers.find(|marker| last == marker.name())
     }
 }
@@ -118,49 +98,37 @@ fn conditional(attribute: &Attribute, diag: &mut Diag) {
     }
 }
 
-/// A method that is called over the wire.
+/// A method that a client can have: under this name, to do this work.
 pub(super) fn handler(
-    runs: Runs,
-    options: TokenStream,
+    (name, work): (Option<Text>, Work),
     attributes: &[Attribute],
     signature: &Signature,
     side: &Side<'_>,
     diag: &mut Diag,
 ) -> Handler {
-    let rules = match side {
-        Side::Service(_) => &RPC,
-        Side::Client => &RPC_OF_CLIENT,
-    };
-    let owner = format!("#[{}]", runs.marker());
-    let options = args::read(&owner, options, rules, diag);
     let before = diag.count();
     let (arguments, output) = signature::read(signature, side, diag);
     let usable = diag.count() == before;
     Handler {
-        name: wire_name(&options, &signature.ident),
+        name: name.unwrap_or_else(|| own_name(&signature.ident)),
         method: signature.ident.clone(),
         docs: value::docs(attributes),
         cfgs: value::select(attributes, &["cfg"]),
         shown: value::select(attributes, &["doc", "deprecated"]),
         arguments,
         output,
-        timeout: value::duration(&options, "timeout", diag),
-        idempotent: options.has("idempotent"),
-        runs,
-        concurrency: limit(&options, "concurrency", 1, diag),
-        queue: limit(&options, "queue", 0, diag),
+        work,
         usable,
         generic: !signature.generics.params.is_empty(),
     }
 }
 
-/// The name that was given, or the method's.
-pub(super) fn wire_name(options: &Args, method: &Ident) -> Text {
-    let own = || Text {
+/// The name of a method that was given no other.
+pub(super) fn own_name(method: &Ident) -> Text {
+    Text {
         value: value::plain(method),
         span: method.span(),
-    };
-    options.text("name").unwrap_or_else(own)
+    }
 }
 
 /// A number of things at once.

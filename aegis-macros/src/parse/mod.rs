@@ -1,16 +1,20 @@
 //! Tokens to `model`. A mistake becomes an error and a placeholder, and reading goes on.
 //!
 //! `service`, `client`, `main`, `message` and `event` read items; `handler`, `subscribe`, `hook` and
-//! `signature` read methods; `args` reads options, `value` and `failover` read what is inside them.
+//! `signature` read methods; `args` reads options, `rpc`, `command`, `redelivery`, `failover` and
+//! `value` read what is inside them.
 
 mod args;
 mod client;
+mod command;
 mod event;
 mod failover;
 mod handler;
 mod hook;
 mod main;
 mod message;
+mod redelivery;
+mod rpc;
 mod service;
 mod signature;
 mod subscribe;

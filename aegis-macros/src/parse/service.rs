@@ -8,9 +8,11 @@ use syn::{
 };
 
 use super::args::{self, Args, Kind, Rule};
+use super::command;
 use super::failover::failover;
 use super::handler::{self, Marker};
 use super::hook;
+use super::rpc;
 use super::signature::{Side, bare};
 use super::subscribe;
 use super::value;
@@ -210,7 +212,13 @@ impl Members {
         let side = Side::Service(ty);
         match marker {
             Marker::Rpc(runs) => {
-                let handler = handler::handler(runs, options, attrs, sig, &side, diag);
+                let rpc = rpc::rpc(runs, options, &side, diag);
+                let handler = handler::handler(rpc, attrs, sig, &side, diag);
+                self.handlers.push(handler);
+            }
+            Marker::Command => {
+                let command = command::command(options, &side, diag);
+                let handler = handler::handler(command, attrs, sig, &side, diag);
                 self.handlers.push(handler);
             }
             Marker::Subscribe => {

@@ -8,6 +8,7 @@ use syn::{Attribute, FnArg, Ident, Pat, PatType, Path, ReturnType, Signature, Ty
 
 use super::args::{self, Args, Kind, Rule};
 use super::handler;
+use super::redelivery::{self, Noun};
 use super::signature::{self, Side, bare};
 use super::value;
 use crate::diag::Diag;
@@ -30,16 +31,14 @@ const SUBSCRIBE: [Rule; 10] = [
     Rule::new("exactly", Kind::Flag, "exactly"),
 ];
 
-const BACKOFF: [Rule; 2] = [
-    Rule::new("first", Kind::Text, "first = \"1s\""),
-    Rule::new("max", Kind::Text, "max = \"60s\""),
-];
+const NOUN: Noun = Noun {
+    one: "an event",
+    many: "events",
+};
 
-const BACKOFF_EXAMPLE: &str = "backoff(first = \"1s\", max = \"60s\")";
-
-/// The longest wait before a repetition, if only the first is given.
-const LONGEST_WAIT: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(3600);
+const TIMEOUT_RULE: &str =
+    "from `1ms` to `1h`: whatever takes longer is better split into steps, each an event";
 
 /// Reads the method; `marker` is the path of its attribute.
 pub(super) fn subscription(
@@ -59,9 +58,10 @@ pub(super) fn subscription(
     signature::head(signature, diag);
     signature::receiver(signature, diag);
     let (arguments, event) = arguments(signature, side, diag);
+    let name = options.text("name");
     Subscription {
         method: signature.ident.clone(),
-        name: handler::wire_name(&options, &signature.ident),
+        name: name.unwrap_or_else(|| handler::own_name(&signature.ident)),
         docs: value::docs(attributes),
         cfgs: value::select(attributes, &["cfg"]),
         arguments,
@@ -70,10 +70,8 @@ pub(super) fn subscription(
         pattern,
         mode: mode.unwrap_or(Mode::Compete),
         start: start(&options, diag),
-        retries: value::number(&options, "retries", (0, 1000), "from 0 to 1000", diag),
-        backoff: backoff(&options, diag),
-        ack_wait: ack_wait(&options, diag),
-        timeout: limit(&options, diag),
+        redelivery: redelivery::redelivery(&options, NOUN, diag),
+        timeout: redelivery::timeout(&options, HOUR, TIMEOUT_RULE, diag),
         concurrency: handler::limit(&options, "concurrency", 1, diag),
         durable: options.has("durable"),
         exactly: options.has("exactly"),
@@ -154,76 +152,6 @@ fn misplaced(mode: Mode, options: &Args, diag: &mut Diag) {
             ),
         );
     }
-}
-
-fn backoff(options: &Args, diag: &mut Diag) -> Option<(Duration, Duration)> {
-    let Some(list) = options.list("backoff") else {
-        let first = wait(options, "backoff", diag)?;
-        return Some((first, first.max(LONGEST_WAIT)));
-    };
-    let place = options.place("backoff").unwrap_or_else(Span::call_site);
-    let waits = args::read("backoff", list, &BACKOFF, diag);
-    let missing = BACKOFF.iter().filter(|rule| !waits.has(rule.key));
-    let missing: Vec<String> = missing.map(|rule| format!("`{}`", rule.key)).collect();
-    if !missing.is_empty() {
-        let missing = missing.join(" and ");
-        let way = format!("add {missing}, as in `{BACKOFF_EXAMPLE}`");
-        diag.at_span(place, format_args!("`backoff` takes two waits: {way}"));
-    }
-    let [first, max] = BACKOFF.map(|rule| wait(&waits, rule.key, diag));
-    let (first, max) = (first?, max?);
-    if first > max {
-        let span = waits.text("first").map_or(place, |text| text.span);
-        let text = "the first wait is longer than the longest one: make `first` at most `max`";
-        diag.at_span(span, text);
-    }
-    Some((first, max))
-}
-
-fn wait(options: &Args, key: &str, diag: &mut Diag) -> Option<Duration> {
-    let rule = "from `1ms` to `1h`: nobody waits for an event that comes back later";
-    within(options, key, (Duration::from_millis(1), HOUR), rule, diag)
-}
-
-fn ack_wait(options: &Args, diag: &mut Diag) -> Option<Duration> {
-    let rule = "from `1s` to `1h`: with less, an instance that pauses for a moment has its events \
-                handled twice; with more, the events of one that is lost wait too long";
-    within(
-        options,
-        "ack_wait",
-        (Duration::from_secs(1), HOUR),
-        rule,
-        diag,
-    )
-}
-
-fn limit(options: &Args, diag: &mut Diag) -> Option<Duration> {
-    let rule =
-        "from `1ms` to `1h`: whatever takes longer is better split into steps, each an event";
-    within(
-        options,
-        "timeout",
-        (Duration::from_millis(1), HOUR),
-        rule,
-        diag,
-    )
-}
-
-/// A duration inside the range; `rule` is the range for people.
-fn within(
-    options: &Args,
-    key: &str,
-    (least, most): (Duration, Duration),
-    rule: &str,
-    diag: &mut Diag,
-) -> Option<Duration> {
-    let duration = value::duration(options, key, diag)?;
-    if duration < least || duration > most {
-        let span = options.text(key).map(|text| text.span);
-        let span = span.unwrap_or_else(Span::call_site);
-        diag.at_span(span, format_args!("`{key}` must be {rule}"));
-    }
-    Some(duration)
 }
 
 /// What is borrowed, and the one argument that is owned: the event, with its type.

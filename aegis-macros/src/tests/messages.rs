@@ -331,7 +331,7 @@ fn markers_and_hooks() {
             "#[health] async fn a(&self) {}",
             &["`a` must say how the service is: add the return type `-> Health`"],
         ),
-        ("#[command] async fn later(&self) {}", &[]),
+        ("#[inline] async fn later(&self) {}", &[]),
         (
             "#[rpc] #[on_stop] async fn a(&self) -> R {}",
             &["a method is either `#[rpc]` or \

@@ -2,6 +2,7 @@
 
 mod golden;
 mod messages;
+mod messages_of_commands;
 mod messages_of_event_types;
 mod messages_of_events;
 mod messages_of_leaders;
@@ -69,6 +70,7 @@ fn take(attributes: &mut Vec<Attribute>) -> Option<Attribute> {
         "derive",
         "rpc",
         "exclusive_rpc",
+        "command",
         "subscribe",
         "on_start",
         "on_stop",

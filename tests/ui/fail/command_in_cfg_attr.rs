@@ -1,10 +1,10 @@
 use aegis::prelude::*;
 
-struct Calculator;
+struct Importer;
 
-#[aegis::service(name = "calculator", version = "1.0.0")]
-impl Calculator {
-    #[command]
+#[aegis::service(name = "importer", version = "1.0.0")]
+impl Importer {
+    #[cfg_attr(unix, command)]
     async fn import(&self, url: String) -> Result<String, Failure> {
         Ok(url)
     }

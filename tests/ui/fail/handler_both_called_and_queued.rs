@@ -1,0 +1,14 @@
+use aegis::prelude::*;
+
+struct Importer;
+
+#[aegis::service(name = "importer", version = "1.0.0")]
+impl Importer {
+    #[rpc]
+    #[command]
+    async fn import(&self, url: String) -> Result<String, Failure> {
+        Ok(url)
+    }
+}
+
+fn main() {}

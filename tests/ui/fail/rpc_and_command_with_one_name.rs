@@ -1,0 +1,18 @@
+use aegis::prelude::*;
+
+struct Importer;
+
+#[aegis::service(name = "importer", version = "1.0.0")]
+impl Importer {
+    #[rpc]
+    async fn import(&self, url: String) -> Result<String, Failure> {
+        Ok(url)
+    }
+
+    #[command(name = "import")]
+    async fn import_later(&self, url: String) -> Result<String, Failure> {
+        Ok(url)
+    }
+}
+
+fn main() {}
