@@ -22,6 +22,7 @@ mod stream_consumers;
 mod stream_deliver;
 mod stream_ends;
 mod stream_ensure;
+mod stream_fetch;
 mod stream_fixture;
 mod stream_queue;
 mod stream_read;

@@ -170,6 +170,26 @@ pub trait Consumer: Send + Sync + fmt::Debug {
 
     /// Begins to pull. Nothing is delivered before it is asked for.
     fn pull(&self) -> BoxFuture<'_, Result<Pull>>;
+
+    /// What is there to be delivered now, at most so many, without waiting for more; nothing if
+    /// there is nothing. What is given back or not settled in time is there again.
+    ///
+    /// Nothing is there either while as much is in hands as may be (`max_ack_pending`), while the
+    /// consumer is paused, and as far as those who [pull](Self::pull) have asked for it already. A
+    /// message that was stored or given back this moment may be found by the next question only. It
+    /// may bring fewer than there are: the server limits what one question gets.
+    ///
+    /// A NATS server does not say that as much is in hands as may be: an answer to that takes some
+    /// 25 milliseconds more, and some 125 if the consumer has replicas.
+    ///
+    /// Whoever stops waiting, by the deadline or by dropping this, loses nothing: what is delivered
+    /// all the same is given back at once, which counts as an attempt. After a loss of the
+    /// connection it comes again after its ack wait.
+    ///
+    /// Errors: `NoService` if the consumer or its stream is gone, or its cluster elects who leads
+    /// it; `Overloaded` if too many ask; `Config` if it cannot be asked; `Disconnected`, at once
+    /// when the connection is lost; `Timeout`. What came before an error is returned instead of it.
+    fn fetch(&self, most: usize, deadline: Instant) -> BoxFuture<'_, Result<Vec<Delivery>>>;
 }
 
 /// One message, delivered to be worked on and [settled](Self::settle).

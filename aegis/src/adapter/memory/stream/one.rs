@@ -7,7 +7,7 @@ use tokio::time::Instant;
 
 use super::failure;
 use super::log::Log;
-use super::place::{Place, later};
+use super::place::{Handed, Place, later};
 use super::readers::Readers;
 use super::word::Refusal;
 use crate::error::Result;
@@ -39,6 +39,16 @@ impl Seat {
         // Also if nobody asks: a time that is over is not waited for.
         self.place.look(now);
         self.readers.tell(self.place.next_due());
+    }
+
+    /// What is there for somebody who does not wait; those who do are served first.
+    fn fetch(&mut self, log: &Log, most: usize, now: Instant) -> Vec<Handed> {
+        self.serve(log, now);
+        self.readers.see(now);
+        let place = &mut self.place;
+        let handed = (0..most).map_while(|_| place.next(log, now)).collect();
+        self.readers.tell(self.place.next_due());
+        handed
     }
 
     pub(super) fn status(&self) -> ConsumerStatus {
@@ -187,6 +197,14 @@ impl One {
         match self.seats.get_mut(name) {
             Some(seat) if seat.number == number => Ok(seat),
             _ => Err(failure::no_consumer(self.log.name(), name)),
+        }
+    }
+
+    /// Hands out what is there of one consumer.
+    pub(super) fn fetch(&mut self, name: &str, most: usize, now: Instant) -> Result<Vec<Handed>> {
+        match self.seats.get_mut(name) {
+            Some(seat) => Ok(seat.fetch(&self.log, most, now)),
+            None => Err(failure::no_consumer(self.log.name(), name)),
         }
     }
 

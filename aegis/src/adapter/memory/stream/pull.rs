@@ -63,16 +63,33 @@ impl MemoryConsumer {
         all.with(&self.stream, |one, _| one.seat(&self.name).map(look))
     }
 
-    fn pull_now(&self) -> Result<Pull> {
-        let reader = self.streams.shelf().number();
-        let state = self.streams.state.clone();
-        let (number, waits) = self.with(|seat| (seat.number, seat.readers.join(reader, state)))?;
-        let at = At {
+    fn fetch_now(&self, most: usize) -> Result<Vec<Delivery>> {
+        self.streams.check()?;
+        let fetched = self.streams.shelf().with(&self.stream, |one, now| {
+            let number = one.seat(&self.name)?.number;
+            Ok((number, one.fetch(&self.name, most, now)?))
+        });
+        let (number, handed) = fetched?;
+        let at = self.at(number);
+        let settles: Arc<dyn Settle> = Arc::new(at.clone());
+        let delivered = handed.into_iter().map(|one| at.delivery(one, &settles));
+        Ok(delivered.collect())
+    }
+
+    fn at(&self, number: u64) -> At {
+        At {
             streams: self.streams.clone(),
             stream: self.stream.as_str().into(),
             consumer: self.name.as_str().into(),
             number,
-        };
+        }
+    }
+
+    fn pull_now(&self) -> Result<Pull> {
+        let reader = self.streams.shelf().number();
+        let state = self.streams.state.clone();
+        let (number, waits) = self.with(|seat| (seat.number, seat.readers.join(reader, state)))?;
+        let at = self.at(number);
         let stopped = Arc::new(AtomicBool::new(false));
         let (asked, left, stops) = (at.clone(), at.clone(), stopped.clone());
         let more: AskMore = Arc::new(move |count| ready(asked.more(reader, count)).boxed());
@@ -111,6 +128,11 @@ impl Consumer for MemoryConsumer {
     fn pull(&self) -> BoxFuture<'_, Result<Pull>> {
         ready(self.pull_now()).boxed()
     }
+
+    fn fetch(&self, most: usize, _: Instant) -> BoxFuture<'_, Result<Vec<Delivery>>> {
+        // Not before somebody waits for it: what is handed out is in hands.
+        async move { self.fetch_now(most) }.boxed()
+    }
 }
 
 impl At {
@@ -139,6 +161,28 @@ impl At {
             one.wake(&self.consumer, now);
             Ok(())
         });
+    }
+
+    fn delivery(&self, handed: Handed, settles: &Arc<dyn Settle>) -> Delivery {
+        let Handed {
+            message,
+            attempt,
+            pending,
+        } = handed;
+        let (stream, consumer) = (&self.stream, &self.consumer);
+        let sequence = message.sequence;
+        let receipt = format!("$JS.ACK.{stream}.{consumer}.{attempt}.{sequence}");
+        Delivery::new(
+            Message {
+                subject: message.subject.clone(),
+                reply: None,
+                headers: message.headers.clone(),
+                payload: message.payload.clone(),
+            },
+            (sequence, attempt, pending),
+            message.stored,
+            (Subject::trusted(receipt), settles.clone()),
+        )
     }
 
     fn settle_now(&self, receipt: &Subject, how: &Settling) -> Result<()> {
@@ -182,7 +226,7 @@ impl Reading {
                     if self.over && self.stopped.load(Ordering::Relaxed) {
                         return None;
                     }
-                    let delivery = handed.map(|handed| self.delivery(handed));
+                    let delivery = handed.map(|one| self.at.delivery(one, &self.settles));
                     return Some(delivery.ok_or_else(|| self.gone()));
                 }
                 // It fails when the consumer is gone, which ends the wait above as well.
@@ -195,28 +239,6 @@ impl Reading {
 
     fn gone(&self) -> Error {
         failure::no_consumer(&self.at.stream, &self.at.consumer)
-    }
-
-    fn delivery(&self, handed: Handed) -> Delivery {
-        let Handed {
-            message,
-            attempt,
-            pending,
-        } = handed;
-        let (stream, consumer) = (&self.at.stream, &self.at.consumer);
-        let sequence = message.sequence;
-        let receipt = format!("$JS.ACK.{stream}.{consumer}.{attempt}.{sequence}");
-        Delivery::new(
-            Message {
-                subject: message.subject.clone(),
-                reply: None,
-                headers: message.headers.clone(),
-                payload: message.payload.clone(),
-            },
-            (sequence, attempt, pending),
-            message.stored,
-            (Subject::trusted(receipt), self.settles.clone()),
-        )
     }
 }
 

@@ -64,6 +64,11 @@ impl Readers {
         }
     }
 
+    /// Somebody asks who does not wait.
+    pub(super) fn see(&mut self, now: Instant) {
+        self.seen = now;
+    }
+
     /// Serves questions as long as there is something to deliver.
     pub(super) fn serve(&mut self, now: Instant, mut next: impl FnMut() -> Option<Handed>) {
         while let Some((reader, count)) = self.questions.pop_front() {

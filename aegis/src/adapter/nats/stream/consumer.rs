@@ -12,10 +12,10 @@ use tokio::time::Instant;
 use super::super::api::Api;
 use super::super::stored::parse_time;
 use super::settle::NatsSettle;
-use super::{failure, pull};
+use super::{failure, fetch, pull};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{ConsumerSpec, ConsumerStatus, DeliverFrom, Pattern};
-use crate::port::{Consumer, Pull};
+use crate::port::{Consumer, Delivery, Pull};
 
 /// What JetStream tells of a consumer.
 #[derive(Debug, Deserialize)]
@@ -71,6 +71,14 @@ pub(super) struct Limits {
     pub(super) batch: Option<u64>,
     /// For so long.
     pub(super) expires: Option<Duration>,
+}
+
+impl Limits {
+    /// So many of these may one request ask for.
+    fn most(self, count: usize) -> usize {
+        let most = self.batch.and_then(|most| usize::try_from(most).ok());
+        most.map_or(count, |most| count.min(most))
+    }
 }
 
 impl ConsumerInfo {
@@ -200,6 +208,8 @@ pub(super) struct NatsConsumer {
     pub(super) name: String,
     pub(super) limits: Limits,
     pub(super) settles: Arc<NatsSettle>,
+    /// Asks for what is there.
+    pub(super) desk: Arc<fetch::Desk>,
 }
 
 impl fmt::Debug for NatsConsumer {
@@ -231,6 +241,11 @@ impl Consumer for NatsConsumer {
 
     fn pull(&self) -> BoxFuture<'_, Result<Pull>> {
         pull::begin(self).boxed()
+    }
+
+    fn fetch(&self, most: usize, deadline: Instant) -> BoxFuture<'_, Result<Vec<Delivery>>> {
+        let most = self.limits.most(most);
+        fetch::begin(&self.desk, most, deadline).boxed()
     }
 }
 

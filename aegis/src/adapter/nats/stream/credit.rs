@@ -13,7 +13,7 @@ use tokio::time::Instant;
 use super::consumer::Limits;
 
 /// What may be outstanding, so that it fits into the queue of a subscription.
-const MOST_OUTSTANDING: u64 = 16_384;
+pub(super) const MOST_OUTSTANDING: u64 = 16_384;
 /// So many requests of the largest size may be outstanding.
 const MOST_REQUESTS: u64 = 32;
 /// How long a request waits for messages.

@@ -11,6 +11,7 @@ use tokio::time::Instant;
 use super::super::api::code;
 use super::consumer::{ConsumerInfo, NatsConsumer, asked};
 use super::failure;
+use super::fetch::Desk;
 use super::streams::NatsStreams;
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{ConsumerSpec, ConsumerStatus, DeliverFrom, StreamSpec};
@@ -60,12 +61,15 @@ impl NatsStreams {
             }
             let drift = spec.drift(&info.status()?).changeable;
             if drift.is_empty() && (!known.differs_beyond_drift(&spec) || look > 0) {
+                let (api, settles) = (self.api.clone(), self.settles.clone());
+                let desk = Desk::new(api.clone(), stream, &spec.name, settles.clone());
                 return Ok(Arc::new(NatsConsumer {
-                    api: self.api.clone(),
+                    api,
                     stream: stream.to_owned(),
                     name: spec.name,
                     limits: known.limits(),
-                    settles: self.settles.clone(),
+                    settles,
+                    desk: Arc::new(desk),
                 }));
             }
             drifted = drift;

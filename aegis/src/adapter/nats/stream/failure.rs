@@ -34,6 +34,28 @@ pub(super) fn no_consumer(stream: &str, consumer: &str) -> Error {
     )
 }
 
+/// More questions wait at a consumer than it lets wait.
+pub(super) fn too_many(stream: &str, consumer: &str) -> Error {
+    Error::new(
+        ErrorKind::Overloaded,
+        format!(
+            "too many read from the consumer {consumer} of the stream {stream}: let fewer \
+             instances read, or make it anew with a larger `max_waiting`"
+        ),
+    )
+}
+
+/// A consumer that does not take such questions, now or later.
+pub(super) fn no_pulling(stream: &str, consumer: &str, status: &str, description: &str) -> Error {
+    Error::new(
+        ErrorKind::Config,
+        format!(
+            "the consumer {consumer} of the stream {stream} cannot be pulled from: NATS says \
+             {status} {description}; look at it with `nats consumer info {stream} {consumer}`"
+        ),
+    )
+}
+
 /// The error of a refusal that every question about a stream can meet.
 pub(super) fn of_stream(stream: &str, refusal: Refusal) -> Error {
     match refusal.err_code {

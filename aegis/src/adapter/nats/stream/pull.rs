@@ -7,22 +7,20 @@ use std::time::Duration;
 use futures_util::future::FutureExt;
 use futures_util::stream::{self, StreamExt};
 use serde_json::{Value, json};
-use time::OffsetDateTime;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::super::api::{Api, code};
-use super::super::place::Place;
+use super::arrival::{self, Arrivals};
 use super::config::nanoseconds;
 use super::consumer::NatsConsumer;
 use super::credit::{Credit, Look, QUIET, Request, Terms};
 use super::failure;
 use super::verdict::Verdict;
 use crate::error::{Error, ErrorKind, Result};
-use crate::model::{Pattern, Settling, Subject, header};
-use crate::observe::Seldom;
+use crate::model::{Pattern, Subject, header};
 use crate::port::{
-    AskMore, Bus, ConnectionState, Delivery, Message, Outgoing, Pull, Settle, Stop, Subscription,
+    AskMore, Bus, ConnectionState, Delivery, Message, Outgoing, Pull, Stop, Subscription,
 };
 
 /// How many of a request are left, says the server when it ends.
@@ -55,9 +53,7 @@ struct Reader {
     desk: Arc<Desk>,
     messages: Subscription,
     connection: watch::Receiver<ConnectionState>,
-    settles: Arc<dyn Settle>,
-    /// For the log.
-    unreadable: Seldom,
+    arrivals: Arrivals,
 }
 
 /// A request that is being handed over; if that is broken off, it was not made.
@@ -95,8 +91,7 @@ pub(super) async fn begin(consumer: &NatsConsumer) -> Result<Pull> {
         desk: desk.clone(),
         messages,
         connection,
-        settles: consumer.settles.clone(),
-        unreadable: Seldom::new(),
+        arrivals: Arrivals::new(consumer.settles.clone()),
     };
     let deliveries = stream::unfold(Some(reader), |reader| async {
         let mut reader = reader?;
@@ -178,7 +173,7 @@ impl Desk {
         let (stream, name) = (&self.stream, &self.consumer);
         match Verdict::of(status, description) {
             Verdict::Alive => self.credit().hear(Instant::now()),
-            Verdict::Ended => {
+            Verdict::Ended | Verdict::Moves => {
                 let token = message.subject.as_str().strip_prefix(&*self.prefix);
                 let Some(request) = token.and_then(Request::parse) else {
                     return Ok(());
@@ -188,8 +183,10 @@ impl Desk {
                 ended.ok_or_else(|| restless(stream, name, status, description))?;
             }
             Verdict::Gone => return Err(failure::no_consumer(stream, name)),
-            Verdict::TooMany => return Err(too_many(stream, name)),
-            Verdict::Refused => return Err(refused(stream, name, status, description)),
+            Verdict::TooMany => return Err(failure::too_many(stream, name)),
+            Verdict::Refused => {
+                return Err(failure::no_pulling(stream, name, status, description));
+            }
         }
         Ok(())
     }
@@ -266,41 +263,22 @@ impl Reader {
     }
 
     /// A message as a delivery; none if it is not one that can be settled, or that nobody asked for.
-    async fn delivery(&mut self, mut message: Message) -> Result<Option<Delivery>> {
+    async fn delivery(&mut self, message: Message) -> Result<Option<Delivery>> {
         let desk = &self.desk;
         let asked_for = desk.credit().delivered(Instant::now()).is_some();
-        let read = message.reply.take().and_then(|reply| {
-            let place = Place::parse(reply.as_str())?;
-            let stored = OffsetDateTime::from_unix_timestamp_nanos(place.nanos).ok()?;
-            Some((reply, place, stored))
-        });
-        let Some((receipt, place, stored)) = read else {
+        let (stream, consumer) = (&desk.stream, &desk.consumer);
+        let Some(delivery) = self.arrivals.read(message, stream, consumer) else {
             if asked_for {
                 desk.credit().useless();
-            }
-            if let Some(unsaid) = self.unreadable.again() {
-                let (stream, consumer) = (&desk.stream, &desk.consumer);
-                tracing::warn!(
-                    stream,
-                    consumer,
-                    subject = message.subject.as_str(),
-                    unsaid,
-                    "a delivery has no receipt that can be read: it is skipped"
-                );
             }
             return Ok(None);
         };
         if !asked_for {
             // A request that was taken for lost was not: somebody else may have it at once.
-            let again = Settling::Retry {
-                after: Duration::ZERO,
-            };
-            self.settles.settle(&receipt, again).await?;
+            arrival::hand_back(&delivery).await?;
             return Ok(None);
         }
-        let numbers = (place.sequence, place.attempt, place.pending);
-        let receipt = (receipt, self.settles.clone());
-        Ok(Some(Delivery::new(message, numbers, stored, receipt)))
+        Ok(Some(delivery))
     }
 
     fn lost(&self) -> Error {
@@ -320,26 +298,6 @@ fn lost(stream: &str, consumer: &str) -> Error {
         format!(
             "the connection to NATS was lost or changed while the consumer {consumer} of the \
              stream {stream} was read, or the reading has ended: begin a new pull"
-        ),
-    )
-}
-
-fn too_many(stream: &str, consumer: &str) -> Error {
-    Error::new(
-        ErrorKind::Overloaded,
-        format!(
-            "too many read from the consumer {consumer} of the stream {stream}: let fewer \
-             instances read, or make it anew with a larger `max_waiting`"
-        ),
-    )
-}
-
-fn refused(stream: &str, consumer: &str, status: &str, description: &str) -> Error {
-    Error::new(
-        ErrorKind::Config,
-        format!(
-            "the consumer {consumer} of the stream {stream} cannot be pulled from: NATS says \
-             {status} {description}; look at it with `nats consumer info {stream} {consumer}`"
         ),
     )
 }

@@ -9,6 +9,8 @@ pub(super) enum Verdict {
     Alive,
     /// The request ended; its rest is to be asked for again.
     Ended,
+    /// The same, as another server takes over the consumer: what is there was not looked at.
+    Moves,
     /// The consumer or its stream is gone, or nobody leads it.
     Gone,
     /// So many ask already that the server takes no more.
@@ -31,12 +33,8 @@ impl Verdict {
             "503" => Self::Gone,
             "409" if says("Consumer Deleted") => Self::Gone,
             "409" if says("Exceeded MaxWaiting") => Self::TooMany,
-            "409"
-                if says("Leadership Change")
-                    || says("Server Shutdown")
-                    || says("Batch Completed")
-                    || says("Message Size Exceeds MaxBytes") =>
-            {
+            "409" if says("Leadership Change") || says("Server Shutdown") => Self::Moves,
+            "409" if says("Batch Completed") || says("Message Size Exceeds MaxBytes") => {
                 Self::Ended
             }
             _ => Self::Refused,
@@ -56,9 +54,9 @@ mod tests {
             ("408", "Interest Expired", Verdict::Ended),
             ("408", "Requests Pending", Verdict::Ended),
             ("404", "No Messages", Verdict::Ended),
-            ("409", "Leadership Change", Verdict::Ended),
-            ("409", "leadership change", Verdict::Ended),
-            ("409", "Server Shutdown", Verdict::Ended),
+            ("409", "Leadership Change", Verdict::Moves),
+            ("409", "leadership change", Verdict::Moves),
+            ("409", "Server Shutdown", Verdict::Moves),
             ("409", "Batch Completed", Verdict::Ended),
             ("409", "Message Size Exceeds MaxBytes", Verdict::Ended),
             ("409", "Consumer Deleted", Verdict::Gone),
