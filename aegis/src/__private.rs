@@ -1,5 +1,6 @@
 //! What generated code calls. Not for users: it changes without notice.
 
+mod command;
 mod event;
 mod hook;
 
@@ -19,6 +20,9 @@ pub use crate::serve::{
     Borrowed, BorrowedByLeader, HookFuture, Outcome, Started, StartedOtherwise, arguments,
 };
 
+pub use command::{
+    BorrowedByCommand, assert_borrowed_by_command, borrowed_by_command, command_arguments,
+};
 pub use event::{
     BorrowedByEvent, Handled, HandledOtherwise, OneOfSeveral, TheRest, assert_borrowed_by_event,
     borrowed_by_event, borrowed_by_leader_for_event, event, event_names, pattern_covers, same_name,

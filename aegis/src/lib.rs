@@ -50,8 +50,8 @@ pub mod port;
 mod serve;
 
 pub use aegis_macros::{
-    Event, Events, Failure, client, exclusive_rpc, health, main, on_leader, on_standby, on_start,
-    on_stop, rpc, service, subscribe,
+    Event, Events, Failure, client, command, exclusive_rpc, health, main, on_leader, on_standby,
+    on_start, on_stop, rpc, service, subscribe,
 };
 
 pub use app::{App, Config, LogFormat, Running};
@@ -76,8 +76,9 @@ pub use model::{
 };
 pub use port::{ConnectionState, WatchHealth};
 pub use serve::{
-    Context, Delivered, EventCall, EventHandler, HandlerDescriptor, HandlerKind, HookFuture,
-    Metadata, Reply, Request, RpcCall, RpcHandler, Service, Source,
+    Assigned, CommandCall, CommandHandler, Context, Delivered, EventCall, EventHandler,
+    HandlerDescriptor, HandlerKind, HookFuture, Metadata, Progress, Reply, Request, RpcCall,
+    RpcHandler, Service, Source, Step,
 };
 
 /// The code of the README compiles.

@@ -55,6 +55,16 @@ pub const EVENTS_STALE: &str = "aegis_events_stale_seconds";
 /// Counter: times that the reading of events had to begin anew; labels `service`, `handler`.
 pub const EVENTS_RESUMED: &str = "aegis_events_resumed_total";
 
+/// Counter: attempts at commands that ended; labels `service`, `command`, `outcome` (`succeeded`,
+/// `retrying`, `failed`, `cancelled`, `returned`).
+pub const COMMANDS_HANDLED: &str = "aegis_commands_handled_total";
+/// Histogram, seconds: one attempt at a command; labels `service`, `command`.
+pub const COMMANDS_DURATION: &str = "aegis_commands_handling_duration_seconds";
+/// Gauge: commands that wait for a worker, in all lanes; labels `service`, `command`.
+pub const COMMANDS_WAITING: &str = "aegis_commands_waiting";
+/// Counter: times that the reading of commands had to begin anew; labels `service`, `command`.
+pub const COMMANDS_RESUMED: &str = "aegis_commands_resumed_total";
+
 /// A time as people read it: `7 ms`, `2.5 s`, `10 s`.
 pub(crate) fn shown(time: Duration) -> String {
     if time < Duration::from_secs(1) {

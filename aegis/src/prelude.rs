@@ -2,8 +2,8 @@
 
 pub use crate::{
     AnyEvent, App, Call, CallError, Client, Context, ErrorKind, Event, Failure, Health, Leadership,
-    Params, Result, RetryPolicy,
+    Params, Priority, Progress, Result, RetryPolicy,
 };
 pub use aegis_macros::{
-    exclusive_rpc, health, on_leader, on_standby, on_start, on_stop, rpc, subscribe,
+    command, exclusive_rpc, health, on_leader, on_standby, on_start, on_stop, rpc, subscribe,
 };

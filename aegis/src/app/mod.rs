@@ -1,5 +1,5 @@
 //! Layer 5: how is it put together. `config` what can be set, `settings` where it comes from,
-//! `stream_settings` those of streams,
+//! `stream_settings` those of streams, `command_settings` those of commands,
 //! `address` the settings that name servers, `connect` from a configuration to a bus, `builder` the
 //! program, `start` and `running` its life, `control` the thread of heartbeats and leases,
 //! `presence` the registry, `leading` the elections, `run` signals, `entry` what `#[aegis::main]`
@@ -8,6 +8,7 @@
 mod address;
 mod builder;
 mod check;
+mod command_settings;
 mod config;
 mod connect;
 mod control;

@@ -194,7 +194,10 @@ pub(super) fn variables() -> impl Iterator<Item = &'static str> {
 
 /// Every setting there is.
 fn all() -> impl Iterator<Item = &'static Setting> {
-    SETTINGS.iter().chain(super::stream_settings::SETTINGS)
+    SETTINGS
+        .iter()
+        .chain(super::stream_settings::SETTINGS)
+        .chain(super::command_settings::SETTINGS)
 }
 
 #[expect(

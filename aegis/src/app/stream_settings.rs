@@ -13,24 +13,12 @@ pub(super) const SETTINGS: &[Setting] = &[
     open(
         "events.replicas",
         &["AEGIS_EVENTS_REPLICAS"],
-        |config, text| {
-            let servers = text.parse().ok();
-            let servers = servers.filter(|servers| (1..=5).contains(servers));
-            config.streams.replicas = Some(servers.ok_or("it is 1 to 5 servers")?);
-            Ok(())
-        },
+        |config, text| servers(text).map(|servers| config.streams.replicas = Some(servers)),
     ),
     open(
         "events.storage",
         &["AEGIS_EVENTS_STORAGE"],
-        |config, text| {
-            config.streams.storage = Some(match text {
-                "file" => Storage::File,
-                "memory" => Storage::Memory,
-                _ => return Err("it is `file` or `memory`".to_owned()),
-            });
-            Ok(())
-        },
+        |config, text| storage(text).map(|storage| config.streams.storage = Some(storage)),
     ),
     open(
         "events.max_bytes",
@@ -67,8 +55,24 @@ pub(super) const SETTINGS: &[Setting] = &[
     }),
 ];
 
+/// A number of servers of a cluster.
+pub(super) fn servers(text: &str) -> Result<u8, String> {
+    let servers = text.parse().ok();
+    let servers = servers.filter(|servers| (1..=5).contains(servers));
+    Ok(servers.ok_or("it is 1 to 5 servers")?)
+}
+
+/// Where a stream is kept.
+pub(super) fn storage(text: &str) -> Result<Storage, String> {
+    match text {
+        "file" => Ok(Storage::File),
+        "memory" => Ok(Storage::Memory),
+        _ => Err("it is `file` or `memory`".to_owned()),
+    }
+}
+
 /// A number of bytes, plain or as `64KiB`, `512MiB`, `10GiB`.
-fn bytes(text: &str) -> Result<u64, String> {
+pub(super) fn bytes(text: &str) -> Result<u64, String> {
     let wrong = || "it is a number of bytes such as `1073741824`, `512MiB` or `10GiB`".to_owned();
     let units = [("KiB", 10), ("MiB", 20), ("GiB", 30), ("TiB", 40)];
     let unit = units

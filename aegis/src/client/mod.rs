@@ -29,7 +29,7 @@ pub use core::Client;
 pub(crate) use core::{ClientSettings, Wire};
 pub use dead::DeadLetters;
 pub use observe::{Observe, Observed};
-pub(crate) use publish::{CommandSettings, StreamSettings, commands, dead_letters, events};
 pub use publish::{Publish, PublishAll, Published, PublishedAll};
+pub(crate) use publish::{StreamSettings, commands, dead_letters, events};
 pub(crate) use scope::Scope;
 pub use stub::{Method, Stub};

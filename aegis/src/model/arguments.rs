@@ -37,7 +37,7 @@ impl<T> std::ops::Deref for Params<T> {
     label = "not a value for the wire",
     note = "an owned argument needs `serde::Serialize` and `serde::Deserialize`",
     note = "`Params<T>` takes the whole of the params and must be the only owned argument",
-    note = "what comes from the framework is borrowed: `ctx: &Context`, and in `#[exclusive_rpc]` `leader: &Leadership`"
+    note = "what comes from the framework is borrowed: `ctx: &Context`, in `#[exclusive_rpc]` `leader: &Leadership`, in `#[command]` `progress: &Progress`"
 )]
 pub trait Field: Serialize + DeserializeOwned + Send + 'static {}
 
@@ -49,7 +49,7 @@ impl<T: Serialize + DeserializeOwned + Send + 'static> Field for T {}
     message = "`{Self}` cannot be an argument",
     label = "not a value for the wire",
     note = "an owned argument comes from the wire: it needs `serde::Serialize` and `serde::Deserialize`",
-    note = "what comes from the framework is borrowed: `ctx: &Context`, and in `#[exclusive_rpc]` `leader: &Leadership`"
+    note = "what comes from the framework is borrowed: `ctx: &Context`, in `#[exclusive_rpc]` `leader: &Leadership`, in `#[command]` `progress: &Progress`"
 )]
 pub trait Owned: Sized + Send + 'static {
     #[doc(hidden)]

@@ -9,6 +9,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::call::Request;
+use super::command::Task;
 use super::metadata::Metadata;
 use crate::client::{Client, Publish, Scope};
 use crate::lease::Leadership;
@@ -48,8 +49,26 @@ pub(super) struct State {
     pub(super) scope: Scope,
     pub(super) source: Option<String>,
     event: Option<AnyEvent>,
+    /// The job that is worked on, in a handler for a command.
+    pub(super) task: Option<Arc<Task>>,
     cancel: OnceLock<CancellationToken>,
     repeats: AtomicBool,
+}
+
+impl State {
+    fn new(home: Arc<Home>, method: &'static str, headers: Headers, scope: Scope) -> Self {
+        Self {
+            home,
+            method,
+            headers,
+            scope,
+            source: None,
+            event: None,
+            task: None,
+            cancel: OnceLock::new(),
+            repeats: AtomicBool::new(false),
+        }
+    }
 }
 
 /// What all calls of one service share.
@@ -69,18 +88,15 @@ impl Context {
         scope: Scope,
         source: Option<String>,
     ) -> Self {
-        let cancel = OnceLock::new();
+        Self::with(State {
+            source,
+            ..State::new(home, method, headers, scope)
+        })
+    }
+
+    fn with(state: State) -> Self {
         Self {
-            state: Arc::new(State {
-                home,
-                method,
-                headers,
-                scope,
-                source,
-                event: None,
-                cancel,
-                repeats: AtomicBool::new(false),
-            }),
+            state: Arc::new(state),
         }
     }
 
@@ -96,20 +112,26 @@ impl Context {
         event: AnyEvent,
         scope: Scope,
     ) -> Self {
-        let cancel = OnceLock::new();
-        Self {
-            state: Arc::new(State {
-                home,
-                method,
-                // It has them.
-                headers: Headers::new(),
-                source: None,
-                scope,
-                event: Some(event),
-                cancel,
-                repeats: AtomicBool::new(false),
-            }),
-        }
+        // The event has the headers.
+        Self::with(State {
+            event: Some(event),
+            ..State::new(home, method, Headers::new(), scope)
+        })
+    }
+
+    /// The context of a handler for a command.
+    pub(super) fn of_command(
+        home: Arc<Home>,
+        method: &'static str,
+        headers: Headers,
+        scope: Scope,
+        task: Task,
+    ) -> Self {
+        Self::with(State {
+            source: headers.get(header::SOURCE).map(str::to_owned),
+            task: Some(Arc::new(task)),
+            ..State::new(home, method, headers, scope)
+        })
     }
 
     /// A client whose calls inherit the remaining time and the trace, also in tasks of their own.

@@ -8,6 +8,7 @@ use std::time::Duration;
 use futures_util::future::{BoxFuture, FutureExt};
 
 use super::call::Request;
+use super::command::CommandHandler;
 use super::context::Context;
 use super::event::EventHandler;
 use super::respond::Reply;
@@ -130,6 +131,7 @@ impl HandlerDescriptor {
         match &self.kind {
             HandlerKind::Rpc(handler) => handler.exclusive,
             HandlerKind::Event(handler) => handler.mode == EventMode::Exclusive,
+            HandlerKind::Command(_) => false,
         }
     }
 
@@ -141,6 +143,7 @@ impl HandlerDescriptor {
                 tokens.nth(1).unwrap_or_default()
             }
             HandlerKind::Event(handler) => handler.service,
+            HandlerKind::Command(handler) => handler.service,
         }
     }
 }
@@ -170,6 +173,8 @@ pub enum HandlerKind {
     Rpc(RpcHandler),
     /// Handles events.
     Event(EventHandler),
+    /// Works on commands.
+    Command(CommandHandler),
 }
 
 /// A handler that answers calls.

@@ -10,6 +10,7 @@
 mod answering;
 mod call;
 mod cancel;
+mod command;
 mod context;
 mod descriptor;
 mod endpoint;
@@ -20,6 +21,7 @@ mod gate;
 mod hook;
 mod inboxes;
 mod latency;
+mod letter;
 mod load;
 mod manifest;
 mod metadata;
@@ -33,6 +35,9 @@ mod table;
 mod work;
 
 pub use call::Request;
+pub use command::{
+    Assigned, BorrowedByCommand, CommandCall, CommandHandler, Progress, Step, command_arguments,
+};
 pub(crate) use context::Home;
 pub use context::{Borrowed, BorrowedByLeader, Context};
 pub(crate) use descriptor::Hooks;

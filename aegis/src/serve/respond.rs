@@ -5,6 +5,7 @@ use std::marker::PhantomData;
 use bytes::Bytes;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
@@ -60,6 +61,9 @@ pub trait Outcome {
 
     /// The reply to a request.
     fn reply(self, request: &Request) -> Reply;
+
+    /// The end of a command.
+    fn finish(self) -> Result<Value, Failure>;
 }
 
 impl<T: Returned, E: DomainError> Outcome for Result<T, E> {
@@ -68,6 +72,14 @@ impl<T: Returned, E: DomainError> Outcome for Result<T, E> {
 
     fn reply(self, request: &Request) -> Reply {
         reply(request, self)
+    }
+
+    fn finish(self) -> Result<Value, Failure> {
+        let value = self.map_err(|error| error.to_failure())?;
+        serde_json::to_value(&value).map_err(|cause| {
+            let text = format!("the result cannot be kept: {cause}");
+            Failure::internal(text).terminal()
+        })
     }
 }
 

@@ -15,6 +15,7 @@ use tokio_util::task::{AbortOnDropHandle, TaskTracker};
 
 use super::call::Request;
 use super::cancel::Cancels;
+use super::command::{self, CommandReading, CommandWorker};
 use super::context::Home;
 use super::descriptor::HandlerKind;
 use super::endpoint::{Endpoint, GRACE, Shared};
@@ -50,6 +51,8 @@ pub(crate) struct Server {
     endpoints: Vec<Arc<Endpoint>>,
     workers: Vec<Arc<Worker>>,
     readings: Vec<Reading>,
+    commands: Vec<Arc<CommandWorker>>,
+    command_readings: Vec<CommandReading>,
     about: About,
     state: watch::Receiver<Lifecycle>,
     /// Ends what brings calls.
@@ -100,9 +103,18 @@ impl Server {
             let worker = Worker::new(row, handler.clone(), service.clone(), shared.clone());
             Some(Arc::new(worker))
         });
+        let commands = table.rows.iter().filter_map(|row| {
+            let HandlerKind::Command(handler) = &row.kind else {
+                return None;
+            };
+            let worker = CommandWorker::new(row, handler.clone(), service.clone(), shared.clone());
+            Some(Arc::new(worker))
+        });
         Self {
             workers: workers.collect(),
             readings: Vec::new(),
+            commands: commands.collect(),
+            command_readings: Vec::new(),
             shared,
             endpoints,
             about,
@@ -154,7 +166,24 @@ impl Server {
             self.last_readers
                 .push(spawn(micro.clone().answer(subscription)));
         }
-        self.read_events().await
+        self.read_events().await?;
+        self.read_commands().await
+    }
+
+    /// Makes the lanes of its commands, and takes what waits there from then on.
+    async fn read_commands(&mut self) -> Result<()> {
+        if self.commands.is_empty() {
+            return Ok(());
+        }
+        let cancels = self.shared.home.client.layout().job_cancels();
+        let cancels = self.shared.bus.subscribe(cancels, None).await?;
+        self.last_stops.push(cancels.stop_handle());
+        let reading = command::read_cancels(cancels, self.commands.clone());
+        self.last_readers.push(spawn(reading));
+        for worker in &self.commands {
+            self.command_readings.push(command::prepare(worker).await?);
+        }
+        Ok(())
     }
 
     /// Makes the places of its handlers in the stream of events, and reads from there on; those of a
@@ -183,7 +212,9 @@ impl Server {
         let calls = endpoints.map(|endpoint| endpoint.clone() as Arc<dyn Metered>);
         let workers = self.workers.iter();
         let events = workers.map(|worker| worker.clone() as Arc<dyn Metered>);
-        LoadMeter::new(calls.chain(events).collect())
+        let commands = self.commands.iter();
+        let commands = commands.map(|worker| worker.clone() as Arc<dyn Metered>);
+        LoadMeter::new(calls.chain(events).chain(commands).collect())
     }
 
     /// Reads a subscription to its end, in a task of its own.
@@ -198,6 +229,8 @@ impl Server {
         end(self.stops).await;
         let readings = self.readings.into_iter();
         join_all(readings.map(|reading| reading.stop(deadline))).await;
+        let commands = self.command_readings.into_iter();
+        join_all(commands.map(|reading| reading.stop(deadline))).await;
         for reader in self.readers {
             // It ends by itself once the subscription's last message is handled.
             let _ = tokio::time::timeout_at(deadline + GRACE, reader).await;

@@ -2,6 +2,7 @@
 
 use std::any::TypeId;
 
+use super::command::CommandHandler;
 use super::descriptor::{HandlerDescriptor, HandlerKind, Service};
 use super::event::EventHandler;
 use crate::error::{Error, ErrorKind, Result};
@@ -60,6 +61,10 @@ impl HandlerTable {
                     check_event(row, handler, name)?;
                     continue;
                 }
+                HandlerKind::Command(handler) => {
+                    check_command(row, handler, name)?;
+                    continue;
+                }
             };
             let subject = Layout::default().rpc(&service, &MethodName::parse(row.name)?);
             if handler.subject != subject {
@@ -105,6 +110,20 @@ fn check_event(row: &HandlerDescriptor, handler: &EventHandler, service: &str) -
         .find_map(|pattern| NameError::event_pattern(pattern).err())
     {
         fault.to_string()
+    } else {
+        return Ok(());
+    };
+    let text = format!("the handler {} of {service} is wrong: {wrong}", row.source);
+    Err(Error::new(ErrorKind::Lifecycle, text))
+}
+
+/// The same of a handler for a command.
+fn check_command(row: &HandlerDescriptor, handler: &CommandHandler, service: &str) -> Result<()> {
+    MethodName::parse(row.name)?;
+    let wrong = if handler.service != service {
+        format!("it says that it is one of {}", handler.service)
+    } else if handler.ack_wait.is_some_and(|wait| wait.is_zero()) {
+        "its `ack_wait` is zero: give it a second or more".to_owned()
     } else {
         return Ok(());
     };

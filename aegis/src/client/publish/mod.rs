@@ -11,5 +11,5 @@ mod word;
 
 pub(super) use again::{Storing, is_passing, until_held, waits};
 pub use all::{PublishAll, PublishedAll};
-pub(crate) use streams::{CommandSettings, StreamSettings, commands, dead_letters, events};
+pub(crate) use streams::{StreamSettings, commands, dead_letters, events};
 pub use word::{Publish, Published};

@@ -77,12 +77,20 @@ impl CommandWorker {
         }
     }
 
-    async fn decided(&self, held: &Held, nonce: &str, deadline: Instant) -> Result<Option<Revised>> {
+    async fn decided(
+        &self,
+        held: &Held,
+        nonce: &str,
+        deadline: Instant,
+    ) -> Result<Option<Revised>> {
         let mut other = OtherMessage::NotAsked;
         loop {
             let found = self.jobs.read(&held.id, deadline).await?;
             // An attempt to write that it has begun was not heard of, and was successful.
-            if let Some(own) = found.as_ref().filter(|found| found.record.is_held_by(nonce)) {
+            if let Some(own) = found
+                .as_ref()
+                .filter(|found| found.record.is_held_by(nonce))
+            {
                 return Ok(Some(own.clone()));
             }
             let record = found.as_ref().map(|found| &found.record);

@@ -176,7 +176,11 @@ impl Keeper {
         held.record = record;
         held.revision = Some(revision);
         held.over = ended;
-        Ok(if ended { Refused::Ended } else { Refused::Again })
+        Ok(if ended {
+            Refused::Ended
+        } else {
+            Refused::Again
+        })
     }
 }
 

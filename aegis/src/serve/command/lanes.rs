@@ -8,9 +8,7 @@ use futures_util::future::join_all;
 use tokio::time::Instant;
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::model::{
-    ConsumerSpec, DeliverFrom, Pattern, Priority, Turns, handler_place,
-};
+use crate::model::{ConsumerSpec, DeliverFrom, Pattern, Priority, Turns, handler_place};
 use crate::port::{Consumer, Delivery, Pull};
 
 use super::worker::CommandWorker;
@@ -132,7 +130,11 @@ impl Lanes {
 
     /// Stands at no lane any more; what came nevertheless is to be handed back.
     pub(super) async fn withdraw(mut self) -> Vec<Delivery> {
-        let pulls: Vec<Pull> = self.all.iter_mut().filter_map(|lane| lane.pull.take()).collect();
+        let pulls: Vec<Pull> = self
+            .all
+            .iter_mut()
+            .filter_map(|lane| lane.pull.take())
+            .collect();
         let ends = pulls.into_iter().map(async |mut pull| {
             let mut left = Vec::new();
             if let Err(error) = pull.stop().await {
@@ -148,7 +150,7 @@ impl Lanes {
     }
 
     /// How many messages wait, in all lanes. Errors: `NoService` if a lane is gone.
-    pub(super) async fn waiting(&self) -> Result<u64> {
+    pub(super) async fn waiting(&mut self) -> Result<u64> {
         let deadline = Instant::now() + WITHIN;
         let asked = self.all.iter().map(|lane| lane.consumer.status(deadline));
         let mut waiting = 0;
@@ -162,7 +164,10 @@ impl Lanes {
 fn spec(worker: &CommandWorker, priority: Priority) -> Result<ConsumerSpec> {
     let home = &worker.shared.home;
     let command = worker.command()?;
-    let lane = home.client.layout().command(&home.service, &command, priority);
+    let lane = home
+        .client
+        .layout()
+        .command(&home.service, &command, priority);
     let place = handler_place(home.service.as_str(), worker.row.name);
     let mut spec = ConsumerSpec::new(format!("{place}__{priority}"));
     spec.filters = vec![Pattern::from(lane)];

@@ -206,7 +206,11 @@ fn take(worker: &Arc<CommandWorker>, delivery: Delivery) {
         return;
     };
     let worker = worker.clone();
-    worker.shared.tasks.clone().spawn(async move { worker.work(slot).await });
+    worker
+        .shared
+        .tasks
+        .clone()
+        .spawn(async move { worker.work(slot).await });
 }
 
 async fn hand_back(delivery: Delivery) {

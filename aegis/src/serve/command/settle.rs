@@ -136,7 +136,10 @@ impl CommandWorker {
                 "a command failed and is tried again"
             );
         }
-        let run_at = after.try_into().ok().and_then(|after| close.at.checked_add(after));
+        let run_at = after
+            .try_into()
+            .ok()
+            .and_then(|after| close.at.checked_add(after));
         let written = self.end_failed(begun, &failure, |record| {
             close.leave(record);
             record.state = JobState::Retrying;

@@ -8,9 +8,7 @@ use super::super::letter::{From, letter, note};
 use super::figures::Ended;
 use super::worker::{Held, Job, Outcome, Worker};
 use crate::error::{Error, ErrorKind, Result};
-use crate::model::{
-    AnyEvent, EventSource, Failure, Layout, Settling, Verdict, header, verdict,
-};
+use crate::model::{AnyEvent, EventSource, Failure, Layout, Settling, Verdict, header, verdict};
 use crate::observe;
 use crate::port::Delivery;
 
