@@ -220,9 +220,11 @@ impl CommandWorker {
     /// It was not worked on to its end, by no fault of its own: that is no attempt.
     async fn give_back(&self, held: &Held, begun: &Begun) -> Result<Ended> {
         let deadline = Instant::now() + WITHIN;
+        // Not one less than what is found: that may have been written here, and not been heard of.
+        let before = begun.attempt.saturating_sub(1);
         let written = begun.keeper.end(deadline, |record| {
             record.state = JobState::Queued;
-            record.attempt = record.attempt.saturating_sub(1);
+            record.attempt = before;
         });
         match written.await {
             Ok(_) => {
