@@ -6,7 +6,7 @@ use std::time::Duration;
 use time::OffsetDateTime;
 use tokio::time::Instant;
 
-use super::keeper::Keeper;
+use super::keeper::{ASK, Keeper, is_passing, waits};
 use super::worker::{CommandWorker, Held};
 use crate::client::{JobStore, Revised};
 use crate::error::{ErrorKind, Result};
@@ -84,44 +84,64 @@ impl CommandWorker {
         deadline: Instant,
     ) -> Result<Option<Revised>> {
         let mut other = OtherMessage::NotAsked;
+        let mut failures = 0;
         loop {
-            let found = self.jobs.read(&held.id, deadline).await?;
-            // An attempt to write that it has begun was not heard of, and was successful.
-            if let Some(own) = found
-                .as_ref()
-                .filter(|found| found.record.is_held_by(nonce))
-            {
-                return Ok(Some(own.clone()));
-            }
-            let record = found.as_ref().map(|found| &found.record);
-            let now = OffsetDateTime::now_utc();
-            let decided = match claim(record, self.taken(held), other, now) {
-                JobClaim::Look(sequence) => {
-                    other = self.other(sequence, deadline).await?;
-                    Decided::Again
-                }
-                JobClaim::Begin => self.try_begin(held, found, nonce, deadline).await?,
-                JobClaim::Later(left) => self.later(held, found, left, deadline).await?,
-                JobClaim::Cancel => self.cancelled(held, found, deadline).await?,
-                JobClaim::WornOut => self.worn_out(held, found, deadline).await?,
-                JobClaim::OwesLetter => self.owes_letter(held, found).await,
-                JobClaim::Ended => {
-                    // Whoever wrote that may not have come to say it.
-                    if let Some(found) = found {
-                        self.jobs.tell(&found.record).await;
-                    }
-                    self.tell(held, Settling::Ack).await;
-                    Decided::Settled
-                }
-                JobClaim::Double => {
-                    self.tell(held, Settling::Ack).await;
-                    Decided::Settled
-                }
+            // An answer that was lost is not waited for to the end: it is asked again.
+            let until = deadline.min(Instant::now() + ASK);
+            let error = match self.decide(held, nonce, &mut other, until).await {
+                Ok(Decided::Begun(begun)) => return Ok(Some(begun)),
+                Ok(Decided::Settled) => return Ok(None),
+                Ok(Decided::Again) => continue,
+                Err(error) => error,
             };
-            match decided {
-                Decided::Begun(begun) => return Ok(Some(begun)),
-                Decided::Settled => return Ok(None),
-                Decided::Again => {}
+            failures += 1;
+            let wait = waits().delay(failures, observe::chance()).unwrap_or(ASK);
+            if !is_passing(&error) || Instant::now() + wait >= deadline {
+                return Err(error);
+            }
+            tokio::time::sleep(wait).await;
+        }
+    }
+
+    /// Looks once, and does what follows from that.
+    async fn decide(
+        &self,
+        held: &Held,
+        nonce: &str,
+        other: &mut OtherMessage,
+        deadline: Instant,
+    ) -> Result<Decided> {
+        let found = self.jobs.read(&held.id, deadline).await?;
+        // An attempt to write that it has begun was not heard of, and was successful.
+        if let Some(own) = found
+            .as_ref()
+            .filter(|found| found.record.is_held_by(nonce))
+        {
+            return Ok(Decided::Begun(own.clone()));
+        }
+        let record = found.as_ref().map(|found| &found.record);
+        let now = OffsetDateTime::now_utc();
+        match claim(record, self.taken(held), *other, now) {
+            JobClaim::Look(sequence) => {
+                *other = self.other(sequence, deadline).await?;
+                Ok(Decided::Again)
+            }
+            JobClaim::Begin => self.try_begin(held, found, nonce, deadline).await,
+            JobClaim::Later(left) => self.later(held, found, left, deadline).await,
+            JobClaim::Cancel => self.cancelled(held, found, deadline).await,
+            JobClaim::WornOut => self.worn_out(held, found, deadline).await,
+            JobClaim::OwesLetter => Ok(self.owes_letter(held, found).await),
+            JobClaim::Ended => {
+                // Whoever wrote that may not have come to say it.
+                if let Some(found) = found {
+                    self.jobs.tell(&found.record).await;
+                }
+                self.tell(held, Settling::Ack).await;
+                Ok(Decided::Settled)
+            }
+            JobClaim::Double => {
+                self.tell(held, Settling::Ack).await;
+                Ok(Decided::Settled)
             }
         }
     }
