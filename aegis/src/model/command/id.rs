@@ -2,9 +2,10 @@
 
 use std::fmt;
 
+use time::OffsetDateTime;
 use uuid::Uuid;
 
-use crate::model::SpecError;
+use crate::model::{Headers, SpecError, header};
 
 /// Longest id that is taken, in characters.
 const LONGEST: usize = 64;
@@ -27,9 +28,12 @@ impl JobId {
         Self(Uuid::new_v5(&SPACE, name.as_bytes()).to_string())
     }
 
-    /// That of a message which names none: where it stands.
-    pub(crate) fn of_place(sequence: u64, stored_nanos: i128) -> Self {
-        Self(format!("{sequence}-{stored_nanos}"))
+    /// That of a message in the queue: the one that it names, else where it stands.
+    pub(crate) fn of_message(headers: &Headers, sequence: u64, stored: OffsetDateTime) -> Self {
+        let names = [header::JOB_ID, header::MESSAGE_ID];
+        let mut named = names.iter().filter_map(|name| headers.get(name));
+        let named = named.find_map(|id| Self::parse(id).ok());
+        named.unwrap_or_else(|| Self(format!("{sequence}-{}", stored.unix_timestamp_nanos())))
     }
 
     /// Reads one.
@@ -64,7 +68,7 @@ mod tests {
         let made = [
             JobId::new(),
             JobId::of_key("importer", "import", "load 7"),
-            JobId::of_place(7, 1_790_000_000_000_000_000),
+            JobId::of_message(&Headers::new(), 7, OffsetDateTime::UNIX_EPOCH),
         ];
         for id in made {
             assert_eq!(JobId::parse(id.as_str()), Ok(id));
@@ -72,6 +76,24 @@ mod tests {
         for text in ["", "a.b", "a b", "*", &"x".repeat(65)] {
             let error = JobId::parse(text).unwrap_err().to_string();
             assert!(error.contains("is no id of a job"), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_message_names_its_job_or_stands_for_it() {
+        let at = OffsetDateTime::UNIX_EPOCH;
+        for (headers, expected) in [
+            (&[][..], "7-0"),
+            (&[(header::MESSAGE_ID, "a")], "a"),
+            (&[(header::MESSAGE_ID, "a.1"), (header::JOB_ID, "a")], "a"),
+            (&[(header::MESSAGE_ID, "no id")], "7-0"),
+        ] {
+            let mut all = Headers::new();
+            for (name, value) in headers {
+                all.own(name, (*value).to_owned());
+            }
+            let found = JobId::of_message(&all, 7, at);
+            assert_eq!(found.as_str(), expected, "{headers:?}");
         }
     }
 

@@ -41,12 +41,7 @@ enum Decided {
 /// Whose job a message is.
 pub(super) fn job_of(delivery: &Delivery) -> JobId {
     let headers = &delivery.message.headers;
-    let named = [header::JOB_ID, header::MESSAGE_ID];
-    let mut named = named.iter().filter_map(|name| headers.get(name));
-    let known = named.find_map(|id| JobId::parse(id).ok());
-    known.unwrap_or_else(|| {
-        JobId::of_place(delivery.sequence, delivery.stored.unix_timestamp_nanos())
-    })
+    JobId::of_message(headers, delivery.sequence, delivery.stored)
 }
 
 impl CommandWorker {
