@@ -11,6 +11,7 @@ mod calling;
 mod chaos;
 mod checkpoint;
 mod commands;
+mod commands_loss;
 mod connection;
 mod ending;
 mod events;
