@@ -13,6 +13,8 @@ use crate::model::ACCIDENTS;
 pub(crate) struct Taken {
     /// Its number in the queue.
     pub(crate) sequence: u64,
+    /// The how manieth delivery of it this is, whoever got the others.
+    pub(crate) delivery: u64,
     /// When it may begin, if it was sent to begin later.
     pub(crate) not_before: Option<OffsetDateTime>,
     /// How often its command may be tried.
@@ -49,6 +51,9 @@ pub(crate) enum Claim {
     Look(u64),
     /// It stands under another message, which is there: this one is removed.
     Double,
+    /// A later delivery of it was begun, while this one lay in a worker that was frozen: nothing is
+    /// said about it. Should the queue count anew, its consumer being gone, it comes again.
+    Stale,
 }
 
 /// Decides it.
@@ -72,6 +77,9 @@ pub(crate) fn claim(
             Found::There => return Claim::Double,
             Found::Gone => {}
         }
+    }
+    if record.sequence == Some(taken.sequence) && taken.delivery <= record.delivery {
+        return Claim::Stale;
     }
     if record.cancel {
         return Claim::Cancel;
@@ -119,6 +127,7 @@ mod tests {
     fn taken(not_before: Option<i64>) -> Taken {
         Taken {
             sequence: 5,
+            delivery: 2,
             not_before: not_before.map(at),
             attempts: 4,
         }
@@ -150,6 +159,28 @@ mod tests {
                 "it is to end, and nobody is at it",
                 record(Running, |record| record.cancel = true),
                 Claim::Cancel,
+            ),
+            (
+                "somebody else began a later delivery",
+                record(Running, |record| record.delivery = 3),
+                Claim::Stale,
+            ),
+            (
+                "somebody else began this delivery",
+                record(Retrying, |record| record.delivery = 2),
+                Claim::Stale,
+            ),
+            (
+                "an earlier delivery was begun",
+                record(Running, |record| record.delivery = 1),
+                Claim::Begin,
+            ),
+            (
+                "deliveries of another message",
+                record(Queued, |record| {
+                    (record.sequence, record.delivery) = (None, 9)
+                }),
+                Claim::Begin,
             ),
             ("worn out", record(Running, begun(14)), Claim::WornOut),
             ("nearly", record(Running, begun(13)), Claim::Alone),

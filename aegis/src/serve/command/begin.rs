@@ -139,6 +139,7 @@ impl CommandWorker {
                     self.tell(held, Settling::Ack).await;
                     Decided::Settled
                 }
+                JobClaim::Stale => Decided::Settled,
                 JobClaim::Double => {
                     self.tell(held, Settling::Ack).await;
                     Decided::Settled
@@ -168,6 +169,7 @@ impl CommandWorker {
         let delay = delay.and_then(|delay| delay.try_into().ok());
         TakenCommand {
             sequence: delivery.sequence,
+            delivery: delivery.attempt,
             not_before: delay.and_then(|delay| delivery.stored.checked_add(delay)),
             attempts: self.policy.attempts(),
         }
@@ -212,6 +214,7 @@ impl CommandWorker {
         let now = OffsetDateTime::now_utc();
         record.state = JobState::Running;
         record.sequence = Some(held.delivery.sequence);
+        record.delivery = held.delivery.attempt;
         record.attempt = record.attempt.saturating_add(1);
         record.worker = Some(WorkerRecord {
             instance: self.shared.home.instance.to_string(),
