@@ -5,12 +5,18 @@ use std::fmt::Write as _;
 use aegis::{JobState, JobStatus};
 use time::OffsetDateTime;
 
+use crate::ending::Answered;
 use crate::out::{cut, indented, instant, moment, plain};
 
 /// So many characters of a text are shown on a line.
 const SHORT: usize = 200;
 /// The failure of a step that may have happened.
 const MAYBE_EXECUTED: &str = "MAYBE_EXECUTED";
+
+/// What can be done with a job, and what that does.
+const WATCH: (&str, &str) = ("watch", "follows it");
+const CANCEL: (&str, &str) = ("cancel", "ends it");
+const RETRY: (&str, &str) = ("retry", "brings it back");
 
 /// What stands above the columns of `aegis command list`.
 pub(super) fn heads() -> Vec<String> {
@@ -76,39 +82,29 @@ pub(super) fn whole(job: &JobStatus, letter_gone: bool) -> String {
     let mut text = format!("job {}\n", plain(&job.id));
     indented(&mut text, facts(job));
     if let Some(failure) = &job.error {
-        let failed = job.state == JobState::Failed;
-        text += if failed {
-            "\n  error\n"
-        } else {
-            "\n  error of the last attempt that failed\n"
+        let head = match job.state {
+            JobState::Failed => "error",
+            _ => "error of the last attempt that failed",
         };
-        let _ = writeln!(text, "    {}", plain(&failure.to_string()));
-        if !failure.details().is_null() {
-            let _ = writeln!(
-                text,
-                "    details: {}",
-                plain(&failure.details().to_string())
-            );
-        }
+        block(&mut text, head, &Answered(failure.clone()).to_string());
     }
     if !job.steps.is_empty() {
-        text += "\n  steps that were begun\n";
-        for step in &job.steps {
-            let _ = writeln!(text, "    {}", plain(step));
-        }
+        block(&mut text, "steps that were begun", &job.steps.join("\n"));
     }
     if job.state == JobState::Succeeded {
-        text += "\n  result\n";
-        let result = serde_json::to_string_pretty(&job.result).unwrap_or_default();
-        for line in result.lines() {
-            let _ = writeln!(text, "    {}", plain(line));
-        }
+        let result = serde_json::to_string_pretty(&job.result);
+        block(&mut text, "result", &result.unwrap_or_default());
     }
-    let next = next(job, letter_gone);
-    if !next.is_empty() {
-        let _ = write!(text, "\n{next}");
-    }
+    next(&mut text, job, letter_gone);
     text
+}
+
+fn block(text: &mut String, head: &str, body: &str) {
+    // Writing to a `String` cannot fail.
+    let _ = writeln!(text, "\n  {head}");
+    for line in body.lines() {
+        let _ = writeln!(text, "    {}", plain(line));
+    }
 }
 
 fn facts(job: &JobStatus) -> Vec<(String, String)> {
@@ -140,44 +136,50 @@ fn facts(job: &JobStatus) -> Vec<(String, String)> {
 }
 
 /// What can be done.
-fn next(job: &JobStatus, letter_gone: bool) -> String {
-    let (id, service) = (plain(&job.id), plain(&job.service));
-    let cancel = format!("`aegis command cancel {id}` ends it");
-    match (job.state, job.dead_letter) {
-        _ if job.cancelling => format!(
-            "It is being cancelled: its worker was told, or whoever gets it next ends it. `aegis \
-             command watch {id}` waits for that.\n"
+fn next(text: &mut String, job: &JobStatus, letter_gone: bool) {
+    let (sentence, words): (String, &[(&str, &str)]) = match (job.state, job.dead_letter) {
+        (JobState::Succeeded | JobState::Cancelled, _) => return,
+        _ if job.cancelling => (
+            "It is being cancelled: its worker was told, or whoever gets it next ends it."
+                .to_owned(),
+            &[WATCH],
         ),
-        (JobState::Queued, _) => format!(
-            "It waits for its time, or for a worker: `aegis services {service}` shows who is there, \
-             {cancel}.\n"
-        ),
-        (JobState::Running, _) => format!("`aegis command watch {id}` follows it, {cancel}.\n"),
-        (JobState::Retrying, _) => {
-            format!("It is tried again: `aegis command watch {id}` follows it, {cancel}.\n")
+        (JobState::Queued, _) => {
+            let service = plain(&job.service);
+            let text = "It waits for its time, or for a worker";
+            (
+                format!("{text}: `aegis services {service}` shows who is there."),
+                &[WATCH, CANCEL],
+            )
         }
+        (JobState::Running, _) => ("It is being worked on.".to_owned(), &[WATCH, CANCEL]),
+        (JobState::Retrying, _) => ("It is tried again.".to_owned(), &[WATCH, CANCEL]),
         (JobState::Failed, None) => {
-            "Its dead letter is not noted yet: that is tried again until it is, and then it can be \
-             brought back.\n"
-                .to_owned()
+            let text = "Its dead letter is not noted yet: that is tried until it is, and then it can \
+                        be brought back.";
+            (text.to_owned(), &[])
         }
-        (JobState::Failed, Some(letter)) if letter_gone => format!(
-            "Its dead letter {letter} was removed: it cannot be brought back. Send it anew.\n"
-        ),
+        (JobState::Failed, Some(letter)) if letter_gone => {
+            let text = "was removed: it cannot be brought back. Send it anew.";
+            (format!("Its dead letter {letter} {text}"), &[])
+        }
         (JobState::Failed, Some(letter)) => {
             let failure = job.error.as_ref();
             let maybe = failure.is_some_and(|failure| failure.code() == MAYBE_EXECUTED);
             let first = if maybe {
-                "A step may have happened: look whether it has, as it runs again if this is brought \
-                 back.\n"
+                "A step may have happened: look whether it has, for it runs again if the job is \
+                 brought back. "
             } else {
                 ""
             };
-            format!(
-                "{first}`aegis dead show {letter}` shows what was sent, `aegis command retry {id}` \
-                 brings it back, `aegis dead drop {letter}` removes it for good.\n"
-            )
+            let text = format!("{first}`aegis dead show {letter}` shows what was sent.");
+            (text, &[RETRY])
         }
-        (JobState::Succeeded | JobState::Cancelled, _) => String::new(),
-    }
+    };
+    let _ = writeln!(text, "\n{sentence}");
+    let words = words.iter().map(|(word, what)| {
+        let command = format!("aegis command {word} {}", job.id);
+        (command, (*what).to_owned())
+    });
+    indented(text, words);
 }

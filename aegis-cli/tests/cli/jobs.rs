@@ -1,17 +1,16 @@
-//! `aegis command`: what is sent is followed to its end, found by its id, ended, and brought back.
+//! `aegis command`: what is sent is followed to its end, ended before it, and brought back.
 
 use std::process::Child;
 use std::sync::atomic::Ordering;
 
-use aegis::testing::NatsServer;
 use serde_json::{Value, json};
 
 use super::events::Tool;
 use super::importer::{Importer, importer};
-use super::{Said, read_notes_until, run, run_with_input, signal, start, wait_for};
+use super::{Said, read_notes_until, run_with_input, said, signal, start, wait_for};
 
 /// Sends a command; returns the id of its job.
-fn sent(tool: &Tool, words: &[&str]) -> String {
+pub(crate) fn sent(tool: &Tool, words: &[&str]) -> String {
     let out = tool.out(&[&["command", "send"], words].concat());
     out.trim_end().to_owned()
 }
@@ -37,17 +36,17 @@ fn follow(tool: &Tool, words: &[&str]) -> Child {
 }
 
 fn ended(child: Child) -> Said {
-    super::said(child.wait_with_output().unwrap())
+    said(child.wait_with_output().unwrap())
 }
 
 /// That a text has all of these.
-fn has(text: &str, parts: &[&str]) {
+pub(crate) fn has(text: &str, parts: &[&str]) {
     for part in parts {
         assert!(text.contains(part), "{part:?} is in {text}");
     }
 }
 
-fn words(line: &str) -> String {
+pub(crate) fn words(line: &str) -> String {
     line.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
@@ -134,7 +133,8 @@ async fn a_key_is_one_job_and_its_words_are_kept() {
             "  priority      high\n",
             "  key           load-7\n",
             "\n  goes on       20",
-            &format!("`aegis command cancel {id}` ends it"),
+            &format!("\n  aegis command watch {id}   follows it\n"),
+            &format!("\n  aegis command cancel {id}  ends it\n"),
         ],
     );
     let input = [
@@ -179,9 +179,10 @@ async fn what_failed_is_understood_and_brought_back() {
             "  state        FAILED\n",
             "  attempt      1\n  worker       one\n",
             "  dead letter  1\n",
-            "\n  error\n    NO_STOCK: there is\\nno chair\n",
+            "\n  error\n    NO_STOCK: there is\n    no chair\n",
             "\n  steps that were begun\n    ask\n",
-            &format!("`aegis dead show 1` shows what was sent, `aegis command retry {id}` brings"),
+            "\n`aegis dead show 1` shows what was sent.\n",
+            &format!("\n  aegis command retry {id}  brings it back\n"),
         ],
     );
     let list = tool.out(&["command", "list", "--state", "failed"]);
@@ -276,129 +277,20 @@ async fn a_cancelled_job_never_ends_well() {
     tool.refused(&["command", "cancel", &done], 1, &stays);
 }
 
+#[cfg(unix)]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn jobs_are_listed_newest_first() {
-    let tool = Tool::start().await;
-    let none = tool.out(&["command", "list"]);
-    assert!(none.starts_with("There are no jobs at nats://"), "{none}");
-    let ids: Vec<String> = ["a", "b", "b"]
-        .map(|command| sent(&tool, &["later", command, "--unchecked"]))
-        .into();
-    let listed = |words: &[&str]| {
-        let out = tool.out(&[&["command", "list", "--json"], words].concat());
-        let all: Value = serde_json::from_str(&out).unwrap();
-        let jobs = all["jobs"].as_array().unwrap();
-        let ids = jobs
-            .iter()
-            .map(|job| job["id"].as_str().unwrap().to_owned());
-        (ids.collect::<Vec<_>>(), all["more"] == true)
-    };
-    let [one, two, three] = &ids[..] else {
-        unreachable!("three were sent")
-    };
-    let all = |ids: &[&String]| ids.iter().map(|id| (*id).clone()).collect::<Vec<_>>();
-    for (words, expected, more) in [
-        (&[][..], all(&[three, two, one]), false),
-        (&["--limit", "2"], all(&[three, two]), true),
-        (&["--command", "a"], all(&[one]), false),
-        (
-            &["--service", "later", "--state", "QUEUED"],
-            all(&[three, two, one]),
-            false,
-        ),
-        (&["--service", "late"], vec![], false),
-        (&["--state", "running"], vec![], false),
-    ] {
-        assert_eq!(listed(words), (expected, more), "{words:?}");
-    }
-    let list = tool.run(&["command", "list", "--limit", "1"]);
-    let lines: Vec<String> = list.out.lines().map(words).collect();
-    assert_eq!(
-        lines[0],
-        "JOB STATE COMMAND PRIORITY ATTEMPT DONE SENT WHAT"
-    );
-    let row = format!("{three} QUEUED later.b normal 0 - 20");
-    assert!(lines[1].starts_with(&row), "{list:?}");
-    assert!(lines[1].ends_with("Z it waits for a worker"), "{list:?}");
-    assert!(
-        list.err.contains("there are more: `--limit 10`"),
-        "{list:?}"
-    );
-    let none = tool.out(&["command", "list", "--state", "failed"]);
-    has(
-        &none,
-        &[
-            "There are no such jobs at nats://",
-            "`aegis command list` shows all",
-        ],
-    );
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_cannot_be_meant_is_refused() {
-    let tool = Tool::start().await;
-    let _running = importer(&tool.url, Importer::default()).await;
-    for (words, part) in [
-        (
-            &["send", "importer", "imprt"][..],
-            "importer has no command imprt; it has import, order",
-        ),
-        (
-            &["send", "nobody", "import"],
-            "no instance of nobody has served commands yet",
-        ),
-        (
-            &["send", "importer", "import", "{rows"],
-            "the arguments are not JSON",
-        ),
-        (&["send", "imp.orter", "import"], "imp.orter"),
-        (&["send", "importer", "im port"], "im port"),
-        (
-            &["send", "importer", "import", "--priority", "urgent"],
-            "`normal`, `high` or `critical`",
-        ),
-        (
-            &["send", "importer", "import", "--key", ""],
-            "an idempotency key is 1 to 256 bytes",
-        ),
-        (
-            &["send", "importer", "import", "--delay", "5"],
-            "a time needs a unit: 5s or 5ms",
-        ),
-        (
-            &["send", "importer", "import", "--delay", "31d"],
-            "delayed by 30 days at most",
-        ),
-        (&["send", "importer"], "<NAME>"),
-        (&["list", "--state", "done"], "QUEUED, RUNNING"),
-        (&["list", "--limit", "0"], "--limit"),
-        (&["watch", "a.b"], "\"a.b\" is no id of a job"),
-        (&["show", "a b"], "is no id of a job"),
-        (&["cancel", "*"], "is no id of a job"),
-        (&["retry", ">"], "is no id of a job"),
-    ] {
-        tool.refused(&[&["command"], words].concat(), 64, part);
-    }
-    for word in ["watch", "show", "cancel", "retry"] {
-        tool.refused(
-            &["command", word, "nobody-7"],
-            1,
-            "there is no job nobody-7 at nats://",
-        );
-    }
-    let without = NatsServer::builder().without_jetstream();
-    let without = without.start().await.unwrap();
-    for words in [
-        &["send", "importer", "import"][..],
-        &["send", "importer", "import", "--unchecked"],
-        &["list"],
-        &["show", "a"],
-        &["watch", "a"],
-        &["cancel", "a"],
-        &["retry", "a"],
-    ] {
-        let said = run(&[&["command", "--url", &without.url()], words].concat());
-        assert_eq!((said.code, &*said.out), (2, ""), "{words:?}: {said:?}");
-        assert!(said.err.contains("JetStream"), "{words:?}: {said:?}");
-    }
+async fn who_waits_goes_on_after_a_restart_of_the_server() {
+    let mut tool = Tool::start().await;
+    let service = Importer::default();
+    let _running = importer(&tool.url, service.clone()).await;
+    let id = sent(&tool, &["importer", "import", "{\"rows\":5}"]);
+    let mut child = follow(&tool, &["watch", &id]);
+    read_notes_until(&mut child, "row 8");
+    tool.server.kill().await;
+    read_notes_until(&mut child, " is not heard; the job does not mind");
+    tool.server.restart().await.unwrap();
+    read_notes_until(&mut child, " is heard again");
+    service.pace.add_permits(1);
+    let said = ended(child);
+    assert_eq!((said.code, &*said.out), (0, "\"5 rows\"\n"), "{said:?}");
 }

@@ -13,6 +13,7 @@ mod demo;
 mod events;
 mod failover;
 mod importer;
+mod job_views;
 mod jobs;
 mod kv;
 mod kv_watch;

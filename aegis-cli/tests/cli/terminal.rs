@@ -162,6 +162,6 @@ async fn progress_is_a_bar_that_is_painted_over() {
     signal(&left.child, "-INT");
     let (code, shown, _) = left.ended();
     assert_eq!(code, Some(130), "{shown:?}");
-    let left = "\u{1b}[?7h\r\nerror: ended by a signal; the job goes on";
+    let left = "\r\nerror: ended by a signal; the job goes on: `aegis command watch";
     assert!(shown.contains(left), "{shown:?}");
 }
