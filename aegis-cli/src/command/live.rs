@@ -17,8 +17,8 @@ const CELLS: u32 = 20;
 /// Back to the first column, where a line that is too long is cut instead of wrapped: wrapped it could
 /// not be painted over.
 const BEGIN: &str = "\r\u{1b}[?7l";
-/// Removes what is left of a longer line.
-const END: &str = "\u{1b}[K\u{1b}[?7h";
+/// Removes what is left of a longer line, and goes back: a line of the log begins in its place then.
+const END: &str = "\u{1b}[K\u{1b}[?7h\r";
 
 /// Tells how a job goes.
 pub(super) struct Live<'a> {
@@ -110,7 +110,8 @@ impl<'a> Live<'a> {
         if let Style::Bar(painted) = &self.style
             && !painted.is_empty()
         {
-            self.out.repaint_note("\n");
+            // Once more: a key may be shown in its place.
+            self.out.repaint_note(&(on_one_row(painted) + "\n"));
         }
     }
 }

@@ -154,7 +154,7 @@ async fn progress_is_a_bar_that_is_painted_over() {
     service.pace.add_permits(1);
     let (code, shown, out) = live.ended();
     assert_eq!((code, &*out), (Some(0), "\"9 rows\"\n"), "{shown:?}");
-    let last = "SUCCEEDED  attempt 1  [####################]  100 %\u{1b}[K\u{1b}[?7h\r\n";
+    let last = "SUCCEEDED  attempt 1  [####################]  100 %\u{1b}[K\u{1b}[?7h\r\r\n";
     assert!(shown.ends_with(last), "{shown:?}");
 
     let mut left = Terminal::of_notes(&words);
