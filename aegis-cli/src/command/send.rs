@@ -40,10 +40,7 @@ impl Session<'_> {
         let job = tokio::select! {
             job = self.queue(wish, params) => job?,
             () = signals.next() => {
-                let text = format!(
-                    "ended by a signal before the queue had answered: {}",
-                    again(wish)
-                );
+                let text = format!("ended by a signal; {}", unknown(wish));
                 return Err(Left(text).into());
             }
         };
@@ -96,13 +93,7 @@ impl Session<'_> {
 /// The error, and what can be done if it is not known what became of the command.
 fn failed(error: aegis::Error, wish: &JobSend) -> anyhow::Error {
     if error.was_sent() {
-        let text = format!(
-            "it is not known whether {}.{} was queued: {}",
-            wish.service,
-            wish.name,
-            again(wish)
-        );
-        return anyhow::Error::from(error).context(text);
+        return anyhow::Error::from(error).context(unknown(wish));
     }
     match error.kind() {
         ErrorKind::Invalid => Usage(error.to_string()).into(),
@@ -110,14 +101,16 @@ fn failed(error: aegis::Error, wish: &JobSend) -> anyhow::Error {
     }
 }
 
-/// How to find out whether it was, or to make sure of it.
-fn again(wish: &JobSend) -> String {
-    if wish.key.is_some() {
-        return "the same command again queues it once".to_owned();
-    }
+/// That it is not known whether it was queued, and how to find out, or to make sure of it.
+fn unknown(wish: &JobSend) -> String {
     let JobSend { service, name, .. } = wish;
-    format!(
-        "`aegis command list --service {service} --command {name}` shows it if it was; with `--key` \
-         it can be repeated"
-    )
+    let way_out = if wish.key.is_some() {
+        "the same command again queues it once".to_owned()
+    } else {
+        format!(
+            "`aegis command list --service {service} --command {name}` shows it if it was; with \
+             `--key` it can be repeated"
+        )
+    };
+    format!("it is not known whether {service}.{name} was queued: {way_out}")
 }
