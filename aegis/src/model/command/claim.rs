@@ -32,6 +32,9 @@ pub(crate) enum Found {
 pub(crate) enum Claim {
     /// It is begun.
     Begin,
+    /// The same, but for itself: it was begun so often without an end that it may be what ends its
+    /// workers.
+    Alone,
     /// Not yet: after so long.
     Later(Duration),
     /// It is cancelled, without being begun.
@@ -73,8 +76,13 @@ pub(crate) fn claim(
     if record.cancel {
         return Claim::Cancel;
     }
-    if record.attempt >= taken.attempts.saturating_add(ACCIDENTS) {
+    // Attempts that failed had an end.
+    let endless = record.attempt.saturating_sub(record.failures);
+    if endless >= taken.attempts.saturating_add(ACCIDENTS) {
         return Claim::WornOut;
+    }
+    if endless >= taken.attempts {
+        return Claim::Alone;
     }
     // Who was at it when it was to be tried later said that to the queue as well.
     let waits = record.state == JobState::Queued && record.attempt == 0;
@@ -144,7 +152,16 @@ mod tests {
                 Claim::Cancel,
             ),
             ("worn out", record(Running, begun(14)), Claim::WornOut),
-            ("nearly", record(Running, begun(13)), Claim::Begin),
+            ("nearly", record(Running, begun(13)), Claim::Alone),
+            ("begun too often", record(Running, begun(4)), Claim::Alone),
+            ("often", record(Running, begun(3)), Claim::Begin),
+            (
+                "its attempts had an end",
+                record(Retrying, |record| {
+                    (record.attempt, record.failures) = (20, 17);
+                }),
+                Claim::Begin,
+            ),
             (
                 "it is being put into the queue again",
                 record(Queued, |record| record.sequence = None),
