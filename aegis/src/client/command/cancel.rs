@@ -130,7 +130,8 @@ async fn remove_once(client: &Client, record: &JobRecord, deadline: Instant) -> 
         return Ok(());
     };
     // In a stream that was made anew that number is another one's.
-    let id = JobId::of_message(&found.headers, sequence, found.stored);
+    let names = (record.service.as_str(), record.command.as_str());
+    let id = JobId::of_message(&found.headers, names, (sequence, found.stored));
     if id.as_str() == record.id {
         streams.delete(&stream, sequence, deadline).await?;
     }

@@ -28,12 +28,24 @@ impl JobId {
         Self(Uuid::new_v5(&SPACE, name.as_bytes()).to_string())
     }
 
-    /// That of a message in the queue: the one that it names, else where it stands.
-    pub(crate) fn of_message(headers: &Headers, sequence: u64, stored: OffsetDateTime) -> Self {
-        let names = [header::JOB_ID, header::MESSAGE_ID];
-        let mut named = names.iter().filter_map(|name| headers.get(name));
-        let named = named.find_map(|id| Self::parse(id).ok());
-        named.unwrap_or_else(|| Self(format!("{sequence}-{}", stored.unix_timestamp_nanos())))
+    /// That of a message for a command, at its place in the queue. Whoever writes no records names it
+    /// by a key, or by the id of the message; without either it is called by its place.
+    pub(crate) fn of_message(
+        headers: &Headers,
+        (service, command): (&str, &str),
+        (sequence, stored): (u64, OffsetDateTime),
+    ) -> Self {
+        let own = headers.get(header::SOURCE);
+        let own = own.and_then(|_| headers.get(header::MESSAGE_ID));
+        let named = headers.get(header::JOB_ID).or(own);
+        if let Some(id) = named.and_then(|id| Self::parse(id).ok()) {
+            return id;
+        }
+        let key = headers.get(header::IDEMPOTENCY_KEY);
+        match key.or_else(|| headers.get(header::MESSAGE_ID)) {
+            Some(key) => Self::of_key(service, command, key),
+            None => Self(format!("{sequence}-{}", stored.unix_timestamp_nanos())),
+        }
     }
 
     /// Reads one.
@@ -68,7 +80,11 @@ mod tests {
         let made = [
             JobId::new(),
             JobId::of_key("importer", "import", "load 7"),
-            JobId::of_message(&Headers::new(), 7, OffsetDateTime::UNIX_EPOCH),
+            JobId::of_message(
+                &Headers::new(),
+                ("importer", "import"),
+                (7, OffsetDateTime::UNIX_EPOCH),
+            ),
         ];
         for id in made {
             assert_eq!(JobId::parse(id.as_str()), Ok(id));
@@ -81,18 +97,24 @@ mod tests {
 
     #[test]
     fn a_message_names_its_job_or_stands_for_it() {
-        let at = OffsetDateTime::UNIX_EPOCH;
+        let names = ("importer", "import");
+        let keyed = JobId::of_key(names.0, names.1, "a");
+        let (source, id) = ((header::SOURCE, "b"), (header::MESSAGE_ID, "a"));
         for (headers, expected) in [
             (&[][..], "7-0"),
-            (&[(header::MESSAGE_ID, "a")], "a"),
-            (&[(header::MESSAGE_ID, "a.1"), (header::JOB_ID, "a")], "a"),
-            (&[(header::MESSAGE_ID, "no id")], "7-0"),
+            (&[source, id], "a"),
+            (&[source, id, (header::JOB_ID, "c")], "c"),
+            (&[id, (header::JOB_ID, "no id")], keyed.as_str()),
+            // Of somebody who does not know what an id of a job is.
+            (&[id], keyed.as_str()),
+            (&[(header::IDEMPOTENCY_KEY, "a")], keyed.as_str()),
         ] {
             let mut all = Headers::new();
             for (name, value) in headers {
                 all.own(name, (*value).to_owned());
             }
-            let found = JobId::of_message(&all, 7, at);
+            let place = (7, OffsetDateTime::UNIX_EPOCH);
+            let found = JobId::of_message(&all, names, place);
             assert_eq!(found.as_str(), expected, "{headers:?}");
         }
     }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use time::OffsetDateTime;
+use tokio::sync::OwnedMutexGuard;
 use tokio::time::Instant;
 
 use super::keeper::{ASK, Keeper, is_passing, waits};
@@ -26,37 +27,48 @@ const LATER: Duration = Duration::from_secs(2);
 pub(super) struct Begun {
     pub(super) keeper: Arc<Keeper>,
     pub(super) attempt: u32,
+    /// It may end the process: as long as it is at work, others like it wait.
+    _alone: Option<OwnedMutexGuard<()>>,
 }
 
 /// What was found about a delivery.
 enum Decided {
     /// It is to be looked at again: somebody else has written.
     Again,
+    /// The message that its job stands under was looked for.
+    Other(OtherMessage),
+    /// It is to be begun when no other is at work that may end the process.
+    Alone,
     /// It has begun, with this record.
     Begun(Revised),
     /// There is nothing more to do.
     Settled,
 }
 
-/// Whose job a message is.
-pub(super) fn job_of(delivery: &Delivery) -> JobId {
-    let headers = &delivery.message.headers;
-    JobId::of_message(headers, delivery.sequence, delivery.stored)
-}
-
 impl CommandWorker {
+    /// Whose job a message is.
+    pub(super) fn job_of(&self, delivery: &Delivery) -> JobId {
+        let names = (self.handler.service, self.row.name);
+        let place = (delivery.sequence, delivery.stored);
+        JobId::of_message(&delivery.message.headers, names, place)
+    }
+
     /// Begins a job, if it is to be; else settles its delivery.
     pub(super) async fn begin(&self, held: &Held) -> Option<Begun> {
         let nonce = format!("{:016x}", observe::random());
         let deadline = Instant::now() + WITHIN;
         match self.decided(held, &nonce, deadline).await {
-            Ok(Some(begun)) => {
+            Ok(Some((begun, alone))) => {
                 let attempt = begun.record.attempt;
                 self.jobs.tell(&begun.record).await;
                 let (jobs, id) = (self.jobs.clone(), held.id.clone());
                 let keeper = Arc::new(Keeper::new(jobs, id, nonce, begun));
                 held.keep(keeper.clone());
-                Some(Begun { keeper, attempt })
+                Some(Begun {
+                    keeper,
+                    attempt,
+                    _alone: alone,
+                })
             }
             Ok(None) => None,
             Err(error) => {
@@ -76,17 +88,33 @@ impl CommandWorker {
         &self,
         held: &Held,
         nonce: &str,
-        deadline: Instant,
-    ) -> Result<Option<Revised>> {
+        mut deadline: Instant,
+    ) -> Result<Option<(Revised, Option<OwnedMutexGuard<()>>)>> {
         let mut other = OtherMessage::NotAsked;
+        let mut alone = None;
         let mut failures = 0;
         loop {
             // An answer that was lost is not waited for to the end: it is asked again.
             let until = deadline.min(Instant::now() + ASK);
-            let error = match self.decide(held, nonce, &mut other, until).await {
-                Ok(Decided::Begun(begun)) => return Ok(Some(begun)),
+            let look = self.decide(held, nonce, (other, alone.is_some()), until);
+            let error = match look.await {
+                Ok(Decided::Begun(begun)) => return Ok(Some((begun, alone))),
                 Ok(Decided::Settled) => return Ok(None),
                 Ok(Decided::Again) => continue,
+                Ok(Decided::Other(found)) => {
+                    other = found;
+                    continue;
+                }
+                Ok(Decided::Alone) => {
+                    let Some(turn) = self.turn().await else {
+                        let after = Duration::ZERO;
+                        self.tell(held, Settling::Retry { after }).await;
+                        return Ok(None);
+                    };
+                    alone = Some(turn);
+                    deadline = Instant::now() + WITHIN;
+                    continue;
+                }
                 Err(error) => error,
             };
             failures += 1;
@@ -103,7 +131,7 @@ impl CommandWorker {
         &self,
         held: &Held,
         nonce: &str,
-        other: &mut OtherMessage,
+        (other, is_alone): (OtherMessage, bool),
         deadline: Instant,
     ) -> Result<Decided> {
         let found = self.jobs.read(&held.id, deadline).await?;
@@ -116,12 +144,10 @@ impl CommandWorker {
         }
         let record = found.as_ref().map(|found| &found.record);
         let now = OffsetDateTime::now_utc();
-        match claim(record, self.taken(held), *other, now) {
-            JobClaim::Look(sequence) => {
-                *other = self.other(sequence, deadline).await?;
-                Ok(Decided::Again)
-            }
-            JobClaim::Begin => self.try_begin(held, found, nonce, deadline).await,
+        match claim(record, self.taken(held), other, now) {
+            JobClaim::Look(sequence) => self.other(sequence, deadline).await.map(Decided::Other),
+            JobClaim::Alone if !is_alone => Ok(Decided::Alone),
+            JobClaim::Begin | JobClaim::Alone => self.try_begin(held, found, nonce, deadline).await,
             JobClaim::Later(left) => self.later(held, found, left, deadline).await,
             JobClaim::Cancel => self.cancelled(held, found, deadline).await,
             JobClaim::WornOut => self.worn_out(held, found, deadline).await,
@@ -134,10 +160,20 @@ impl CommandWorker {
                 self.tell(held, Settling::Ack).await;
                 Ok(Decided::Settled)
             }
+            JobClaim::Stale => Ok(Decided::Settled),
             JobClaim::Double => {
                 self.tell(held, Settling::Ack).await;
                 Ok(Decided::Settled)
             }
+        }
+    }
+
+    /// Waits until no other job is at work that may end the process; none if nothing is begun any
+    /// more.
+    async fn turn(&self) -> Option<OwnedMutexGuard<()>> {
+        tokio::select! {
+            turn = self.alone.clone().lock_owned() => Some(turn),
+            () = self.stopping.cancelled() => None,
         }
     }
 
@@ -148,6 +184,7 @@ impl CommandWorker {
         let delay = delay.and_then(|delay| delay.try_into().ok());
         TakenCommand {
             sequence: delivery.sequence,
+            delivery: delivery.attempt,
             not_before: delay.and_then(|delay| delivery.stored.checked_add(delay)),
             attempts: self.policy.attempts(),
         }
@@ -192,6 +229,7 @@ impl CommandWorker {
         let now = OffsetDateTime::now_utc();
         record.state = JobState::Running;
         record.sequence = Some(held.delivery.sequence);
+        record.delivery = held.delivery.attempt;
         record.attempt = record.attempt.saturating_add(1);
         record.worker = Some(WorkerRecord {
             instance: self.shared.home.instance.to_string(),

@@ -177,7 +177,6 @@ impl Keeper {
         };
         if !record.is_held_by(&self.nonce) {
             self.lost.cancel();
-            held.over = true;
             return Err(self.taken_over());
         }
         if record.cancel {
