@@ -2,7 +2,7 @@
 //! worked on by four others, which are killed and frozen in the middle, while the server is killed
 //! as well.
 //! `note` is what every process writes, `sender` and `mill` are what they do, `plan` is what becomes
-//! of each command; `world` is all of them, `fault` what is done to them; `account` is what came of
+//! of each command; `world` is all of them, `queue` where commands wait, `fault` what is done to them; `account` is what came of
 //! it, `attempts` judges what happened twice. `long` and `attach` are tests of their own.
 //!
 //! ```text
@@ -23,6 +23,7 @@ mod long;
 mod mill;
 mod note;
 mod plan;
+mod queue;
 mod sender;
 mod world;
 

@@ -9,7 +9,8 @@ pub(super) enum Reason {
     Retry,
     /// Who had begun it was killed.
     Kill,
-    /// Who had begun it was frozen; or who begins it now, with what was delivered before.
+    /// Somebody who had begun it was frozen, and said late how that ended; or who begins it now was,
+    /// with what was delivered before.
     Freeze,
     /// The server was killed.
     Outage,
@@ -39,8 +40,9 @@ pub(super) struct Faults<'a> {
 }
 
 impl Faults<'_> {
-    /// The first of them that explains why a job was begun again.
-    pub(super) fn reason(self, one: &Attempt<'_>, next: &Attempt<'_>) -> Option<Reason> {
+    /// Which of them explains why a job was begun again, behind all attempts before.
+    pub(super) fn reason(self, before: &[Attempt<'_>], next: &Attempt<'_>) -> Option<Reason> {
+        let one = before.last()?;
         if one
             .end
             .is_some_and(|(at, end)| at <= next.at && is_failed(end))
@@ -51,12 +53,17 @@ impl Faults<'_> {
             return Some(Reason::Kill);
         }
         let from = one.at.saturating_sub(LATE);
-        let mut freezes = self.freezes.iter();
-        let is_one = |by: usize| by == one.by || by == next.by;
-        if freezes.any(|(by, freeze)| is_one(*by) && freeze.meets(from, next.at)) {
+        if self.was_frozen(before, from, next.at) || self.was_frozen(&[*next], from, next.at) {
             return Some(Reason::Freeze);
         }
         self.was_out(from, next.at).then_some(Reason::Outage)
+    }
+
+    /// Whether somebody of these was frozen.
+    fn was_frozen(self, attempts: &[Attempt<'_>], from: u64, to: u64) -> bool {
+        let is_one = |by: usize| attempts.iter().any(|attempt| attempt.by == by);
+        let mut freezes = self.freezes.iter();
+        freezes.any(|(by, freeze)| is_one(*by) && freeze.meets(from, to))
     }
 
     pub(super) fn was_out(self, from: u64, to: u64) -> bool {
@@ -66,9 +73,7 @@ impl Faults<'_> {
     /// Whether somebody else may have worked on a job at the same time, in this time.
     pub(super) fn may_overlap(self, attempts: &[Attempt<'_>], from: u64, to: u64) -> bool {
         let from = from.saturating_sub(LATE);
-        let is_one = |by: usize| attempts.iter().any(|attempt| attempt.by == by);
-        let mut freezes = self.freezes.iter();
-        self.was_out(from, to) || freezes.any(|(by, freeze)| is_one(*by) && freeze.meets(from, to))
+        self.was_out(from, to) || self.was_frozen(attempts, from, to)
     }
 }
 
@@ -171,7 +176,7 @@ fn a_second_attempt_is_explained_by_what_came_before_it() {
             outages: &outages,
             freezes: &freezes,
         };
-        let found = faults.reason(&attempt(100, 0, ended), &attempt(200, 1, None));
+        let found = faults.reason(&[attempt(100, 0, ended)], &attempt(200, 1, None));
         assert_eq!(
             found, expected,
             "{killed:?} {ended:?} {frozen:?} {outages:?}"

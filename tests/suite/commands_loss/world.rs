@@ -5,10 +5,10 @@ use std::time::Instant;
 use aegis::DeadLetter;
 use aegis::testing::NatsServer;
 use aegis_tests::PATIENCE;
-use serde_json::Value;
 use tokio::sync::MutexGuard;
 
 use super::account::Account;
+use super::queue::Queue;
 use super::*;
 
 /// How many are sent: `AEGIS_TEST_COMMANDS`.
@@ -41,7 +41,7 @@ pub(super) struct World {
     pub(super) freezes: Vec<(usize, Outage)>,
     pub(super) dice: Dice,
     began: Instant,
-    nats: async_nats::Client,
+    queue: Queue,
     client: Client,
     pub(super) server: NatsServer,
     folder: Folder,
@@ -68,7 +68,6 @@ impl World {
     async fn start() -> Self {
         let turn = turn().await;
         let server = NatsServer::start().await.unwrap();
-        let nats = async_nats::connect(server.url()).await.unwrap();
         let config = Config::default().url(&server.url());
         let mut world = Self {
             senders: Vec::new(),
@@ -80,7 +79,7 @@ impl World {
             freezes: Vec::new(),
             dice: Dice::new(),
             began: Instant::now(),
-            nats,
+            queue: Queue::of(&server.url()).await,
             client: Client::connect(config).await.unwrap(),
             server,
             folder: Folder::new("commands"),
@@ -165,7 +164,7 @@ impl World {
             self.look().await;
         }
         // What nobody waits for, and letters that are written late.
-        while self.queued().await != Some(0) {
+        while !self.queue.is_drained().await {
             self.look().await;
         }
         self.all_ready().await;
@@ -178,22 +177,9 @@ impl World {
         self.look().await;
     }
 
-    /// What JetStream answers; none if nobody does now.
-    async fn ask(&self, what: &str) -> Option<Value> {
-        let asked = self.nats.request(format!("$JS.API.{what}"), "".into());
-        let answer: Value = serde_json::from_slice(&asked.await.ok()?.payload).unwrap();
-        answer["error"].is_null().then_some(answer)
-    }
-
-    /// How many messages are in the queue.
-    async fn queued(&self) -> Option<u64> {
-        let stream = self.ask("STREAM.INFO.COMMANDS").await?;
-        stream["state"]["messages"].as_u64()
-    }
-
     /// What came of it.
     pub(super) async fn account(&self) -> Account {
-        let queued = soon("the queue", self.queued()).await;
+        let held = self.queue.held().await;
         let effects: Bucket<String> = self.client.bucket(mill::EFFECTS).open().await.unwrap();
         let effects = effects.entries("").within(PATIENCE).await.unwrap();
         let mut letters = Vec::new();
@@ -210,7 +196,7 @@ impl World {
         let jobs = self.client.jobs().list(usize::MAX).await.unwrap();
         let effects = effects.into_iter().map(|entry| (entry.key, entry.value));
         let found = account::Found {
-            queued,
+            held: held.expect("the queue answers"),
             effects: effects.collect(),
             jobs: jobs.into_iter().map(|job| (job.id.clone(), job)).collect(),
             letters,
