@@ -62,7 +62,7 @@ async fn ask(jobs: &JobStore, id: &JobId, sent: bool, deadline: Instant) -> Resu
         let error = match ask_once(jobs, id, deadline.min(Instant::now() + ASK)).await {
             Ok(Some(asked)) => return Ok(asked),
             // A worker is about to note it.
-            Ok(None) if sent => unknown(id),
+            Ok(None) if sent => unnoted(id),
             Ok(None) => return Err(unknown(id)),
             // A worker has written meanwhile.
             Err(error) if error.kind() == ErrorKind::Conflict => continue,
@@ -74,6 +74,11 @@ async fn ask(jobs: &JobStore, id: &JobId, sent: bool, deadline: Instant) -> Resu
         }
         tokio::time::sleep(AGAIN).await;
     }
+}
+
+fn unnoted(id: &JobId) -> Error {
+    let text = format!("the job {id} is queued, and nobody has noted it yet: cancel it again");
+    Error::new(ErrorKind::Timeout, text)
 }
 
 /// Whether an answer was lost.

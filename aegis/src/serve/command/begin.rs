@@ -40,7 +40,7 @@ enum Decided {
     /// It is to be begun when no other is at work that may end the process.
     Alone,
     /// It has begun, with this record.
-    Begun(Revised),
+    Begun(Box<Revised>),
     /// There is nothing more to do.
     Settled,
 }
@@ -98,7 +98,7 @@ impl CommandWorker {
             let until = deadline.min(Instant::now() + ASK);
             let look = self.decide(held, nonce, (other, alone.is_some()), until);
             let error = match look.await {
-                Ok(Decided::Begun(begun)) => return Ok(Some((begun, alone))),
+                Ok(Decided::Begun(begun)) => return Ok(Some((*begun, alone))),
                 Ok(Decided::Settled) => return Ok(None),
                 Ok(Decided::Again) => continue,
                 Ok(Decided::Other(found)) => {
@@ -140,7 +140,7 @@ impl CommandWorker {
             .as_ref()
             .filter(|found| found.record.is_held_by(nonce))
         {
-            return Ok(Decided::Begun(own.clone()));
+            return Ok(Decided::Begun(Box::new(own.clone())));
         }
         let record = found.as_ref().map(|found| &found.record);
         let now = OffsetDateTime::now_utc();
@@ -240,7 +240,7 @@ impl CommandWorker {
         record.run_at = None;
         record.progress = None;
         let written = write(&self.jobs, record, over, deadline).await?;
-        Ok(written.map_or(Decided::Again, Decided::Begun))
+        Ok(written.map_or(Decided::Again, |begun| Decided::Begun(Box::new(begun))))
     }
 
     /// It waits for its time.
