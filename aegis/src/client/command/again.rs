@@ -92,6 +92,7 @@ fn again(mut record: JobRecord) -> JobRecord {
     record.run_at = None;
     record.updated_at = now;
     record.progress = None;
+    record.error = None;
     record.cancel = false;
     // Whoever brings it back has looked whether the others have happened.
     let is_done = |step: &StepRecord| matches!(step, StepRecord::Done { .. });
