@@ -71,7 +71,8 @@ impl Context {
     /// taken again without a word: [`resolve`](Step::resolve) asks whether it has happened,
     /// [`idempotent`](Step::idempotent) says that twice does no harm. Without either the command
     /// fails with the code `MAYBE_EXECUTED`, and is left to a person. An error of the step is one of
-    /// an effect that has not happened: it is taken again by the next attempt.
+    /// an effect that has not happened: it is taken again by the next attempt. With
+    /// [`resolve`](Step::resolve) it may have happened all the same (a timeout): that is asked first.
     ///
     /// ```
     /// use aegis::prelude::*;
@@ -122,8 +123,8 @@ impl<'a, T> Step<'a, T> {
     }
 
     /// Says how to find out whether it has happened, and what came of it. It is asked only if an
-    /// earlier attempt began it and nobody knows how that ended; `None` says that it has not
-    /// happened, and then it is taken.
+    /// earlier attempt began it and nobody knows how that ended, or it ended with an error; `None`
+    /// says that it has not happened, and then it is taken.
     ///
     /// It must look where the effect takes place (ask the bank for the payment with this key), and
     /// not at a copy that may be old.
@@ -183,8 +184,11 @@ impl<T: Serialize + DeserializeOwned> Step<'_, T> {
         match (self.run)().await {
             Ok(result) => done(keeper, name, result).await,
             Err(failure) => {
-                // Should this not be written, the next attempt asks, or leaves it to a person.
-                let _ = note(keeper, name, None).await;
+                // Its answer may have been lost: who can be asked, is. Should the rest not be written,
+                // it is left to a person.
+                if way != StepWay::Asks {
+                    let _ = note(keeper, name, None).await;
+                }
                 Err(failure)
             }
         }
