@@ -92,8 +92,6 @@ fn again(mut record: JobRecord) -> JobRecord {
     record.updated_at = now;
     record.progress = None;
     record.cancel = false;
-    // Whoever brings it back has looked whether the others have happened.
-    let is_done = |step: &StepRecord| matches!(step, StepRecord::Done { .. });
-    record.steps.retain(|_, step| is_done(step));
+    record.steps.values_mut().for_each(StepRecord::bring_back);
     record
 }

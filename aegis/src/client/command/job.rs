@@ -142,7 +142,8 @@ impl<T, E> Job<T, E> {
     /// Brings a job back that has failed, with all its attempts, under the same id: what stands in
     /// its dead letter is queued again, and the dead letter removed. Steps
     /// ([`Context::once`](crate::Context::once)) that are done stay done; one that may have happened
-    /// runs again: whoever says this has looked.
+    /// asks, if it has a [`resolve`](crate::Step::resolve), and else is taken again: whoever says
+    /// this has looked.
     ///
     /// Errors: `Invalid` if it has not failed, or its dead letter is gone; as
     /// [`Command::send`](crate::Command::send).
