@@ -9,7 +9,7 @@ use aegis_tests::{eventually, soon as in_time};
 use futures_util::FutureExt;
 use tokio::time::Instant;
 
-use crate::stream_fixture::{Streaming, consumer_spec, next, pull, retry, soon, taken, text};
+use crate::stream_fixture::{Streaming, next, pull, retry, soon, taken, text};
 
 /// A deadline that no test waits for.
 fn far() -> Instant {
@@ -40,6 +40,22 @@ async fn until(consumer: &Arc<dyn Consumer>, count: usize) -> Vec<Delivery> {
     };
     in_time("all that is there", everything).await;
     all
+}
+
+async fn one(consumer: Arc<dyn Consumer>) -> Vec<Delivery> {
+    fetch(&consumer, 1).await
+}
+
+/// Takes, again and again, until nothing is left.
+async fn share(consumer: Arc<dyn Consumer>) -> Vec<Delivery> {
+    let mut mine = Vec::new();
+    while consumer.status(soon()).await.unwrap().pending > 0 {
+        let fetched = fetch(&consumer, 7).await;
+        assert!(fetched.is_sorted_by_key(|delivery| delivery.sequence));
+        confirm(&fetched).await;
+        mine.extend(fetched);
+    }
+    mine
 }
 
 /// Waits until a consumer knows of so many messages.
@@ -142,29 +158,9 @@ async fn those_who_ask_at_once_share_what_is_there() {
         let texts: Vec<String> = (0..100).map(|n| n.to_string()).collect();
         let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
         streams.give(&here, &texts).await;
-        let stream = streams.stream.clone();
-        let all = streams.at_once(|streams, n| {
-            // Some have a consumer of their own, some share one.
-            let shared = [&here, &there][n % 2].clone();
-            let stream = stream.clone();
-            async move {
-                let consumer = match n {
-                    0..4 => shared,
-                    _ => {
-                        let made = streams.consumer(&stream, consumer_spec("c"), soon());
-                        made.await.unwrap()
-                    }
-                };
-                let mut mine = Vec::new();
-                while consumer.status(soon()).await.unwrap().pending > 0 {
-                    let fetched = fetch(&consumer, 7).await;
-                    assert!(fetched.is_sorted_by_key(|delivery| delivery.sequence));
-                    confirm(&fetched).await;
-                    mine.extend(fetched);
-                }
-                mine
-            }
-        });
+        // Some share a consumer, some have one of their own.
+        let other = streams.same_there("c", |_| {}).await;
+        let all = streams.at_once(|_, n| share([&here, &there, &here, &other][n % 4].clone()));
         let all = in_time("all of it", all).await;
         let mut sequences: Vec<u64> = all.iter().flatten().map(|one| one.sequence).collect();
         sequences.sort_unstable();
@@ -182,11 +178,7 @@ async fn one_message_goes_to_one_of_those_who_ask_at_once() {
         let consumer = streams.consumer("c", |_| {}).await;
         for round in 1..=10 {
             streams.give(&consumer, &["x"]).await;
-            let asked = consumer.clone();
-            let all = streams.at_once(move |_, _| {
-                let consumer = asked.clone();
-                async move { fetch(&consumer, 1).await }
-            });
+            let all = streams.at_once(|_, _| one(consumer.clone()));
             let all: Vec<Delivery> = in_time("answers", all)
                 .await
                 .into_iter()
@@ -319,15 +311,14 @@ async fn whoever_stops_waiting_loses_nothing() {
         let consumer = streams.consumer("c", long).await;
         for n in 1..=20 {
             streams.give(&consumer, &["x", "y"]).await;
-            let mut fetched = match n % 2 {
+            let fetched = match n % 2 {
                 0 => consumer.fetch(2, far()).now_or_never(),
                 _ => Some(consumer.fetch(2, Instant::now()).await),
             };
             // It may have been answered; if not, what came is there again at once.
-            let mut all = match fetched.take() {
-                Some(Ok(all)) => all,
-                None => Vec::new(),
-                Some(Err(error)) => {
+            let mut all = match fetched.transpose() {
+                Ok(answered) => answered.unwrap_or_default(),
+                Err(error) => {
                     assert_eq!(error.kind(), ErrorKind::Timeout, "{name}");
                     Vec::new()
                 }

@@ -1,15 +1,29 @@
 //! Commands from a sender to workers, in memory and on a server: who works on them, in which order, how
 //! often, and what a sender knows of that.
 
+#[path = "commands/bad_input.rs"]
+mod bad_input;
 #[path = "commands/basics.rs"]
 mod basics;
+#[path = "commands/cancelling.rs"]
+mod cancelling;
+#[path = "commands/draining.rs"]
+mod draining;
+#[path = "commands/failing.rs"]
+mod failing;
+#[path = "commands/lanes.rs"]
+mod lanes;
+#[path = "commands/progress.rs"]
+mod progress;
+#[path = "commands/steps.rs"]
+mod steps;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use aegis::prelude::*;
 use aegis::testing::RunningTest;
-use aegis::{JobState, JobStatus};
+use aegis::{ErrorKind, Job, JobState, JobStatus};
 use aegis_tests::{PATIENCE, eventually, soon};
 use tokio::sync::Semaphore;
 
@@ -53,6 +67,15 @@ enum Refused {
     Refused(u32),
 }
 
+/// Says when it is dropped.
+struct Dropped(Seen);
+
+impl Drop for Dropped {
+    fn drop(&mut self) {
+        self.0.note("dropped", "");
+    }
+}
+
 #[aegis::service(name = "works", version = "1.0.0")]
 impl Works {
     /// Doubles a number.
@@ -88,8 +111,8 @@ impl Works {
         Ok(attempt)
     }
 
-    /// Fails once and for all.
-    #[command]
+    /// Fails, with an error that the sender's type knows.
+    #[command(retries = 0)]
     async fn refuse(&self, number: u32) -> Result<(), Refused> {
         self.seen.note("refuse", &number);
         Err(Refused::Refused(number))
@@ -103,6 +126,82 @@ impl Works {
             progress.report(percent, &format!("step {step}")).await?;
         }
         Ok(steps)
+    }
+
+    #[command(retries = 1, backoff = "1ms")]
+    async fn panic(&self) -> Result<(), Failure> {
+        self.seen.note("panic", "");
+        panic!("oh no")
+    }
+
+    #[command(retries = 1, backoff = "1ms", timeout = "20ms")]
+    async fn hang(&self, ctx: &Context) -> Result<(), Failure> {
+        ctx.cancelled().await;
+        self.seen.note("told", "hang");
+        std::future::pending().await
+    }
+
+    /// Hears nothing.
+    #[command]
+    async fn deaf(&self) -> Result<(), Failure> {
+        let _dropped = Dropped(self.seen.clone());
+        self.seen.note("deaf", "");
+        std::future::pending().await
+    }
+
+    #[command(backoff = "1h")]
+    async fn slow_to_retry(&self) -> Result<(), Failure> {
+        self.seen.note("slow", "");
+        Err(Failure::new("SLOW", "try again in an hour"))
+    }
+
+    #[command]
+    async fn swell(&self, bytes: usize) -> Result<String, Failure> {
+        Ok("x".repeat(bytes))
+    }
+
+    #[command(retries = 0)]
+    async fn complain(&self, bytes: usize) -> Result<(), Failure> {
+        Err(Failure::new("LONG", "x".repeat(bytes)))
+    }
+
+    /// Fails twice before it is healed, and once after.
+    #[command(retries = 1, backoff = "1ms")]
+    async fn later(&self, ctx: &Context) -> Result<String, Failure> {
+        self.seen.note("later", "");
+        let id = ctx.job_id().unwrap_or_default().to_owned();
+        let healed = self.seen.of("healed").contains(&id);
+        if healed && ctx.attempt() == Some(2) {
+            return Ok("at last".to_owned());
+        }
+        Err(Failure::new("LATER", "not yet"))
+    }
+
+    /// Says that it is half done, and waits for a permit.
+    #[command]
+    async fn halves(&self, progress: &Progress) -> Result<u32, Failure> {
+        progress.report(50.0, "half").await?;
+        self.pace.acquire().await?.forget();
+        progress.report(100.0, "done").await?;
+        Ok(2)
+    }
+
+    #[command]
+    async fn back_and_forth(&self, progress: &Progress) -> Result<u32, Failure> {
+        for (percent, text) in [(10.0, "on"), (60.0, "on"), (20.0, "back")] {
+            progress.report(percent, text).await?;
+        }
+        Ok(3)
+    }
+
+    #[command(backoff = "1ms")]
+    async fn fail_half_way(&self, ctx: &Context, progress: &Progress) -> Result<u32, Failure> {
+        if ctx.attempt() == Some(1) {
+            progress.report(80.0, "nearly").await?;
+            return Err(Failure::new("HALF", "half way"));
+        }
+        progress.report(20.0, "again").await?;
+        Ok(1)
     }
 }
 

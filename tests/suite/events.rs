@@ -27,7 +27,7 @@ use std::time::Duration;
 
 use aegis::prelude::*;
 use aegis::testing::{RunningTest, TestApp};
-use aegis_tests::{eventually, shared_server};
+use aegis_tests::eventually;
 
 use crate::ground::{Ground, Seen, client};
 use serde::{Deserialize, Serialize};

@@ -2,9 +2,12 @@
 
 use std::sync::{Arc, Mutex};
 
+use aegis::port::{Stored, StreamMessage, StreamStatus, Streams};
 use aegis::prelude::*;
 use aegis::testing::{RunningTest, TestApp};
-use aegis_tests::{eventually, shared_server, unique_prefix};
+use aegis::{Config, Subject};
+use aegis_tests::{PATIENCE, eventually, shared_server, unique_prefix};
+use tokio::time::Instant;
 
 /// What handlers saw, in order: who, and what.
 #[derive(Debug, Clone, Default)]
@@ -60,6 +63,40 @@ impl Ground {
             let config = config.events_max_bytes(16 << 20).dead_max_bytes(16 << 20);
             config.commands_max_bytes(16 << 20).jobs_max_bytes(16 << 20)
         })
+    }
+
+    /// A client, without a service.
+    pub(crate) async fn client(&self) -> Client {
+        let config = Config::default().url(&self.url);
+        let config = config.subject_prefix(&self.prefix);
+        let config = config.commands_max_bytes(16 << 20).jobs_max_bytes(16 << 20);
+        Client::connect(config).await.unwrap()
+    }
+
+    async fn streams(&self) -> Arc<dyn Streams> {
+        let config = Config::default().url(&self.url);
+        aegis::testing::streams(&config).await.unwrap()
+    }
+
+    /// How the queue of commands is.
+    pub(crate) async fn queue(&self) -> StreamStatus {
+        let (streams, name) = (self.streams().await, format!("{}_COMMANDS", self.prefix));
+        let deadline = Instant::now() + PATIENCE;
+        let status = streams.status(&name, deadline).await.unwrap();
+        status.expect("there is a queue")
+    }
+
+    /// How many commands are in the queue.
+    pub(crate) async fn queued(&self) -> u64 {
+        self.queue().await.messages
+    }
+
+    /// Stores a message, as any program can.
+    pub(crate) async fn stored(&self, subject: &str, body: &'static str) -> Stored {
+        let subject = Subject::parse(&format!("{}.{subject}", self.prefix)).unwrap();
+        let message = StreamMessage::new(subject, body);
+        let deadline = Instant::now() + PATIENCE;
+        self.streams().await.store(message, deadline).await.unwrap()
     }
 
     pub(crate) fn instance(&self, id: &str) -> TestApp {

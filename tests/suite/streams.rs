@@ -1,5 +1,6 @@
 //! Streams as only a real server has them: other programs beside us, other versions, other limits.
 
+mod fetching;
 mod pulling;
 mod storing;
 

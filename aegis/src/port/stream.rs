@@ -188,7 +188,8 @@ pub trait Consumer: Send + Sync + fmt::Debug {
     ///
     /// Errors: `NoService` if the consumer or its stream is gone, or its cluster elects who leads
     /// it; `Overloaded` if too many ask; `Config` if it cannot be asked; `Disconnected`, at once
-    /// when the connection is lost; `Timeout`. What came before an error is returned instead of it.
+    /// when the connection is lost; `Timeout`, by the deadline or a little after an answer got lost.
+    /// What came before an error is returned instead of it.
     fn fetch(&self, most: usize, deadline: Instant) -> BoxFuture<'_, Result<Vec<Delivery>>>;
 }
 

@@ -33,6 +33,9 @@ use crate::error::Result;
 use crate::model::{Code, Failure, Layout, Lifecycle, STEP_DOWN};
 use crate::port::{Message, Outgoing, Stop, Subscription};
 
+/// How long it may take to say how what was dropped has ended.
+const SETTLED: Duration = Duration::from_secs(1);
+
 /// What all services of one program have in common.
 #[derive(Debug, Clone)]
 pub(crate) struct ServeSettings {
@@ -246,7 +249,8 @@ impl Server {
                 "calls did not end in time and are dropped"
             );
             shared.abort.cancel();
-            let rest = GRACE + Duration::from_millis(100);
+            // What is dropped then is handed back, which is written down.
+            let rest = GRACE + SETTLED;
             let _ = tokio::time::timeout(rest, shared.tasks.wait()).await;
         }
         for worker in &self.workers {

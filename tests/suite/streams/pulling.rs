@@ -13,14 +13,14 @@ use serde_json::json;
 use super::{ask, config, connected, deadline, from_all, small, subject};
 
 /// A stream with so many messages `0`, `1` ..., and a consumer of all of them.
-async fn filled(streams: &dyn Streams, name: &str, count: usize) -> Arc<dyn Consumer> {
+pub(super) async fn filled(streams: &dyn Streams, name: &str, count: usize) -> Arc<dyn Consumer> {
     streams.ensure(small(name), deadline()).await.unwrap();
     fill(streams, name, 0..count).await;
     let consumer = streams.consumer(name, from_all("c"), deadline());
     consumer.await.unwrap()
 }
 
-async fn fill(streams: &dyn Streams, name: &str, numbers: std::ops::Range<usize>) {
+pub(super) async fn fill(streams: &dyn Streams, name: &str, numbers: std::ops::Range<usize>) {
     for n in numbers {
         let message = StreamMessage::new(subject(&format!("{name}.a")), n.to_string());
         streams.store(message, deadline()).await.unwrap();

@@ -15,7 +15,7 @@ use super::super::publish::{is_passing, waits};
 use super::store::{JobStore, Revised, unknown};
 use crate::error::{CallError, Error, ErrorKind, Result};
 use crate::model::{
-    DomainError, Failure, JobId, JobRecord, JobState, ProgressNews, RetryPolicy, StateNews,
+    Code, DomainError, Failure, JobId, JobRecord, JobState, ProgressNews, RetryPolicy, StateNews,
 };
 use crate::observe;
 use crate::port::{ConnectionState, Message, Subscription};
@@ -223,10 +223,22 @@ impl<T: DeserializeOwned, E: DomainError> JobResult<T, E> {
         }
         let failure = record.error;
         let failure = failure.unwrap_or_else(|| Failure::internal("it failed without a reason"));
-        Err(match E::from_failure(&failure) {
+        Err(failed(failure))
+    }
+}
+
+/// Why a job failed, as its sender is told. What the framework says of a job is said of calls as well;
+/// other codes of the framework are those of a call that the handler made, and not of the job.
+fn failed<E: DomainError>(failure: Failure) -> CallError<E> {
+    match Code::parse(failure.code()) {
+        None => match E::from_failure(&failure) {
             Some(error) => CallError::Service(error),
             None => CallError::Failed(Error::reported(failure)),
-        })
+        },
+        Some(Code::InvalidParams | Code::Timeout | Code::TooLarge | Code::Internal) => {
+            CallError::Failed(Error::reported(failure))
+        }
+        Some(_) => CallError::Failed(Error::reported(Failure::internal(failure.to_string()))),
     }
 }
 
@@ -236,5 +248,43 @@ impl<T: DeserializeOwned + Send + 'static, E: DomainError> IntoFuture for JobRes
 
     fn into_future(self) -> Self::IntoFuture {
         async move { Self::read(self.ended().await?) }.boxed()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_sender_is_told_is_what_became_of_the_job() {
+        for (failure, kind) in [
+            (Failure::new("MINE", "x"), None),
+            (
+                Failure::framework(Code::Timeout, "x"),
+                Some(ErrorKind::Timeout),
+            ),
+            (
+                Failure::framework(Code::InvalidParams, "x"),
+                Some(ErrorKind::Invalid),
+            ),
+            (
+                Failure::framework(Code::TooLarge, "x"),
+                Some(ErrorKind::TooLarge),
+            ),
+            (Failure::internal("x"), Some(ErrorKind::Internal)),
+            // Of a call that the handler made.
+            (
+                Failure::framework(Code::NotActive, "x"),
+                Some(ErrorKind::Internal),
+            ),
+            (
+                Failure::framework(Code::Overloaded, "x"),
+                Some(ErrorKind::Internal),
+            ),
+        ] {
+            let error: CallError<Failure> = failed(failure.clone());
+            assert_eq!(error.kind(), kind, "{failure}");
+            assert!(error.to_string().contains('x'));
+        }
     }
 }

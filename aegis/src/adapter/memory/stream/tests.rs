@@ -49,6 +49,7 @@ async fn a_connection_that_is_closed_ends_its_readers() {
     let (bus, here) = connected("closed-streams").await;
     let (_other, there) = connected("closed-streams").await;
     let mut closed = reader(&here, 5).await;
+    let asked = consumer(&here).await;
     let mut open = reader(&there, 5).await;
     let more = closed.asker();
     let mut waits = Box::pin(closed.next());
@@ -58,6 +59,8 @@ async fn a_connection_that_is_closed_ends_its_readers() {
     assert_eq!(error.kind(), ErrorKind::Disconnected);
     assert!(closed.next().await.is_none());
     assert_eq!(more(1).await.unwrap_err().kind(), ErrorKind::Disconnected);
+    let error = asked.fetch(1, Instant::now()).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Disconnected);
     let message = StreamMessage::new(SUBJECT, "x");
     let error = here.store(message, Instant::now()).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Disconnected);
@@ -99,4 +102,14 @@ async fn a_word_on_a_consumer_of_the_past_changes_nothing() {
     assert_eq!(error.kind(), ErrorKind::NoService);
     let status = consumer(&streams).await.status(now).await.unwrap();
     assert_eq!(status.ack_pending, 1);
+}
+
+#[tokio::test]
+async fn a_question_that_nobody_waits_for_takes_nothing() {
+    let (_bus, streams) = connected("unasked").await;
+    store(&streams, 1).await;
+    let consumer = consumer(&streams).await;
+    drop(consumer.fetch(1, Instant::now()));
+    let fetched = consumer.fetch(1, Instant::now()).await.unwrap();
+    assert_eq!((fetched.len(), fetched[0].attempt), (1, 1));
 }

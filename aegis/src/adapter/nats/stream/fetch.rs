@@ -22,7 +22,6 @@ use super::standing::Standing;
 use super::verdict::Verdict;
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{Subject, header};
-use crate::observe;
 use crate::port::{Delivery, Message, Outgoing};
 
 /// A question that is not answered for so long may be one that waits: the consumer is looked at.
@@ -155,8 +154,13 @@ impl Desk {
     }
 
     fn silent(&self) -> Error {
-        observe::no_answer(&self.next).adding(
-            ": ask again, and check that this user may publish there and receive on its inbox",
+        let next = &self.next;
+        Error::new(
+            ErrorKind::Timeout,
+            format!(
+                "no answer on {next} in time, or it was lost as another server took over: ask \
+                 again, and check that this user may publish there and receive on its inbox"
+            ),
         )
     }
 }
@@ -191,6 +195,9 @@ impl Question {
             if let Some(standing) = standing {
                 if standing.has_nothing(before.as_ref()) {
                     return self.stop(deadline).await;
+                }
+                if silence == LONGEST && standing.has_no_question(before.as_ref()) {
+                    return Err(desk.silent());
                 }
                 before = Some(standing);
             }

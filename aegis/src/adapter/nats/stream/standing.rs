@@ -51,6 +51,12 @@ impl Standing {
         waits && (!self.is_replicated() || before == Some(self))
     }
 
+    /// Whether no question is open, and nothing happens: one that was asked is lost, as the server
+    /// that led the consumer does so no more.
+    pub(super) fn has_no_question(&self, before: Option<&Self>) -> bool {
+        self.num_waiting == 0 && before == Some(self)
+    }
+
     fn is_replicated(&self) -> bool {
         let replicas = self.cluster.as_ref().and_then(|it| it.replicas.as_ref());
         replicas.is_some_and(|replicas| !replicas.is_empty())
@@ -97,6 +103,21 @@ mod tests {
             let other = standing(in_hands + 1, pending, waiting, 2);
             assert!(!now.has_nothing(Some(&other)), "{case}: it changes");
         }
+    }
+
+    #[test]
+    fn a_question_is_lost_if_none_is_open_and_nothing_happens() {
+        let now = standing(1, 5, 0, 2);
+        for (before, lost) in [
+            (None, false),
+            (Some(standing(1, 5, 1, 2)), false),
+            (Some(standing(2, 5, 0, 2)), false),
+            (Some(standing(1, 5, 0, 2)), true),
+        ] {
+            assert_eq!(now.has_no_question(before.as_ref()), lost, "{before:?}");
+        }
+        let open = standing(1, 5, 1, 2);
+        assert!(!open.has_no_question(Some(&standing(1, 5, 1, 2))));
     }
 
     #[test]
