@@ -65,7 +65,7 @@ impl Bank {
         let transfers = self.transfers.lock();
         let mut transfers = transfers.unwrap_or_else(PoisonError::into_inner);
         transfers.push(key.to_owned());
-        if batch.name == "noon" {
+        if batch.name == "evening" {
             // It is made, and nobody hears of that.
             return Err(Failure::internal("the answer of the bank was lost"));
         }
@@ -224,14 +224,20 @@ async fn all(mut config: Config) -> Result<()> {
 
     bank.opens.send_replace(true);
     follow("morning", &morning).await?;
+    let mut begun = Vec::new();
     for (name, job) in [
         ("morning", &morning),
-        ("urgent", &urgent),
-        ("noon", &noon),
         ("evening", &evening),
+        ("noon", &noon),
+        ("urgent", &urgent),
     ] {
         told(name, job).await?;
+        let status = job.status().await?;
+        begun.push((status.and_then(|status| status.started), name));
     }
+    begun.sort_unstable();
+    let begun: Vec<&str> = begun.into_iter().map(|(_, name)| name).collect();
+    println!("begun in this order: {}", begun.join(", "));
     // From any other process, by its id alone, and as JSON.
     let found = client.command(noon.id());
     println!(
@@ -246,7 +252,11 @@ async fn all(mut config: Config) -> Result<()> {
     println!("long: {}", status.state);
 
     let transfers = bank.transfers();
-    let of_noon = transfers.iter().filter(|key| key.starts_with(noon.id()));
-    println!("{} transfers, {} of noon", transfers.len(), of_noon.count());
+    let of_evening = transfers.iter().filter(|key| key.starts_with(evening.id()));
+    println!(
+        "{} transfers, {} of evening",
+        transfers.len(),
+        of_evening.count()
+    );
     worker.stop().await
 }

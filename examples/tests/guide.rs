@@ -5,7 +5,7 @@
 use std::path::Path;
 
 /// Each page, and the examples that it shows.
-const PAGES: [(&str, &[&str]); 5] = [
+const PAGES: [(&str, &[&str]); 6] = [
     ("discovery.md", &["04_discovery.rs"]),
     ("key-value.md", &["05_key_value.rs"]),
     (
@@ -20,6 +20,17 @@ const PAGES: [(&str, &[&str]); 5] = [
             "shop/src/lib.rs",
             "shop/src/main.rs",
             "shop/src/bin/place.rs",
+        ],
+    ),
+    (
+        "commands.md",
+        &[
+            "11_batch.rs",
+            "tests/commands.rs",
+            "risk/src/lib.rs",
+            "risk/src/main.rs",
+            "risk/src/bin/send.rs",
+            "risk/src/bin/follow.rs",
         ],
     ),
     (
@@ -75,13 +86,15 @@ fn every_snippet_is_code_of_the_example() {
 
 #[test]
 fn the_python_of_the_guide_is_that_of_the_tests() {
-    let page = read("../docs/guide/events.md");
-    let script = read("../tests/interop/events.py");
-    let blocks: Vec<&str> = page.split("```python\n").skip(1).collect();
-    assert!(!blocks.is_empty());
-    for block in blocks {
-        let shown = block.split("```").next().unwrap();
-        assert!(script.contains(shown), "the script has no\n{shown}");
+    for name in ["events", "commands"] {
+        let page = read(&format!("../docs/guide/{name}.md"));
+        let script = read(&format!("../tests/interop/{name}.py"));
+        let blocks: Vec<&str> = page.split("```python\n").skip(1).collect();
+        assert!(!blocks.is_empty());
+        for block in blocks {
+            let shown = block.split("```").next().unwrap();
+            assert!(script.contains(shown), "the script has no\n{shown}");
+        }
     }
 }
 

@@ -15,7 +15,7 @@ pub struct Risk;
 #[aegis::service(name = "risk", version = "0.1.0")]
 impl Risk {
     /// Any one worker values a book. After an error, or a crash, it is begun again.
-    #[command]
+    #[command(ack_wait = "5s")]
     async fn value(
         &self,
         ctx: &Context,
