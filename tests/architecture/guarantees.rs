@@ -25,7 +25,13 @@ fn every_promise_and_every_fault_names_a_test_that_there_is_or_none() {
     let names = ["\n## Events\n", "\n## Commands\n", "\n## Faults\n"];
     let rows = names.map(section).concat();
     let mut sources = String::new();
-    let folders = ["aegis/src", "aegis-cli/tests", "examples/tests", "examples/risk/tests", "tests"];
+    let folders = [
+        "aegis/src",
+        "aegis-cli/tests",
+        "examples/tests",
+        "examples/risk/tests",
+        "tests",
+    ];
     for folder in folders {
         for file in rust_files(&root().join(folder)) {
             sources.push_str(&std::fs::read_to_string(file).expect("a text"));
