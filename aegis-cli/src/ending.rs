@@ -43,7 +43,7 @@ impl fmt::Display for Answered {
 
 impl std::error::Error for Answered {}
 
-/// The answer is no: there is no such key, or no such bucket.
+/// The answer is no: there is no such key, bucket or job, or it is not so that this can be done.
 #[derive(Debug)]
 pub(crate) struct Missing(pub(crate) String);
 
@@ -91,6 +91,18 @@ impl fmt::Display for Interrupted {
 
 impl std::error::Error for Interrupted {}
 
+/// Ctrl-C or SIGTERM came, and what was waited for goes on without this.
+#[derive(Debug)]
+pub(crate) struct Left(pub(crate) String);
+
+impl fmt::Display for Left {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Left {}
+
 /// Ends a run whose command line was not understood, or that asked for help.
 pub(crate) fn not_understood(error: &clap::Error) -> ExitCode {
     // Nothing can be done about a closed output.
@@ -121,7 +133,7 @@ pub(crate) fn code(outcome: anyhow::Result<()>) -> ExitCode {
         ExitCode::from(CONFLICT)
     } else if error.is::<Usage>() {
         ExitCode::from(USAGE)
-    } else if error.is::<Interrupted>() {
+    } else if error.is::<Interrupted>() || error.is::<Left>() {
         ExitCode::from(INTERRUPTED)
     } else {
         ExitCode::from(FAILED)

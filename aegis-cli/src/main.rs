@@ -1,12 +1,13 @@
 //! The command-line tool of aegis: `cli` what can be said, `call`, `services`, `publish`, `events`,
-//! `dead`, `kv`, `leader`, `failover`, `dev` and `demo` the commands, `ending` errors and exit codes,
-//! `input` what is read, `out` what is printed, `body` how payloads look, `terminal` who reads that,
-//! `signals` Ctrl-C and SIGTERM, `child` processes that the tool starts.
+//! `command`, `dead`, `kv`, `leader`, `failover`, `dev` and `demo` the commands, `ending` errors and
+//! exit codes, `input` what is read, `out` what is printed, `body` how payloads look, `terminal` who
+//! reads that, `signals` Ctrl-C and SIGTERM, `child` processes that the tool starts.
 
 mod body;
 mod call;
 mod child;
 mod cli;
+mod command;
 mod connection;
 mod dead;
 mod demo;
@@ -56,6 +57,7 @@ async fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Services(wish) => services::run(&wish, &common, out).await,
         Command::Publish(wish) => publish::run(&wish, &common, out).await,
         Command::Events(wish) => events::run(&wish, &common, out).await,
+        Command::Job(wish) => command::run(&wish, &common, out).await,
         Command::Dead(wish) => dead::run(&wish, &common, out).await,
         Command::Kv(wish) => kv::run(&wish, &common, out).await,
         Command::Leader(wish) => leader::run(&wish, &common, out).await,

@@ -6,6 +6,8 @@ use std::io::{self, IsTerminal as _, Write as _};
 use time::format_description::well_known::Rfc3339;
 use time::{OffsetDateTime, UtcOffset};
 
+use crate::terminal;
+
 /// Standard output, line by line. A line is written at once, also into a pipe.
 #[derive(Debug)]
 pub(crate) struct Out(io::Stdout);
@@ -41,6 +43,21 @@ impl Out {
     pub(crate) fn note(&self, text: impl Display) {
         // Nothing can be done about a closed standard error.
         let _ = writeln!(io::stderr(), "{text}");
+    }
+
+    /// Writes to standard error without beginning a line there: what is painted again and again.
+    #[expect(clippy::unused_self, reason = "whoever writes is handed this")]
+    pub(crate) fn repaint_note(&self, text: &str) {
+        let mut stderr = io::stderr().lock();
+        // Nothing can be done about a closed standard error.
+        let _ = stderr.write_all(text.as_bytes());
+        let _ = stderr.flush();
+    }
+
+    /// Whether people read standard error, on a terminal that can be painted on.
+    #[expect(clippy::unused_self, reason = "whoever writes is handed this")]
+    pub(crate) fn paints_notes(&self) -> bool {
+        io::stderr().is_terminal() && terminal::can_paint()
     }
 
     /// Whether people read it, rather than a program.
@@ -95,6 +112,33 @@ pub(crate) fn cut(text: &str, most: usize) -> String {
         let _ = write!(shown, ".. ({} bytes)", text.len());
     }
     shown
+}
+
+/// What fits into so many columns.
+pub(crate) fn fitted(text: &str, room: usize) -> String {
+    if text.chars().count() <= room {
+        return text.to_owned();
+    }
+    let shown: String = text.chars().take(room.saturating_sub(2)).collect();
+    format!("{shown}..")
+}
+
+/// Names and values below each other, two columns to the right; `-` for a value that says nothing.
+pub(crate) fn indented(text: &mut String, rows: impl IntoIterator<Item = (String, String)>) {
+    let rows = rows.into_iter();
+    let rows: Vec<Vec<String>> = rows
+        .map(|(name, value)| vec![plain(&name), plain(said(&value))])
+        .collect();
+    for row in aligned(&rows) {
+        text.push_str("  ");
+        text.push_str(&row);
+        text.push('\n');
+    }
+}
+
+/// The text, or `-` if it says nothing.
+pub(crate) fn said(text: &str) -> &str {
+    if text.is_empty() { "-" } else { text }
 }
 
 /// Cells below each other; columns that are empty in every row take no place.

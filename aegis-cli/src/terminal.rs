@@ -1,20 +1,33 @@
-//! Who reads standard output: how large their terminal is, and whether they are gone.
+//! Who reads standard output: how large their terminal is, what it can do, and whether they are gone.
 
 #[cfg(unix)]
 use std::time::Duration;
 
-/// Columns and rows; without an answer those of a usual terminal.
-#[cfg(unix)]
+/// Columns and rows of the terminal behind standard output; without an answer those of a usual one.
 pub(crate) fn size() -> (usize, usize) {
-    let size = rustix::termios::tcgetwinsize(std::io::stdout());
-    match size {
+    size_of(std::io::stdout())
+}
+
+/// The same behind standard error.
+pub(crate) fn size_of_errors() -> (usize, usize) {
+    size_of(std::io::stderr())
+}
+
+/// Whether it is one that can be painted on.
+pub(crate) fn can_paint() -> bool {
+    std::env::var("TERM").is_ok_and(|term| term != "dumb" && !term.is_empty())
+}
+
+#[cfg(unix)]
+fn size_of(stream: impl std::os::fd::AsFd) -> (usize, usize) {
+    match rustix::termios::tcgetwinsize(stream) {
         Ok(size) if size.ws_col > 0 && size.ws_row > 0 => (size.ws_col.into(), size.ws_row.into()),
         _ => (80, 24),
     }
 }
 
 #[cfg(not(unix))]
-pub(crate) fn size() -> (usize, usize) {
+fn size_of<S>(_stream: S) -> (usize, usize) {
     (80, 24)
 }
 

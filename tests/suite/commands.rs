@@ -155,6 +155,16 @@ impl Works {
         Err(Failure::new("SLOW", "try again in an hour"))
     }
 
+    /// Tells with how many others it was at work.
+    #[command]
+    async fn crowd(&self) -> Result<usize, Failure> {
+        self.seen.note("crowd", "");
+        self.pace.acquire().await?.forget();
+        let at_once = self.seen.of("crowd").len() - self.seen.of("left").len();
+        self.seen.note("left", "");
+        Ok(at_once)
+    }
+
     #[command]
     async fn swell(&self, bytes: usize) -> Result<String, Failure> {
         Ok("x".repeat(bytes))

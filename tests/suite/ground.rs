@@ -91,6 +91,14 @@ impl Ground {
         self.queue().await.messages
     }
 
+    /// How many questions for messages wait at a consumer of the queue.
+    pub(crate) async fn asks(&self, consumer: &str) -> u64 {
+        let (streams, name) = (self.streams().await, format!("{}_COMMANDS", self.prefix));
+        let (wanted, deadline) = (|name: &str| name == consumer, Instant::now() + PATIENCE);
+        let found = streams.consumers(&name, &wanted, deadline).await.unwrap();
+        found.first().expect("there is such a consumer").waiting
+    }
+
     /// Stores a message, as any program can.
     pub(crate) async fn stored(&self, subject: &str, body: &'static str) -> Stored {
         let subject = Subject::parse(&format!("{}.{subject}", self.prefix)).unwrap();

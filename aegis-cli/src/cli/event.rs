@@ -109,14 +109,15 @@ pub(crate) enum Shown {
 }
 
 const DEAD_HELP: &str = "\
-A dead letter is an event that a handler gave up: after its last attempt, or at once if no attempt
-can help. It keeps the event as it was, who gave it up, and why.
+A dead letter is an event or a command that a handler gave up: after its last attempt, or at once if
+no attempt can help. It keeps what was sent as it was, who gave it up, and why.
 
-retry publishes the event again for the handler that gave it up, if that is there to take it. After
+retry publishes an event again for the handler that gave it up, if that is there to take it. After
 it was renamed, or its instance of a broadcast is gone, --for names who gets it: all instances of it.
+A command goes back to its queue, under the id of its job, as with `aegis command retry`.
 
-Exit codes: 1 there is no such dead letter (any more), its event is gone, or nobody is there to take
-it; 2 it could not be asked; 64 the command line is wrong.
+Exit codes: 1 there is no such dead letter (any more), what was sent is gone, or nobody is there to
+take it; 2 it could not be asked; 64 the command line is wrong.
 
 Examples:
   aegis dead list --handler billing__bill
@@ -144,7 +145,7 @@ pub(crate) enum DeadCommand {
     List(DeadList),
     /// Show everything that is known of one
     Show(DeadShow),
-    /// Publish events again for the handler that gave them up, and remove their dead letters
+    /// Send events and commands again to the handler that gave them up, and remove their dead letters
     Retry(DeadRetry),
     /// Remove dead letters for good
     Drop(DeadDrop),

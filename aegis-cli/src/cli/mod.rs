@@ -1,5 +1,7 @@
-//! What can be said on the command line; `event`, `kv` and `leader` the words of those commands.
+//! What can be said on the command line; `command`, `event`, `kv` and `leader` the words of those
+//! commands.
 
+mod command;
 mod event;
 mod kv;
 mod leader;
@@ -10,6 +12,7 @@ use std::time::Duration;
 use aegis::Config;
 use clap::{Args, Parser, Subcommand};
 
+pub(crate) use command::{Job, JobCommand, JobList, JobSend};
 pub(crate) use event::{
     Dead, DeadChoice, DeadCommand, DeadDrop, DeadList, DeadRetry, Events, Publish, Shown,
 };
@@ -26,19 +29,19 @@ The NATS server: nats://host:4222, tls://.., several with commas between them
 const EXIT_CODES: &str = "\
 Exit codes:
   0    done
-  1    the answer is no: the service answered with an error, there is no such key, bucket or dead
-       letter, nobody leads, a promise of a failover was broken
+  1    the answer is no: the service answered with an error, a job failed or was cancelled, there is
+       no such key, bucket, job or dead letter, nobody leads, a promise of a failover was broken
   2    it could not be done: no connection, no instance, no answer in time, calls of the demo failed
   3    conflict: another revision of the key is there than the one expected; nothing was written
   64   the command line or its JSON is wrong
-  130  ended by Ctrl-C or SIGTERM before it was done; what has no end by itself (dev, --watch,
-       kv watch, events) ends with 0
+  130  ended by Ctrl-C or SIGTERM before it was done (a job goes on); what has no end by itself (dev,
+       --watch, kv watch, events) ends with 0
 
 The configuration is that of every aegis program: aegis.toml (or the file that AEGIS_CONFIG names),
 then the environment (AEGIS_NATS_URL, AEGIS_NATS_USER, AEGIS_SUBJECT_PREFIX ..), then these options.";
 
 /// The tool of the aegis service framework: try it, run a NATS server, call services, see who is
-/// there and who leads, publish and follow events, look into buckets, measure failovers.
+/// there and who leads, publish and follow events, send commands, look into buckets, measure failovers.
 #[derive(Debug, Parser)]
 #[command(name = "aegis", version, after_help = EXIT_CODES)]
 pub(crate) struct Cli {
@@ -102,7 +105,10 @@ pub(crate) enum Command {
     Publish(Publish),
     /// Follow events as they are published, or look at those that were
     Events(Events),
-    /// Look at events that were given up, bring them back, or remove them
+    /// Send work to a queue, follow it to its result, list, show, cancel and bring back jobs
+    #[command(name = "command")]
+    Job(Job),
+    /// Look at events and commands that were given up, bring them back, or remove them
     Dead(Dead),
     /// Read, write and follow key-value buckets
     Kv(Kv),

@@ -1,5 +1,5 @@
-//! `aegis dead`: events that were given up: `settle` brings them back or removes them, `show` is how
-//! they look.
+//! `aegis dead`: events and commands that were given up: `settle` brings them back or removes them,
+//! `show` is how they look.
 
 mod settle;
 mod show;

@@ -10,7 +10,7 @@ use crate::cli::{DeadChoice, DeadRetry};
 use crate::ending::Missing;
 use crate::out::plain;
 
-/// An event that was brought back, as `--json` tells it.
+/// What was brought back, as `--json` tells it.
 #[derive(Serialize)]
 struct Back {
     sequence: u64,

@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use crate::body;
-use crate::out::{aligned, cut, instant, moment, plain};
+use crate::out::{cut, indented, instant, moment, plain, said};
 
 /// So many characters of a reason are shown on a line.
 const SHORT: usize = 200;
@@ -69,8 +69,8 @@ pub(super) fn heads() -> Vec<String> {
     .to_vec()
 }
 
-/// What `aegis dead list` shows of one: number, time, handler, subject, id of the event, attempts
-/// and why.
+/// What `aegis dead list` shows of one: number, time, handler, subject, id, attempts and
+/// why.
 pub(super) fn row(letter: &DeadLetter) -> Vec<String> {
     vec![
         letter.sequence.to_string(),
@@ -86,11 +86,6 @@ pub(super) fn row(letter: &DeadLetter) -> Vec<String> {
 /// `INTERNAL: the disk is full`.
 fn why(letter: &DeadLetter) -> String {
     format!("{}: {}", said(&letter.code), letter.reason)
-}
-
-/// Letters of somebody else may say little.
-fn said(text: &str) -> &str {
-    if text.is_empty() { "-" } else { text }
 }
 
 /// Everything that is known of one, for people.
@@ -127,23 +122,27 @@ pub(super) fn whole(letter: &DeadLetter) -> String {
         // Writing to a `String` cannot fail.
         let _ = writeln!(text, "    {}", plain(line));
     }
+    if is_command(letter) && !letter.id.is_empty() {
+        let id = plain(&letter.id);
+        let _ = writeln!(
+            text,
+            "\n  It is a command: `aegis command show {id}` tells about its job"
+        );
+    }
     text
 }
 
-/// Names and values below each other.
-fn indented(text: &mut String, rows: impl IntoIterator<Item = (String, String)>) {
-    let rows = rows.into_iter();
-    let rows: Vec<Vec<String>> = rows
-        .map(|(name, value)| vec![plain(&name), plain(said(&value))])
-        .collect();
-    for row in aligned(&rows) {
-        text.push_str("  ");
-        text.push_str(&row);
-        text.push('\n');
-    }
+/// Whether it stood in the queue of commands, which keeps nothing that was given up.
+fn is_command(letter: &DeadLetter) -> bool {
+    letter.stream.ends_with("COMMANDS")
 }
 
 fn body(letter: &DeadLetter) -> String {
+    if letter.body_left && is_command(letter) {
+        return "was too large for a dead letter and is gone: send the command anew, in parts, or with \
+                the place where it is stored"
+            .to_owned();
+    }
     if letter.body_left {
         // It was too large to be a dead letter with all the facts beside it.
         return format!(

@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 
 use crate::body;
 use crate::cli::Shown;
-use crate::out::{cut, instant, moment, plain};
+use crate::out::{cut, fitted, instant, moment, plain};
 
 /// So many characters of a payload are shown where there is no terminal.
 const SHORT: usize = 300;
@@ -95,14 +95,6 @@ fn with_body(facts: String, body: &str, columns: Option<usize>) -> String {
     } else {
         format!("{facts}\n    {}", fitted(body, columns.saturating_sub(4)))
     }
-}
-
-fn fitted(text: &str, room: usize) -> String {
-    if text.chars().count() <= room {
-        return text.to_owned();
-    }
-    let shown: String = text.chars().take(room.saturating_sub(2)).collect();
-    format!("{shown}..")
 }
 
 #[cfg(test)]

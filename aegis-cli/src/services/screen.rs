@@ -5,11 +5,6 @@ use crate::terminal;
 /// Clears from the upper left corner on.
 const CLEAR: &str = "\u{1b}[H\u{1b}[J";
 
-/// Whether standard output can be painted on.
-pub(super) fn can_paint() -> bool {
-    std::env::var("TERM").is_ok_and(|term| term != "dumb" && !term.is_empty())
-}
-
 /// The text in place of what is on the screen.
 pub(super) fn painted(text: &str) -> String {
     let (columns, rows) = terminal::size();

@@ -122,11 +122,14 @@ fn same_methods(one: &View, other: &View) -> bool {
 }
 
 fn methods(text: &mut String, methods: &[Method], indent: &str) {
-    let (for_events, called): (Vec<&Method>, Vec<&Method>) =
-        methods.iter().partition(|method| method.is_for_events());
+    let (events, others): (Vec<&Method>, Vec<&Method>) =
+        methods.iter().partition(|method| method.is("subscribe"));
+    let (commands, called): (Vec<&Method>, Vec<&Method>) =
+        others.into_iter().partition(|method| method.is("command"));
     for (head, label, methods) in [
         ("methods", "subject", called),
-        ("events", "takes", for_events),
+        ("commands", "takes", commands),
+        ("events", "takes", events),
     ] {
         if methods.is_empty() {
             continue;

@@ -55,7 +55,7 @@ pub(super) struct Load {
     pub(super) lag_ms: f64,
 }
 
-/// One method, or one handler for events.
+/// One method, or one handler for commands or events.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub(super) struct Method {
     pub(super) name: String,
@@ -206,9 +206,9 @@ impl Load {
 }
 
 impl Method {
-    /// Whether it handles events, and nobody can call it.
-    pub(super) fn is_for_events(&self) -> bool {
-        self.kind.as_deref() == Some("subscribe")
+    /// Whether it is of this kind.
+    pub(super) fn is(&self, kind: &str) -> bool {
+        self.kind.as_deref() == Some(kind)
     }
 
     fn of_row(row: &Value) -> Option<Self> {

@@ -14,6 +14,7 @@ use super::tree::tree;
 use super::view::View;
 use crate::cli::Services;
 use crate::out::{Out, now, plain};
+use crate::terminal;
 
 /// How often the table is looked at. It is in memory; staleness has no event of its own.
 const LOOK: Duration = Duration::from_millis(250);
@@ -118,7 +119,7 @@ impl<'a> Watch<'a> {
     fn begin(client: &'a Client, wish: &Services, out: &'a Out) -> Self {
         let style = match () {
             () if wish.json => Style::Json,
-            () if out.is_terminal() && screen::can_paint() => Style::Table { painted: None },
+            () if out.is_terminal() && terminal::can_paint() => Style::Table { painted: None },
             () => Style::Lines,
         };
         Self {

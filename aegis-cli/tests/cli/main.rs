@@ -12,6 +12,9 @@ mod dead;
 mod demo;
 mod events;
 mod failover;
+mod importer;
+mod job_views;
+mod jobs;
 mod kv;
 mod kv_watch;
 mod leader;
@@ -121,8 +124,17 @@ fn read_line_with(child: &mut Child, expected: &str) -> String {
 /// Reads a run's output until it has said this.
 fn read_until(child: &mut Child, expected: &str) -> String {
     let _watchdog = Watchdog::of(child);
+    read_from(child.stdout.as_mut().unwrap(), expected)
+}
+
+/// Reads what a run says beside its output until it has said this.
+fn read_notes_until(child: &mut Child, expected: &str) -> String {
+    let _watchdog = Watchdog::of(child);
+    read_from(child.stderr.as_mut().unwrap(), expected)
+}
+
+fn read_from(from: &mut impl Read, expected: &str) -> String {
     let (mut said, mut buffer) = (String::new(), [0; 4096]);
-    let from = child.stdout.as_mut().unwrap();
     while !said.contains(expected) {
         let length = from.read(&mut buffer).unwrap();
         assert_ne!(length, 0, "ended without {expected:?}: {said}");

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::billing::{Billing, billing};
 use super::calculator::{Calculator, calculator};
+use super::importer::{Importer, importer};
 use super::{Said, run};
 
 fn services(url: &str, words: &[&str]) -> Said {
@@ -142,6 +143,19 @@ async fn handlers_for_events_stand_by_themselves() {
         (&bill["kind"], &bill["mode"]),
         (&json!("subscribe"), &json!("compete"))
     );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn commands_stand_by_themselves() {
+    let server = NatsServer::start().await.unwrap();
+    let url = server.url();
+    let _one = importer(&url, Importer::default()).await;
+    let said = services(&url, &["importer"]);
+    let part = "\n\n  commands\n    import(rows: u32) -> Result<String, Failure>\n        \
+                Imports rows, of which the last ones wait for a permit.\n        \
+                takes commands.importer.import.*\n";
+    assert!(said.out.contains(part), "{said:?}");
+    assert!(!said.out.contains("  methods\n"), "{said:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

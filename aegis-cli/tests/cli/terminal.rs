@@ -2,11 +2,12 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::Read;
-use std::process::{Child, Stdio};
+use std::process::{Child, Command, Stdio};
 
 use aegis::testing::NatsServer;
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 
+use super::importer::{Importer, importer};
 use super::watch::Echo;
 use super::{Watchdog, aegis, output_with_input, signal};
 
@@ -18,16 +19,28 @@ struct Terminal {
 
 impl Terminal {
     fn start(words: &[&str]) -> Self {
+        Self::with(words, |command, side| {
+            command.stdout(side).stderr(Stdio::piped());
+        })
+    }
+
+    /// One that shows what is said beside the output, which goes elsewhere.
+    fn of_notes(words: &[&str]) -> Self {
+        Self::with(words, |command, side| {
+            command.stdout(Stdio::piped()).stderr(side);
+        })
+    }
+
+    fn with(words: &[&str], connect: impl FnOnce(&mut Command, File)) -> Self {
         let screen = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
         grantpt(&screen).unwrap();
         unlockpt(&screen).unwrap();
         let name = ptsname(&screen, Vec::new()).unwrap().into_string().unwrap();
         let side = OpenOptions::new().write(true).open(name).unwrap();
         let mut command = aegis(words);
-        command.env("TERM", "xterm").stdout(side);
-        let child = command.stderr(Stdio::piped()).spawn().unwrap();
+        connect(command.env("TERM", "xterm"), side);
         Self {
-            child,
+            child: command.spawn().unwrap(),
             screen: File::from(screen),
         }
     }
@@ -43,16 +56,20 @@ impl Terminal {
         said
     }
 
-    /// Its exit code, what was on the screen, and its errors.
+    /// Its exit code, what was on the screen, and what went elsewhere.
     fn ended(mut self) -> (Option<i32>, String, String) {
         let _watchdog = Watchdog::of(&self.child);
-        let (mut shown, mut errors) = (Vec::new(), String::new());
+        let (mut shown, mut other) = (Vec::new(), String::new());
         // A terminal that nobody writes to any more is an error to read.
         let _ = self.screen.read_to_end(&mut shown);
-        let mut stderr = self.child.stderr.take().unwrap();
-        stderr.read_to_string(&mut errors).unwrap();
+        if let Some(mut stdout) = self.child.stdout.take() {
+            stdout.read_to_string(&mut other).unwrap();
+        }
+        if let Some(mut stderr) = self.child.stderr.take() {
+            stderr.read_to_string(&mut other).unwrap();
+        }
         let code = self.child.wait().unwrap().code();
-        (code, String::from_utf8_lossy(&shown).into_owned(), errors)
+        (code, String::from_utf8_lossy(&shown).into_owned(), other)
     }
 }
 
@@ -119,4 +136,32 @@ async fn a_watch_is_a_table_that_is_painted_anew() {
     watch.read_until("Nobody is there yet.");
     signal(&watch.child, "-INT");
     assert_eq!(watch.ended().0, Some(0));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn progress_is_a_bar_that_is_painted_over() {
+    let server = NatsServer::start().await.unwrap();
+    let url = server.url();
+    let service = Importer::default();
+    let _running = importer(&url, service.clone()).await;
+    let import = ["command", "send", "importer", "import", "{\"rows\":9}"];
+    let words = [&import[..], &["--wait", "--url", &url]].concat();
+    let mut live = Terminal::of_notes(&words);
+    let said = live.read_until("[########------------]   42 %  row 8 of\\n9");
+    let painted = "\r\u{1b}[?7lRUNNING    attempt 1  [####";
+    assert!(said.contains(painted), "{said:?}");
+    assert_eq!(said.lines().count(), 2, "one line behind the id: {said:?}");
+    service.pace.add_permits(1);
+    let (code, shown, out) = live.ended();
+    assert_eq!((code, &*out), (Some(0), "\"9 rows\"\n"), "{shown:?}");
+    let last = "SUCCEEDED  attempt 1  [####################]  100 %\u{1b}[K\u{1b}[?7h\r\r\n";
+    assert!(shown.ends_with(last), "{shown:?}");
+
+    let mut left = Terminal::of_notes(&words);
+    left.read_until("42 %");
+    signal(&left.child, "-INT");
+    let (code, shown, _) = left.ended();
+    assert_eq!(code, Some(130), "{shown:?}");
+    let left = "\r\nerror: ended by a signal; the job goes on: `aegis command watch";
+    assert!(shown.contains(left), "{shown:?}");
 }

@@ -9,7 +9,10 @@ async fn what_runs_is_finished_and_what_waits_is_left_to_others() {
         let running = works.wait("running".to_owned()).send().await.unwrap();
         seen.until("began", 1).await;
         let waiting = works.wait("waiting".to_owned()).send().await.unwrap();
+        let asks = async || ground.asks("works__wait__high").await;
+        eventually("it asks", async || asks().await > 0).await;
         let stopped = tokio::spawn(app.stop());
+        eventually("it asks no more", async || asks().await == 0).await;
         pace.add_permits(1);
         soon("the end", stopped).await.unwrap().unwrap();
         let sender = ground.client().await;

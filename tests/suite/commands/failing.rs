@@ -181,3 +181,55 @@ async fn until_buried(client: &Client, id: &str) -> JobStatus {
     eventually("it has a dead letter", is).await;
     status(client, id).await
 }
+
+/// Writes into the record of a job that it was begun so often, and nobody said how that ended.
+async fn begun(client: &Client, id: &str, times: u32) {
+    let bucket = client.bucket("aegis_jobs").open().await.unwrap();
+    let mut record: serde_json::Value = bucket.get(id).await.unwrap().unwrap();
+    record["attempt"] = times.into();
+    record["state"] = "RUNNING".into();
+    bucket.put(id, &record).await.unwrap();
+}
+
+#[tokio::test]
+async fn one_that_ends_its_workers_is_given_up_at_last() {
+    for ground in Ground::both().await {
+        let sender = ground.client().await;
+        let works = WorksClient::new(&sender);
+        let job = works.double(1).send().await.unwrap();
+        // Four attempts, and ten accidents.
+        begun(&sender, job.id(), 14).await;
+        let (app, works, seen, _) = working(&ground).await;
+        let error = job.result().within(PATIENCE).await.unwrap_err();
+        assert!(error.to_string().contains("begun 14 times"), "{error}");
+        until_buried(&sender, job.id()).await;
+        assert_eq!(seen.of("double").len(), 0, "{}", ground.name);
+        let other = works.double(1).send().await.unwrap();
+        assert_eq!(other.result().within(PATIENCE).await.unwrap(), 2);
+        app.stop().await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn those_that_may_end_their_worker_run_one_at_a_time() {
+    for ground in Ground::both().await {
+        let sender = ground.client().await;
+        let works = WorksClient::new(&sender);
+        let mut jobs = Vec::new();
+        for _ in 0..5 {
+            let job = works.crowd().send().await.unwrap();
+            begun(&sender, job.id(), 4).await;
+            jobs.push(job);
+        }
+        let (app, _, seen, pace) = working(&ground).await;
+        for number in 1..=5 {
+            seen.until("crowd", number).await;
+            pace.add_permits(1);
+        }
+        for job in jobs {
+            let at_once = job.result().within(PATIENCE).await;
+            assert_eq!(at_once.unwrap(), 1, "{}", ground.name);
+        }
+        app.stop().await.unwrap();
+    }
+}

@@ -84,6 +84,7 @@ fn again(mut record: JobRecord) -> JobRecord {
     }
     record.state = JobState::Queued;
     record.sequence = None;
+    record.delivery = 0;
     record.attempt = 0;
     record.failures = 0;
     record.worker = None;

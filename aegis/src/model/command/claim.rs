@@ -13,6 +13,8 @@ use crate::model::ACCIDENTS;
 pub(crate) struct Taken {
     /// Its number in the queue.
     pub(crate) sequence: u64,
+    /// The how manieth delivery of it this is, whoever got the others.
+    pub(crate) delivery: u64,
     /// When it may begin, if it was sent to begin later.
     pub(crate) not_before: Option<OffsetDateTime>,
     /// How often its command may be tried.
@@ -32,6 +34,9 @@ pub(crate) enum Found {
 pub(crate) enum Claim {
     /// It is begun.
     Begin,
+    /// The same, but for itself: it was begun so often without an end that it may be what ends its
+    /// workers.
+    Alone,
     /// Not yet: after so long.
     Later(Duration),
     /// It is cancelled, without being begun.
@@ -46,6 +51,9 @@ pub(crate) enum Claim {
     Look(u64),
     /// It stands under another message, which is there: this one is removed.
     Double,
+    /// A later delivery of it was begun, while this one lay in a worker that was frozen: nothing is
+    /// said about it. Should the queue count anew, its consumer being gone, it comes again.
+    Stale,
 }
 
 /// Decides it.
@@ -70,11 +78,19 @@ pub(crate) fn claim(
             Found::Gone => {}
         }
     }
+    if record.sequence == Some(taken.sequence) && taken.delivery <= record.delivery {
+        return Claim::Stale;
+    }
     if record.cancel {
         return Claim::Cancel;
     }
-    if record.attempt >= taken.attempts.saturating_add(ACCIDENTS) {
+    // Attempts that failed had an end.
+    let endless = record.attempt.saturating_sub(record.failures);
+    if endless >= taken.attempts.saturating_add(ACCIDENTS) {
         return Claim::WornOut;
+    }
+    if endless >= taken.attempts {
+        return Claim::Alone;
     }
     // Who was at it when it was to be tried later said that to the queue as well.
     let waits = record.state == JobState::Queued && record.attempt == 0;
@@ -111,6 +127,7 @@ mod tests {
     fn taken(not_before: Option<i64>) -> Taken {
         Taken {
             sequence: 5,
+            delivery: 2,
             not_before: not_before.map(at),
             attempts: 4,
         }
@@ -143,8 +160,39 @@ mod tests {
                 record(Running, |record| record.cancel = true),
                 Claim::Cancel,
             ),
+            (
+                "somebody else began a later delivery",
+                record(Running, |record| record.delivery = 3),
+                Claim::Stale,
+            ),
+            (
+                "somebody else began this delivery",
+                record(Retrying, |record| record.delivery = 2),
+                Claim::Stale,
+            ),
+            (
+                "an earlier delivery was begun",
+                record(Running, |record| record.delivery = 1),
+                Claim::Begin,
+            ),
+            (
+                "deliveries of another message",
+                record(Queued, |record| {
+                    (record.sequence, record.delivery) = (None, 9)
+                }),
+                Claim::Begin,
+            ),
             ("worn out", record(Running, begun(14)), Claim::WornOut),
-            ("nearly", record(Running, begun(13)), Claim::Begin),
+            ("nearly", record(Running, begun(13)), Claim::Alone),
+            ("begun too often", record(Running, begun(4)), Claim::Alone),
+            ("often", record(Running, begun(3)), Claim::Begin),
+            (
+                "its attempts had an end",
+                record(Retrying, |record| {
+                    (record.attempt, record.failures) = (20, 17);
+                }),
+                Claim::Begin,
+            ),
             (
                 "it is being put into the queue again",
                 record(Queued, |record| record.sequence = None),

@@ -23,6 +23,9 @@ pub(crate) struct JobRecord {
     /// The number of its message in the queue; none as long as it is being put there again.
     #[serde(default)]
     pub(crate) sequence: Option<u64>,
+    /// The how manieth delivery of that message was begun last.
+    #[serde(default)]
+    pub(crate) delivery: u64,
     /// How often it was begun.
     #[serde(default)]
     pub(crate) attempt: u32,
@@ -99,6 +102,7 @@ impl JobRecord {
             priority,
             state: JobState::Queued,
             sequence: None,
+            delivery: 0,
             attempt: 0,
             failures: 0,
             again: 0,

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use time::OffsetDateTime;
+use tokio::sync::OwnedMutexGuard;
 use tokio::time::Instant;
 
 use super::keeper::Keeper;
@@ -26,6 +27,8 @@ const LATER: Duration = Duration::from_secs(2);
 pub(super) struct Begun {
     pub(super) keeper: Arc<Keeper>,
     pub(super) attempt: u32,
+    /// It may end the process: as long as it is at work, others like it wait.
+    _alone: Option<OwnedMutexGuard<()>>,
 }
 
 /// What was found about a delivery.
@@ -38,30 +41,40 @@ enum Decided {
     Settled,
 }
 
-/// Whose job a message is.
-pub(super) fn job_of(delivery: &Delivery) -> JobId {
-    let headers = &delivery.message.headers;
-    let named = [header::JOB_ID, header::MESSAGE_ID];
-    let mut named = named.iter().filter_map(|name| headers.get(name));
-    let known = named.find_map(|id| JobId::parse(id).ok());
-    known.unwrap_or_else(|| {
-        JobId::of_place(delivery.sequence, delivery.stored.unix_timestamp_nanos())
-    })
-}
-
 impl CommandWorker {
+    /// Whose job a message is. Whoever writes no records names it by a key, or by the id of the
+    /// message; without either it is called by its place.
+    pub(super) fn job_of(&self, delivery: &Delivery) -> JobId {
+        let headers = &delivery.message.headers;
+        let own = headers.get(header::SOURCE);
+        let own = own.and_then(|_| headers.get(header::MESSAGE_ID));
+        let named = headers.get(header::JOB_ID).or(own);
+        if let Some(id) = named.and_then(|id| JobId::parse(id).ok()) {
+            return id;
+        }
+        let key = headers.get(header::IDEMPOTENCY_KEY);
+        match key.or_else(|| headers.get(header::MESSAGE_ID)) {
+            Some(key) => JobId::of_key(self.handler.service, self.row.name, key),
+            None => JobId::of_place(delivery.sequence, delivery.stored.unix_timestamp_nanos()),
+        }
+    }
+
     /// Begins a job, if it is to be; else settles its delivery.
     pub(super) async fn begin(&self, held: &Held) -> Option<Begun> {
         let nonce = format!("{:016x}", observe::random());
         let deadline = Instant::now() + WITHIN;
         match self.decided(held, &nonce, deadline).await {
-            Ok(Some(begun)) => {
+            Ok(Some((begun, alone))) => {
                 let attempt = begun.record.attempt;
                 self.jobs.tell(&begun.record).await;
                 let (jobs, id) = (self.jobs.clone(), held.id.clone());
                 let keeper = Arc::new(Keeper::new(jobs, id, nonce, begun));
                 held.keep(keeper.clone());
-                Some(Begun { keeper, attempt })
+                Some(Begun {
+                    keeper,
+                    attempt,
+                    _alone: alone,
+                })
             }
             Ok(None) => None,
             Err(error) => {
@@ -81,9 +94,10 @@ impl CommandWorker {
         &self,
         held: &Held,
         nonce: &str,
-        deadline: Instant,
-    ) -> Result<Option<Revised>> {
+        mut deadline: Instant,
+    ) -> Result<Option<(Revised, Option<OwnedMutexGuard<()>>)>> {
         let mut other = OtherMessage::NotAsked;
+        let mut alone = None;
         loop {
             let found = self.jobs.read(&held.id, deadline).await?;
             // An attempt to write that it has begun was not heard of, and was successful.
@@ -91,7 +105,7 @@ impl CommandWorker {
                 .as_ref()
                 .filter(|found| found.record.is_held_by(nonce))
             {
-                return Ok(Some(own.clone()));
+                return Ok(Some((own.clone(), alone)));
             }
             let record = found.as_ref().map(|found| &found.record);
             let now = OffsetDateTime::now_utc();
@@ -100,7 +114,19 @@ impl CommandWorker {
                     other = self.other(sequence, deadline).await?;
                     Decided::Again
                 }
-                JobClaim::Begin => self.try_begin(held, found, nonce, deadline).await?,
+                JobClaim::Alone if alone.is_none() => {
+                    let Some(turn) = self.turn().await else {
+                        let after = Duration::ZERO;
+                        self.tell(held, Settling::Retry { after }).await;
+                        return Ok(None);
+                    };
+                    alone = Some(turn);
+                    deadline = Instant::now() + WITHIN;
+                    Decided::Again
+                }
+                JobClaim::Begin | JobClaim::Alone => {
+                    self.try_begin(held, found, nonce, deadline).await?
+                }
                 JobClaim::Later(left) => self.later(held, found, left, deadline).await?,
                 JobClaim::Cancel => self.cancelled(held, found, deadline).await?,
                 JobClaim::WornOut => self.worn_out(held, found, deadline).await?,
@@ -113,16 +139,26 @@ impl CommandWorker {
                     self.tell(held, Settling::Ack).await;
                     Decided::Settled
                 }
+                JobClaim::Stale => Decided::Settled,
                 JobClaim::Double => {
                     self.tell(held, Settling::Ack).await;
                     Decided::Settled
                 }
             };
             match decided {
-                Decided::Begun(begun) => return Ok(Some(begun)),
+                Decided::Begun(begun) => return Ok(Some((begun, alone))),
                 Decided::Settled => return Ok(None),
                 Decided::Again => {}
             }
+        }
+    }
+
+    /// Waits until no other job is at work that may end the process; none if nothing is begun any
+    /// more.
+    async fn turn(&self) -> Option<OwnedMutexGuard<()>> {
+        tokio::select! {
+            turn = self.alone.clone().lock_owned() => Some(turn),
+            () = self.stopping.cancelled() => None,
         }
     }
 
@@ -133,6 +169,7 @@ impl CommandWorker {
         let delay = delay.and_then(|delay| delay.try_into().ok());
         TakenCommand {
             sequence: delivery.sequence,
+            delivery: delivery.attempt,
             not_before: delay.and_then(|delay| delivery.stored.checked_add(delay)),
             attempts: self.policy.attempts(),
         }
@@ -177,6 +214,7 @@ impl CommandWorker {
         let now = OffsetDateTime::now_utc();
         record.state = JobState::Running;
         record.sequence = Some(held.delivery.sequence);
+        record.delivery = held.delivery.attempt;
         record.attempt = record.attempt.saturating_add(1);
         record.worker = Some(WorkerRecord {
             instance: self.shared.home.instance.to_string(),

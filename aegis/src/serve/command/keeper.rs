@@ -119,6 +119,9 @@ impl Keeper {
         change: impl Fn(&mut JobRecord),
     ) -> Result<Revised> {
         let mut held = self.held.lock().await;
+        if self.lost.is_cancelled() {
+            return Err(self.taken_over());
+        }
         if held.over {
             return Ok(held.revised());
         }
@@ -157,6 +160,11 @@ impl Keeper {
         }
     }
 
+    fn taken_over(&self) -> Error {
+        let text = format!("another worker has taken the job {} over", self.id);
+        Error::new(ErrorKind::NotActive, text)
+    }
+
     /// Looks at what is there instead.
     async fn refused(&self, held: &mut Held, until: Instant) -> Result<Refused> {
         let Some(Revised { record, revision }) = self.jobs.read(&self.id, until).await? else {
@@ -165,9 +173,7 @@ impl Keeper {
         };
         if !record.is_held_by(&self.nonce) {
             self.lost.cancel();
-            held.over = true;
-            let text = format!("another worker has taken the job {} over", self.id);
-            return Err(Error::new(ErrorKind::NotActive, text));
+            return Err(self.taken_over());
         }
         if record.cancel {
             self.cancel.cancel();

@@ -8,7 +8,6 @@ use tokio::time::{Instant, MissedTickBehavior};
 use tokio_util::task::AbortOnDropHandle;
 
 use super::super::server::spawn;
-use super::begin::job_of;
 use super::lanes::Lanes;
 use super::worker::CommandWorker;
 use crate::client::{commands, dead_letters};
@@ -200,7 +199,7 @@ async fn turn(worker: &Arc<CommandWorker>, lanes: &mut Lanes) -> Result<bool> {
 
 /// Works on a delivery, in a task of its own.
 fn take(worker: &Arc<CommandWorker>, delivery: Delivery) {
-    let id = job_of(&delivery);
+    let id = worker.job_of(&delivery);
     // It is worked on here, and was delivered again because that was not heard.
     let Some(slot) = worker.slot(delivery, id) else {
         return;

@@ -46,6 +46,8 @@ pub(in super::super) struct CommandWorker {
     numbers: AtomicU64,
     /// When the stream was made that is read from.
     stream: Mutex<Option<OffsetDateTime>>,
+    /// Whose turn it is among jobs that may end the process.
+    pub(super) alone: Arc<tokio::sync::Mutex<()>>,
     /// Somebody is done.
     pub(super) freed: Notify,
     /// Nothing is begun any more.
@@ -115,6 +117,7 @@ impl CommandWorker {
             running: Mutex::default(),
             numbers: AtomicU64::new(0),
             stream: Mutex::default(),
+            alone: Arc::default(),
             freed: Notify::new(),
             stopping: CancellationToken::new(),
             heard: Mutex::default(),
