@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use aegis::prelude::*;
 use aegis::testing::NatsServer;
 use aegis::{Config, JobState};
-use aegis_tests::{PATIENCE, soon};
+use aegis_tests::{PATIENCE, eventually, soon};
 
 use super::says;
 
@@ -122,10 +122,13 @@ async fn the_permissions_for_commands_are_enough_and_nothing_else_is_tried() {
     assert_eq!(jobs.len(), 1);
     risk.heals.store(true, Ordering::SeqCst);
     let job = ops.command(&failed);
+    let dead = ops.dead_letters();
+    let letters = async || dead.list(10).await.unwrap().len() == 1;
+    eventually("its dead letter is noted", letters).await;
     let brought = async || job.retry().await.is_ok();
-    aegis_tests::eventually("its dead letter is noted, and brought back", brought).await;
+    eventually("its number too, and it is brought back", brought).await;
     assert_eq!(job.result().within(PATIENCE).await.unwrap(), "unlucky");
-    assert!(ops.dead_letters().list(10).await.unwrap().is_empty());
+    assert!(dead.list(10).await.unwrap().is_empty());
     soon("the end", running.stop()).await.unwrap();
     let log = std::fs::read_to_string(server.log_file()).unwrap();
     let refused: Vec<&str> = log
