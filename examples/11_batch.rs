@@ -158,12 +158,10 @@ async fn follow(name: &str, job: &Job<Receipt>) -> Result<()> {
     let mut updates = job.progress();
     while let Some(status) = updates.next().await {
         let status = status?;
+        let state = status.state;
         match status.progress {
-            Some(at) => println!(
-                "{name}: {} {:.0} % {}",
-                status.state, at.percent, at.message
-            ),
-            None => println!("{name}: {}", status.state),
+            Some(at) => println!("{name}: {state} {:.0} % {}", at.percent, at.message),
+            None => println!("{name}: {state}"),
         }
     }
     Ok(())

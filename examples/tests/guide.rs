@@ -116,7 +116,10 @@ fn every_link_of_the_guide_leads_somewhere() {
             let (file, part) = link.split_once('#').unwrap_or((link, ""));
             let file = if file.is_empty() { page } else { file };
             let target = read(&format!("../docs/guide/{file}"));
-            let heads = target.lines().filter_map(|line| line.strip_prefix("## "));
+            let heads = target.lines().filter_map(|line| {
+                let head = line.strip_prefix("### ");
+                head.or_else(|| line.strip_prefix("## "))
+            });
             let found = part.is_empty() || heads.map(anchor).any(|head| head == part);
             assert!(found, "{page}: {link}");
         }
