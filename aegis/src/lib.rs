@@ -71,8 +71,8 @@ pub use model::{
     AnyEvent, BreakerPolicy, BreakerState, BucketStatus, Code, Codec, CodecError, DeadLetter,
     DomainError, Event, EventMode, EventStart, Failover, FailoverError, Failure, FromEvent,
     HeaderError, Headers, Health, IllegalTransition, Instance, InstanceEvent, InstanceId,
-    InstanceStatus, JobProgress, JobState, JobStatus, Layout, Leader, Lifecycle, Load, MethodName,
-    NameError, Params, Pattern, Priority, PriorityError, Recorded, RetryPolicy, Select,
+    InstanceStatus, JobProgress, JobState, JobStatus, JobStep, Layout, Leader, Lifecycle, Load,
+    MethodName, NameError, Params, Pattern, Priority, PriorityError, Recorded, RetryPolicy, Select,
     ServiceName, Storage, Subject, TraceContext,
 };
 pub use port::{ConnectionState, WatchHealth};

@@ -46,7 +46,7 @@ pub(crate) use command::{
     ProgressNews, ProgressRecord, StateNews, StepFound, StepRecord, StepWay, Taken as TakenCommand,
     Turns, WorkerRecord, claim, delay_of, next_step,
 };
-pub use command::{JobProgress, JobState, JobStatus, Priority, PriorityError};
+pub use command::{JobProgress, JobState, JobStatus, JobStep, Priority, PriorityError};
 pub use dead::DeadLetter;
 pub(crate) use deadline::{DEFAULT_TIMEOUT, deadline_header, deadline_of};
 pub(crate) use election::{

@@ -92,6 +92,7 @@ fn again(mut record: JobRecord) -> JobRecord {
     record.run_at = None;
     record.updated_at = now;
     record.progress = None;
+    record.error = None;
     record.cancel = false;
     record.steps.values_mut().for_each(StepRecord::bring_back);
     record

@@ -82,7 +82,7 @@ impl Client {
 }
 
 impl<T, E> Job<T, E> {
-    pub(super) fn sent(client: Client, id: JobId, is_new: bool) -> Self {
+    pub(super) fn sent(client: Client, id: &JobId, is_new: bool) -> Self {
         Self {
             client,
             id: id.to_string(),

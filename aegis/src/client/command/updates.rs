@@ -85,18 +85,19 @@ impl Watcher {
         };
         let mut look = self.last.is_none();
         loop {
-            if look {
-                match follow.look().await? {
-                    Some(found) => {
-                        let status = newest(found.record.into_status(), self.last.as_ref());
-                        if self.last.as_ref() != Some(&status) {
-                            self.last = Some(status.clone());
-                            return Ok(status);
-                        }
+            let found = if look { follow.look().await? } else { None };
+            match found {
+                Some(found) => {
+                    let status = newest(found.record.into_status(), self.last.as_ref());
+                    if self.last.as_ref() != Some(&status) {
+                        self.last = Some(status.clone());
+                        return Ok(status);
                     }
-                    None if !self.sent && self.last.is_none() => return Err(unknown(&follow.id)),
-                    None => {}
                 }
+                None if look && !self.sent && self.last.is_none() => {
+                    return Err(unknown(&follow.id));
+                }
+                None => {}
             }
             look = true;
             if let News::Progress(news) = follow.next().await? {

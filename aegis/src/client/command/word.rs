@@ -278,6 +278,6 @@ impl<T, E> Command<T, E> {
         let prepared = self.prepared?;
         let client = prepared.client.clone();
         let (id, is_new) = Box::pin(send::send(*prepared)).await?;
-        Ok(Job::sent(client, id, is_new))
+        Ok(Job::sent(client, &id, is_new))
     }
 }

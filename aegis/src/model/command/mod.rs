@@ -18,7 +18,7 @@ pub(crate) use id::JobId;
 pub(crate) use news::{ProgressNews, StateNews};
 pub use priority::{Priority, PriorityError};
 pub(crate) use record::{JobRecord, ProgressRecord, WorkerRecord};
-pub use status::{JobProgress, JobState, JobStatus};
+pub use status::{JobProgress, JobState, JobStatus, JobStep};
 pub(crate) use step::{StepFound, StepRecord, StepWay, next_step};
 pub(crate) use turns::Turns;
 

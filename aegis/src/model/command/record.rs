@@ -8,7 +8,7 @@ use time::OffsetDateTime;
 use time::serde::rfc3339;
 
 use super::priority::Priority;
-use super::status::{JobProgress, JobState, JobStatus};
+use super::status::{JobProgress, JobState, JobStatus, JobStep};
 use super::step::StepRecord;
 use crate::model::Failure;
 
@@ -157,7 +157,14 @@ impl JobRecord {
                 message: reported.message,
                 at: reported.at,
             }),
-            steps: self.steps.into_keys().collect(),
+            steps: self
+                .steps
+                .into_iter()
+                .map(|(name, step)| JobStep {
+                    name,
+                    done: matches!(step, StepRecord::Done { .. }),
+                })
+                .collect(),
             cancelling: self.cancel && !self.state.is_final(),
             idempotency_key: self.idempotency_key,
             result: self.result,

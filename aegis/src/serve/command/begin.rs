@@ -36,7 +36,7 @@ enum Decided {
     /// It is to be looked at again: somebody else has written.
     Again,
     /// It has begun, with this record.
-    Begun(Revised),
+    Begun(Box<Revised>),
     /// There is nothing more to do.
     Settled,
 }
@@ -146,7 +146,7 @@ impl CommandWorker {
                 }
             };
             match decided {
-                Decided::Begun(begun) => return Ok(Some((begun, alone))),
+                Decided::Begun(begun) => return Ok(Some((*begun, alone))),
                 Decided::Settled => return Ok(None),
                 Decided::Again => {}
             }
@@ -224,8 +224,10 @@ impl CommandWorker {
         record.started_at = Some(now);
         record.run_at = None;
         record.progress = None;
+        // Of the time before it was brought back.
+        record.dead_letter = None;
         let written = write(&self.jobs, record, over, deadline).await?;
-        Ok(written.map_or(Decided::Again, Decided::Begun))
+        Ok(written.map_or(Decided::Again, |written| Decided::Begun(Box::new(written))))
     }
 
     /// It waits for its time.
