@@ -62,6 +62,7 @@ impl Bank {
     }
 
     async fn transfer(&self, batch: &Batch, key: &str) -> Result<String, Failure> {
+        network().await;
         let transfers = self.transfers.lock();
         let mut transfers = transfers.unwrap_or_else(PoisonError::into_inner);
         transfers.push(key.to_owned());
@@ -73,6 +74,7 @@ impl Bank {
     }
 
     async fn find(&self, key: &str) -> Result<Option<String>, Failure> {
+        network().await;
         let found = self.transfers().into_iter().find(|made| made == key);
         Ok(found)
     }
@@ -121,6 +123,11 @@ impl Settlement {
             transfer,
         })
     }
+}
+
+/// To the bank and back.
+async fn network() {
+    tokio::time::sleep(Duration::from_millis(1)).await;
 }
 
 /// A payment takes its time.
@@ -243,12 +250,7 @@ async fn all(mut config: Config) -> Result<()> {
         found.result().await?["payments"]
     );
 
-    // One that runs is told to stop.
-    let long = settlement.settle(batch("long", 100_000)).send().await?;
-    until(&long, |status| status.progress.is_some()).await?;
-    let status = long.cancel().await?;
-    println!("long: {}", status.state);
-
+    cancel(&settlement).await?;
     let transfers = bank.transfers();
     let of_evening = transfers.iter().filter(|key| key.starts_with(evening.id()));
     println!(
@@ -257,4 +259,13 @@ async fn all(mut config: Config) -> Result<()> {
         of_evening.count()
     );
     worker.stop().await
+}
+
+/// One that runs is told to stop.
+async fn cancel(settlement: &SettlementClient) -> Result<()> {
+    let long = settlement.settle(batch("long", 100_000)).send().await?;
+    until(&long, |status| status.progress.is_some()).await?;
+    let status = long.cancel().await?;
+    println!("long: {}", status.state);
+    Ok(())
 }

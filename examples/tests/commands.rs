@@ -48,11 +48,13 @@ impl Bank {
     }
 
     async fn pay(&self, key: &str) -> Result<String, Failure> {
+        tokio::task::yield_now().await; // The network.
         self.payments.lock().unwrap().push(key.to_owned());
         Err(Failure::new("NO_ANSWER", "the bank does not answer"))
     }
 
     async fn find(&self, key: &str) -> Result<Option<String>, Failure> {
+        tokio::task::yield_now().await; // The network.
         let payments = self.payments.lock().unwrap();
         Ok(payments.iter().find(|made| *made == key).cloned())
     }
