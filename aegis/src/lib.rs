@@ -23,9 +23,10 @@
 //! One sentence to remember: **what a handler borrows comes from the framework, what it owns comes
 //! from the wire.**
 //!
-//! Where to look: [`service`] and [`rpc`] for the attributes, [`Context`] for what a handler may
-//! ask, [`Call`] for what a caller may say, [`App`] and [`Config`] for the program,
-//! `aegis::testing` (feature `testing`) for tests.
+//! Where to look: [`service`], [`rpc`], [`subscribe`] and [`command`] for the
+//! attributes, [`Context`] for what a handler may ask, [`Call`] for what a caller may say,
+//! [`Publish`] for events, [`Command`] and [`Job`] for commands, [`App`] and [`Config`] for the
+//! program, `aegis::testing` (feature `testing`) for tests.
 
 // Generated code says `::aegis`; in our own documentation tests and unit tests that is us.
 extern crate self as aegis;
@@ -70,8 +71,8 @@ pub use model::{
     AnyEvent, BreakerPolicy, BreakerState, BucketStatus, Code, Codec, CodecError, DeadLetter,
     DomainError, Event, EventMode, EventStart, Failover, FailoverError, Failure, FromEvent,
     HeaderError, Headers, Health, IllegalTransition, Instance, InstanceEvent, InstanceId,
-    InstanceStatus, JobProgress, JobState, JobStatus, Layout, Leader, Lifecycle, Load, MethodName,
-    NameError, Params, Pattern, Priority, PriorityError, Recorded, RetryPolicy, Select,
+    InstanceStatus, JobProgress, JobState, JobStatus, JobStep, Layout, Leader, Lifecycle, Load,
+    MethodName, NameError, Params, Pattern, Priority, PriorityError, Recorded, RetryPolicy, Select,
     ServiceName, Storage, Subject, TraceContext,
 };
 pub use port::{ConnectionState, WatchHealth};

@@ -5,7 +5,7 @@
 use std::path::Path;
 
 /// Each page, and the examples that it shows.
-const PAGES: [(&str, &[&str]); 5] = [
+const PAGES: [(&str, &[&str]); 6] = [
     ("discovery.md", &["04_discovery.rs"]),
     ("key-value.md", &["05_key_value.rs"]),
     (
@@ -20,6 +20,17 @@ const PAGES: [(&str, &[&str]); 5] = [
             "shop/src/lib.rs",
             "shop/src/main.rs",
             "shop/src/bin/place.rs",
+        ],
+    ),
+    (
+        "commands.md",
+        &[
+            "11_batch.rs",
+            "tests/commands.rs",
+            "risk/src/lib.rs",
+            "risk/src/main.rs",
+            "risk/src/bin/send.rs",
+            "risk/src/bin/follow.rs",
         ],
     ),
     (
@@ -75,13 +86,15 @@ fn every_snippet_is_code_of_the_example() {
 
 #[test]
 fn the_python_of_the_guide_is_that_of_the_tests() {
-    let page = read("../docs/guide/events.md");
-    let script = read("../tests/interop/events.py");
-    let blocks: Vec<&str> = page.split("```python\n").skip(1).collect();
-    assert!(!blocks.is_empty());
-    for block in blocks {
-        let shown = block.split("```").next().unwrap();
-        assert!(script.contains(shown), "the script has no\n{shown}");
+    for name in ["events", "commands"] {
+        let page = read(&format!("../docs/guide/{name}.md"));
+        let script = read(&format!("../tests/interop/{name}.py"));
+        let blocks: Vec<&str> = page.split("```python\n").skip(1).collect();
+        assert!(!blocks.is_empty());
+        for block in blocks {
+            let shown = block.split("```").next().unwrap();
+            assert!(script.contains(shown), "the script has no\n{shown}");
+        }
     }
 }
 
@@ -103,7 +116,10 @@ fn every_link_of_the_guide_leads_somewhere() {
             let (file, part) = link.split_once('#').unwrap_or((link, ""));
             let file = if file.is_empty() { page } else { file };
             let target = read(&format!("../docs/guide/{file}"));
-            let heads = target.lines().filter_map(|line| line.strip_prefix("## "));
+            let heads = target.lines().filter_map(|line| {
+                let head = line.strip_prefix("### ");
+                head.or_else(|| line.strip_prefix("## "))
+            });
             let found = part.is_empty() || heads.map(anchor).any(|head| head == part);
             assert!(found, "{page}: {link}");
         }

@@ -25,6 +25,7 @@ const ORDERS: &str = env!("CARGO_BIN_EXE_07_orders");
 const INVENTORY: &str = env!("CARGO_BIN_EXE_08_inventory");
 const EVENTS: &str = env!("CARGO_BIN_EXE_09_events");
 const EFFECTS_ONCE: &str = env!("CARGO_BIN_EXE_10_effects_once");
+const BATCH: &str = env!("CARGO_BIN_EXE_11_batch");
 
 /// What each example says, among other things.
 const SAID: &[(&str, &[&str])] = &[
@@ -144,6 +145,20 @@ const SAID: &[(&str, &[&str])] = &[
             "payments of 500 cents: failed: INTERNAL: the answer was lost\n",
             "payments of 500 cents: was done before\n",
             "1 trade of 500 cents is booked, 1 payment made\n",
+        ],
+    ),
+    (
+        BATCH,
+        &[
+            "noon, sent twice: new false, the same job true\n",
+            "mistake: CANCELLED, attempts 0\n",
+            "morning: SUCCEEDED 100 % 100 of 100 are checked\n",
+            "worker: begins evening, attempt 2\n",
+            "evening: 5 payments, 1250 cents\n",
+            "begun in this order: morning, urgent, noon, evening\n",
+            "noon, found by its id: 5\n",
+            "worker: long is to stop\nlong: CANCELLED\n",
+            "4 transfers, 1 of evening\n",
         ],
     ),
 ];

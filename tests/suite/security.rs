@@ -1,12 +1,13 @@
 //! Who may connect, who may do what, and what nobody gets to read; on real servers.
-//! `login` and `tls` are ways in, `permissions` limits within, `permissions_of_events` those of
-//! streams and buckets, `revoked` the loss of a way in;
+//! `login` and `tls` are ways in, `permissions` limits within, `permissions_of_events` and
+//! `permissions_of_commands` those of streams and buckets, `revoked` the loss of a way in;
 //! `certificates` and `jwt` make what they need.
 
 mod certificates;
 mod jwt;
 mod login;
 mod permissions;
+mod permissions_of_commands;
 mod permissions_of_events;
 mod revoked;
 mod tls;

@@ -89,7 +89,12 @@ pub(super) fn whole(job: &JobStatus, letter_gone: bool) -> String {
         block(&mut text, head, &Answered(failure.clone()).to_string());
     }
     if !job.steps.is_empty() {
-        block(&mut text, "steps that were begun", &job.steps.join("\n"));
+        let steps = job.steps.iter().map(|step| {
+            let so_far = if step.done { "done" } else { "begun" };
+            format!("{}: {so_far}", step.name)
+        });
+        let steps: Vec<String> = steps.collect();
+        block(&mut text, "steps", &steps.join("\n"));
     }
     if job.state == JobState::Succeeded {
         let result = serde_json::to_string_pretty(&job.result);

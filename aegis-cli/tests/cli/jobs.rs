@@ -180,7 +180,7 @@ async fn what_failed_is_understood_and_brought_back() {
             "  attempt      1\n  worker       one\n",
             "  dead letter  1\n",
             "\n  error\n    NO_STOCK: there is\n    no chair\n",
-            "\n  steps that were begun\n    ask\n",
+            "\n  steps\n    ask: done\n",
             "\n`aegis dead show 1` shows what was sent.\n",
             &format!("\n  aegis command retry {id}  brings it back\n"),
         ],

@@ -79,7 +79,7 @@ pub(super) struct Shared {
     routes: Routes,
     discovery: SharedDiscovery,
     /// Where the records of jobs are.
-    pub(super) jobs: Arc<JobShelf>,
+    pub(super) jobs: JobShelf,
     /// Commands that somebody serves.
     pub(super) commands: KnownCommands,
 }
@@ -105,7 +105,7 @@ impl Client {
             number: observe::random(),
             routes: Routes::default(),
             discovery: SharedDiscovery::default(),
-            jobs: Arc::default(),
+            jobs: JobShelf::default(),
             commands: KnownCommands::default(),
         };
         Self {

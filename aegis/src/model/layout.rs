@@ -258,7 +258,6 @@ mod tests {
         ] {
             let layout = Layout::with_prefix(prefix).unwrap();
             let shared = layout.rpc(&service, &method);
-            let job = JobId::parse("7-a").unwrap();
             let rows = [
                 (shared.to_string(), "rpc.calculator.add"),
                 (
@@ -280,15 +279,6 @@ mod tests {
                     "cancel.calculator._INBOX-a-7",
                 ),
                 (layout.cancels(&service).to_string(), "cancel.calculator.*"),
-                (
-                    layout
-                        .command(&service, &method, Priority::High)
-                        .to_string(),
-                    "commands.calculator.add.high",
-                ),
-                (layout.job(&job, "state").to_string(), "jobs.7-a.state"),
-                (layout.job_news(&job).to_string(), "jobs.7-a.*"),
-                (layout.job_cancels().to_string(), "jobs.*.cancel"),
             ];
             for (made, expected) in rows {
                 assert_eq!(made, format!("{before}{expected}"));
@@ -310,6 +300,26 @@ mod tests {
             ]
         );
         assert!(Layout::with_prefix("a.*").is_err());
+    }
+
+    #[test]
+    fn subjects_of_commands_are_those_of_the_wire() {
+        let service = ServiceName::parse("importer").unwrap();
+        let command = MethodName::parse("import").unwrap();
+        let job = JobId::parse("7-a").unwrap();
+        for (prefix, before) in [("", ""), ("eu.staging", "eu.staging.")] {
+            let layout = Layout::with_prefix(prefix).unwrap();
+            let lane = layout.command(&service, &command, Priority::High);
+            for (made, expected) in [
+                (lane.to_string(), "commands.importer.import.high"),
+                (layout.commands().to_string(), "commands.>"),
+                (layout.job(&job, "state").to_string(), "jobs.7-a.state"),
+                (layout.job_news(&job).to_string(), "jobs.7-a.*"),
+                (layout.job_cancels().to_string(), "jobs.*.cancel"),
+            ] {
+                assert_eq!(made, format!("{before}{expected}"));
+            }
+        }
     }
 
     #[test]

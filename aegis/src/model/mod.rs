@@ -42,11 +42,11 @@ pub use breaker::{BreakerPolicy, BreakerState};
 pub use checkpoint::Recorded;
 pub use codec::{Codec, CodecError};
 pub(crate) use command::{
-    COMMAND_RETRIES, Claim as JobClaim, Found as OtherMessage, JobId, JobRecord, ProgressNews,
-    ProgressRecord, StateNews, StepFound, StepRecord, StepWay, Taken as TakenCommand, Turns,
-    WorkerRecord, claim, next_step,
+    COMMAND_RETRIES, Claim as JobClaim, Found as OtherMessage, JobId, JobRecord, LONGEST_DELAY,
+    ProgressNews, ProgressRecord, StateNews, StepFound, StepRecord, StepWay, Taken as TakenCommand,
+    Turns, WorkerRecord, claim, delay_of, next_step,
 };
-pub use command::{JobProgress, JobState, JobStatus, Priority, PriorityError};
+pub use command::{JobProgress, JobState, JobStatus, JobStep, Priority, PriorityError};
 pub use dead::DeadLetter;
 pub(crate) use deadline::{DEFAULT_TIMEOUT, deadline_header, deadline_of};
 pub(crate) use election::{

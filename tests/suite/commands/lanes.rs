@@ -65,13 +65,11 @@ async fn low_ones_get_their_share_under_constant_load() {
         let (app, works, seen, pace) = working(&ground).await;
         let first = works.wait("first".to_owned()).send().await.unwrap();
         seen.until("began", 1).await;
-        for number in 0..20 {
-            for (name, priority, times) in [("low", Priority::Low, 1), ("high", Priority::High, 10)]
-            {
-                for copy in 0..times {
-                    let command = works.wait(format!("{name}-{number}-{copy}"));
-                    command.priority(priority).send().await.unwrap();
-                }
+        let lots = [("low", Priority::Low, 20), ("high", Priority::High, 200)];
+        for (name, priority, times) in lots {
+            for number in 0..times {
+                let command = works.wait(format!("{name}-{number}"));
+                command.priority(priority).send().await.unwrap();
             }
         }
         pace.add_permits(1000);

@@ -1,15 +1,15 @@
 //! The records of jobs, in their bucket.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use time::OffsetDateTime;
+use tokio::sync::RwLock;
 use tokio::time::Instant;
 
 use super::super::core::Client;
 use crate::error::{Error, ErrorKind, Result};
 use crate::kv::Bucket;
-use crate::model::{Codec, JobId, JobRecord, StateNews};
+use crate::model::{Codec, JobId, JobRecord, JobState, StateNews};
 use crate::port::Outgoing;
 
 /// Its name, as in `docs/subjects.md`.
@@ -20,7 +20,7 @@ const WAITS: Duration = Duration::from_secs(7 * 24 * 3600);
 
 /// The bucket, once it was opened.
 #[derive(Debug, Default)]
-pub(in super::super) struct JobShelf(tokio::sync::RwLock<Option<Bucket<JobRecord>>>);
+pub(in super::super) struct JobShelf(RwLock<Option<Bucket<JobRecord>>>);
 
 /// The records of jobs, as one client reads and writes them.
 #[derive(Debug, Clone)]
@@ -42,20 +42,19 @@ impl JobStore {
         }
     }
 
-    fn shelf(&self) -> &Arc<JobShelf> {
-        &self.client.shared.jobs
+    fn opened(&self) -> &RwLock<Option<Bucket<JobRecord>>> {
+        &self.client.shared.jobs.0
     }
 
     /// The bucket, if there is one.
     pub(super) async fn found(&self, deadline: Instant) -> Result<Option<Bucket<JobRecord>>> {
-        let shelf = &self.shelf().0;
-        if let Some(open) = &*shelf.read().await {
+        if let Some(open) = &*self.opened().read().await {
             return Ok(Some(open.clone()));
         }
         let bucket = self.client.open_bucket(BUCKET, Codec::Json);
         let found = bucket.within(left(deadline)).find().await?;
         if let Some(found) = &found {
-            *shelf.write().await = Some(found.clone());
+            *self.opened().write().await = Some(found.clone());
         }
         Ok(found)
     }
@@ -91,7 +90,7 @@ impl JobStore {
             }
             opened => opened?,
         };
-        *self.shelf().0.write().await = Some(open.clone());
+        *self.opened().write().await = Some(open.clone());
         Ok(open)
     }
 
@@ -112,7 +111,7 @@ impl JobStore {
     async fn unless_gone<T>(&self, read: Result<T>) -> Result<Option<T>> {
         match read {
             Err(error) if error.kind() == ErrorKind::NoService => {
-                *self.shelf().0.write().await = None;
+                *self.opened().write().await = None;
                 Ok(None)
             }
             read => read.map(Some),
@@ -129,16 +128,15 @@ impl JobStore {
         deadline: Instant,
     ) -> Result<u64> {
         let bucket = self.open(deadline).await?;
-        let written = match self.put(&bucket, record, over, deadline).await {
+        match self.put(&bucket, record, over, deadline).await {
             // It was removed since: a record of before is gone with it.
             Err(error) if error.kind() == ErrorKind::NoService => {
-                *self.shelf().0.write().await = None;
+                *self.opened().write().await = None;
                 let bucket = self.open(deadline).await?;
                 self.put(&bucket, record, over, deadline).await
             }
             written => written,
-        };
-        written
+        }
     }
 
     async fn put(
@@ -165,7 +163,8 @@ impl JobStore {
             return None;
         }
         let kept = self.client.stream_settings().commands.kept();
-        if record.state.is_final() {
+        // What has failed may be brought back: which of its steps are done is known for longer.
+        if record.state.is_final() && record.state != JobState::Failed {
             return Some(kept);
         }
         let waits = record.run_at.map(|at| at - OffsetDateTime::now_utc());

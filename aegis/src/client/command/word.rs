@@ -14,14 +14,13 @@ use super::job::Job;
 use super::send;
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{
-    Codec, DomainError, Failure, Headers, MethodName, Priority, ServiceName, TraceContext, header,
+    Codec, DomainError, Failure, Headers, LONGEST_DELAY, MethodName, Priority, ServiceName,
+    TraceContext, header,
 };
 use crate::observe;
 
 /// Longest idempotency key, in bytes.
 const LONGEST_KEY: usize = 256;
-/// Longest wait before a command begins.
-const LONGEST_DELAY: Duration = Duration::from_secs(30 * 24 * 3600);
 
 /// A command to a service, sent by [`send`](Self::send), which returns when the queue holds it.
 ///
@@ -278,7 +277,7 @@ impl<T, E> Command<T, E> {
     pub async fn send(self) -> Result<Job<T, E>> {
         let prepared = self.prepared?;
         let client = prepared.client.clone();
-        let (id, is_new) = Box::pin(send::send(*prepared)).await?;
-        Ok(Job::sent(client, id, is_new))
+        let sent = Box::pin(send::send(*prepared)).await?;
+        Ok(Job::sent(client, &sent))
     }
 }

@@ -115,13 +115,13 @@ mod tests {
         OffsetDateTime::from_unix_timestamp(NOW + seconds).unwrap()
     }
 
-    fn record(state: JobState, change: impl FnOnce(&mut JobRecord)) -> Option<JobRecord> {
+    fn record(state: JobState, change: impl FnOnce(&mut JobRecord)) -> JobRecord {
         let names = ("importer", "import", Priority::Normal);
         let mut record = JobRecord::queued("7", names, at(-60));
         record.state = state;
         record.sequence = Some(5);
         change(&mut record);
-        Some(record)
+        record
     }
 
     fn taken(not_before: Option<i64>) -> Taken {
@@ -133,13 +133,27 @@ mod tests {
         }
     }
 
+    fn assert_claims(rows: impl IntoIterator<Item = (&'static str, JobRecord, Claim)>) {
+        for (name, record, expected) in rows {
+            let found = claim(Some(&record), taken(None), Found::NotAsked, at(0));
+            assert_eq!(found, expected, "{name}");
+        }
+    }
+
+    fn begun(times: u32) -> impl Fn(&mut JobRecord) {
+        move |record| record.attempt = times
+    }
+
     #[test]
-    fn what_is_done_follows_from_what_is_known() {
+    fn what_has_not_ended_is_begun_and_what_has_is_removed() {
         use JobState::{Cancelled, Failed, Queued, Retrying, Running, Succeeded};
+        let nothing = claim(None, taken(None), Found::NotAsked, at(0));
+        assert_eq!(nothing, Claim::Begin);
         let same = |_: &mut JobRecord| {};
-        let begun = |times: u32| move |record: &mut JobRecord| record.attempt = times;
-        for (name, record, expected) in [
-            ("nothing is known", None, Claim::Begin),
+        let noted = |record: &mut JobRecord| record.dead_letter = Some(1);
+        let put_back = |record: &mut JobRecord| record.sequence = None;
+        let to_end = |record: &mut JobRecord| record.cancel = true;
+        assert_claims([
             ("it waits", record(Queued, same), Claim::Begin),
             (
                 "its worker is lost",
@@ -150,81 +164,70 @@ mod tests {
             ("it succeeded", record(Succeeded, same), Claim::Ended),
             ("it was cancelled", record(Cancelled, same), Claim::Ended),
             ("it failed", record(Failed, same), Claim::OwesLetter),
-            (
-                "it failed, and that is noted",
-                record(Failed, |record| record.dead_letter = Some(1)),
-                Claim::Ended,
-            ),
-            (
-                "it is to end, and nobody is at it",
-                record(Running, |record| record.cancel = true),
-                Claim::Cancel,
-            ),
-            (
-                "somebody else began a later delivery",
-                record(Running, |record| record.delivery = 3),
-                Claim::Stale,
-            ),
-            (
-                "somebody else began this delivery",
-                record(Retrying, |record| record.delivery = 2),
-                Claim::Stale,
-            ),
-            (
-                "an earlier delivery was begun",
-                record(Running, |record| record.delivery = 1),
-                Claim::Begin,
-            ),
-            (
-                "deliveries of another message",
-                record(Queued, |record| {
-                    (record.sequence, record.delivery) = (None, 9)
-                }),
-                Claim::Begin,
-            ),
-            ("worn out", record(Running, begun(14)), Claim::WornOut),
-            ("nearly", record(Running, begun(13)), Claim::Alone),
-            ("begun too often", record(Running, begun(4)), Claim::Alone),
+            ("that is noted", record(Failed, noted), Claim::Ended),
+            ("it is to end", record(Running, to_end), Claim::Cancel),
+            ("it is put back", record(Queued, put_back), Claim::Begin),
+        ]);
+    }
+
+    #[test]
+    fn what_was_begun_too_often_without_an_end_runs_alone_and_then_not_at_all() {
+        use JobState::{Retrying, Running};
+        let with_ends = |record: &mut JobRecord| (record.attempt, record.failures) = (20, 17);
+        assert_claims([
             ("often", record(Running, begun(3)), Claim::Begin),
+            ("too often", record(Running, begun(4)), Claim::Alone),
+            ("nearly", record(Running, begun(13)), Claim::Alone),
+            ("worn out", record(Running, begun(14)), Claim::WornOut),
+            ("with an end", record(Retrying, with_ends), Claim::Begin),
+        ]);
+    }
+
+    #[test]
+    fn a_delivery_that_is_late_begins_nothing() {
+        use JobState::{Queued, Retrying, Running};
+        let delivered = |times: u64| move |record: &mut JobRecord| record.delivery = times;
+        let of_another = |record: &mut JobRecord| (record.sequence, record.delivery) = (None, 9);
+        assert_claims([
             (
-                "its attempts had an end",
-                record(Retrying, |record| {
-                    (record.attempt, record.failures) = (20, 17);
-                }),
+                "a later one was begun",
+                record(Running, delivered(3)),
+                Claim::Stale,
+            ),
+            ("this one was", record(Retrying, delivered(2)), Claim::Stale),
+            (
+                "an earlier one was",
+                record(Running, delivered(1)),
                 Claim::Begin,
             ),
             (
-                "it is being put into the queue again",
-                record(Queued, |record| record.sequence = None),
+                "of another message",
+                record(Queued, of_another),
                 Claim::Begin,
             ),
-            (
-                "it stands under another message",
-                record(Queued, |record| record.sequence = Some(4)),
-                Claim::Look(4),
-            ),
-        ] {
-            let found = claim(record.as_ref(), taken(None), Found::NotAsked, at(0));
-            assert_eq!(found, expected, "{name}");
-        }
+        ]);
     }
 
     #[test]
     fn a_second_message_of_a_job_runs_only_if_the_first_is_gone() {
-        let under_another = record(JobState::Running, |record| record.sequence = Some(4));
-        for (found, expected) in [(Found::There, Claim::Double), (Found::Gone, Claim::Begin)] {
-            let done = claim(under_another.as_ref(), taken(None), found, at(0));
-            assert_eq!(done, expected);
+        let under = |record: &mut JobRecord| record.sequence = Some(4);
+        let running = record(JobState::Running, under);
+        for (other, expected) in [
+            (Found::NotAsked, Claim::Look(4)),
+            (Found::There, Claim::Double),
+            (Found::Gone, Claim::Begin),
+        ] {
+            let found = claim(Some(&running), taken(None), other, at(0));
+            assert_eq!(found, expected);
         }
-        let ended = record(JobState::Succeeded, |record| record.sequence = Some(4));
-        let done = claim(ended.as_ref(), taken(None), Found::NotAsked, at(0));
-        assert_eq!(done, Claim::Ended);
+        let ended = record(JobState::Succeeded, under);
+        assert_claims([("it has ended", ended, Claim::Ended)]);
     }
 
     #[test]
     fn what_is_to_begin_later_waits() {
-        let queued = record(JobState::Queued, |_| {});
-        let retrying = record(JobState::Retrying, |record| record.attempt = 1);
+        let queued = Some(record(JobState::Queued, |_| {}));
+        let retrying = Some(record(JobState::Retrying, begun(1)));
         let seconds = |seconds| Claim::Later(Duration::from_secs(seconds));
         for (record, time, expected) in [
             (&queued, Some(30), seconds(30)),

@@ -8,7 +8,7 @@ use time::OffsetDateTime;
 use time::serde::rfc3339;
 
 use super::priority::Priority;
-use super::status::{JobProgress, JobState, JobStatus};
+use super::status::{JobProgress, JobState, JobStatus, JobStep};
 use super::step::StepRecord;
 use crate::model::Failure;
 
@@ -129,6 +129,15 @@ impl JobRecord {
             .is_some_and(|worker| worker.nonce == nonce)
     }
 
+    /// The steps that were begun, and which of them are done: `charge done, mail begun`.
+    pub(crate) fn steps_so_far(&self) -> String {
+        let steps = self.steps.iter().map(|(name, step)| match step {
+            StepRecord::Done { .. } => format!("{name} done"),
+            StepRecord::Began { .. } => format!("{name} begun"),
+        });
+        steps.collect::<Vec<_>>().join(", ")
+    }
+
     /// It has come to its end.
     pub(crate) fn end(&mut self, state: JobState, now: OffsetDateTime) {
         self.state = state;
@@ -157,7 +166,14 @@ impl JobRecord {
                 message: reported.message,
                 at: reported.at,
             }),
-            steps: self.steps.into_keys().collect(),
+            steps: self
+                .steps
+                .into_iter()
+                .map(|(name, step)| JobStep {
+                    name,
+                    done: matches!(step, StepRecord::Done { .. }),
+                })
+                .collect(),
             cancelling: self.cancel && !self.state.is_final(),
             idempotency_key: self.idempotency_key,
             result: self.result,

@@ -92,6 +92,17 @@ pub struct JobProgress {
     pub at: OffsetDateTime,
 }
 
+/// A step of a handler that is to happen once.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct JobStep {
+    /// What it is called.
+    pub name: String,
+    /// Whether it has happened, and what came of it is kept. Of one that was begun nobody knows it
+    /// while it runs, and if its attempt was lost.
+    pub done: bool,
+}
+
 /// What is known of a job. Times are those of the clocks of sender and worker, and for people.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[non_exhaustive]
@@ -127,8 +138,8 @@ pub struct JobStatus {
     pub finished: Option<OffsetDateTime>,
     /// What was reported last.
     pub progress: Option<JobProgress>,
-    /// The names of the steps that were begun ([`Context::once`](crate::Context::once)).
-    pub steps: Vec<String>,
+    /// The steps that were begun ([`Context::once`](crate::Context::once)), by their names.
+    pub steps: Vec<JobStep>,
     /// It is to be cancelled, and runs still.
     pub cancelling: bool,
     /// The sender's key for "this work once".

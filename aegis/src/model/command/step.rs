@@ -7,7 +7,8 @@ use serde_json::Value;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "state", rename_all = "lowercase")]
 pub(crate) enum StepRecord {
-    /// An attempt began it.
+    /// An attempt began it; 0 is one of before the job was brought back, by somebody who has looked
+    /// what became of it.
     Began { attempt: u32 },
     /// It has happened: this came of it.
     Done { result: Value },
@@ -37,10 +38,21 @@ pub(crate) enum StepFound {
     Unknown { attempt: u32 },
 }
 
+impl StepRecord {
+    /// Its job is brought back: who cannot ask whether it has happened takes it again.
+    pub(crate) fn bring_back(&mut self) {
+        if let Self::Began { attempt } = self {
+            *attempt = 0;
+        }
+    }
+}
+
 /// Decides it.
 pub(crate) fn next_step(found: Option<&StepRecord>, way: StepWay) -> StepFound {
     match (found, way) {
-        (None, _) | (Some(StepRecord::Began { .. }), StepWay::Idempotent) => StepFound::Run,
+        (None, _)
+        | (Some(StepRecord::Began { .. }), StepWay::Idempotent)
+        | (Some(StepRecord::Began { attempt: 0 }), StepWay::Once) => StepFound::Run,
         (Some(StepRecord::Done { result }), _) => StepFound::Done(result.clone()),
         (Some(StepRecord::Began { .. }), StepWay::Asks) => StepFound::Ask,
         (Some(StepRecord::Began { attempt }), StepWay::Once) => {
@@ -58,11 +70,14 @@ mod tests {
     #[test]
     fn what_may_have_happened_never_runs_again_without_a_word() {
         let began = StepRecord::Began { attempt: 2 };
+        let mut back = began.clone();
+        back.bring_back();
         let done = StepRecord::Done { result: json!(7) };
         let unknown = StepFound::Unknown { attempt: 2 };
         for (found, once, idempotent, asks) in [
             (None, StepFound::Run, StepFound::Run, StepFound::Run),
             (Some(&began), unknown, StepFound::Run, StepFound::Ask),
+            (Some(&back), StepFound::Run, StepFound::Run, StepFound::Ask),
             (
                 Some(&done),
                 StepFound::Done(json!(7)),

@@ -13,7 +13,7 @@ use crate::client::{JobStore, Revised};
 use crate::error::{ErrorKind, Result};
 use crate::model::{
     Failure, JobClaim, JobId, JobRecord, JobState, OtherMessage, Priority, Settling, TakenCommand,
-    WorkerRecord, claim, deadline_of, header,
+    WorkerRecord, claim, delay_of, header,
 };
 use crate::observe;
 use crate::port::Delivery;
@@ -180,7 +180,7 @@ impl CommandWorker {
     fn taken(&self, held: &Held) -> TakenCommand {
         let delivery = &held.delivery;
         let delay = delivery.message.headers.get(header::DELAY);
-        let delay = delay.and_then(deadline_of);
+        let delay = delay.and_then(delay_of);
         let delay = delay.and_then(|delay| delay.try_into().ok());
         TakenCommand {
             sequence: delivery.sequence,
@@ -239,8 +239,10 @@ impl CommandWorker {
         record.started_at = Some(now);
         record.run_at = None;
         record.progress = None;
+        // Of the time before it was brought back.
+        record.dead_letter = None;
         let written = write(&self.jobs, record, over, deadline).await?;
-        Ok(written.map_or(Decided::Again, |begun| Decided::Begun(Box::new(begun))))
+        Ok(written.map_or(Decided::Again, |written| Decided::Begun(Box::new(written))))
     }
 
     /// It waits for its time.
