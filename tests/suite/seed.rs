@@ -1,5 +1,7 @@
 //! Numbers that are the same again for the same seed.
 
+#![expect(clippy::print_stdout, reason = "a run says how it is made again")]
+
 use std::time::Duration;
 
 use aegis_tests::history::now;

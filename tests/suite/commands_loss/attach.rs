@@ -99,8 +99,8 @@ async fn what_a_killed_sender_sent_is_followed_by_another_process() {
     let app = app.service(Steps(pace.clone())).start().await.unwrap();
     let folder = Folder::new("attach");
     let url = server.url();
-    let place = (&*url, folder.path());
-    let mut sender = Program::start(SENDER, place, "sender", "she");
+    let ground = (&*url, folder.path());
+    let mut sender = Program::start(SENDER, ground, "sender", "she");
     let job = noted("the id of a job", &mut sender, |note| match note {
         Note::Sent { job, .. } => Some(job.clone()),
         _ => None,
@@ -108,7 +108,7 @@ async fn what_a_killed_sender_sent_is_followed_by_another_process() {
     let job = job.await;
     sender.kill();
     pace.add_permits(1);
-    let mut reader = Program::start(READER, place, "reader", &job);
+    let mut reader = Program::start(READER, ground, "reader", &job);
     for percent in [25.0, 50.0, 75.0] {
         saw(&mut reader, percent).await;
         pace.add_permits(1);

@@ -31,7 +31,7 @@ fn in_hands(mill: &Program) -> BTreeMap<&str, u64> {
     hands
 }
 
-fn is_began(line: &&Line) -> bool {
+fn is_began(line: &Line) -> bool {
     matches!(line.note, Note::Began { .. })
 }
 
@@ -69,7 +69,12 @@ impl World {
         loop {
             self.look().await;
             let mill = &self.mills[self.running[place]];
-            let began = mill.journal.lines().iter().filter(is_began).count();
+            let began = mill
+                .journal
+                .lines()
+                .iter()
+                .filter(|line| is_began(line))
+                .count();
             if began >= share && in_hands(mill).len() >= hands {
                 return true;
             }

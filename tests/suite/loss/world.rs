@@ -138,7 +138,7 @@ impl World {
         loop {
             self.look();
             let lines = self.ledgers[self.running[place]].journal.lines();
-            if lines.iter().filter(is_handled).count() >= share {
+            if lines.iter().filter(|line| is_handled(line)).count() >= share {
                 return true;
             }
             if self.published() == self.told && self.is_idle().await {
@@ -196,7 +196,7 @@ impl World {
 
     fn published(&self) -> usize {
         let lines = self.publishers.iter().flat_map(|it| it.journal.lines());
-        lines.filter(is_published).count()
+        lines.filter(|line| is_published(line)).count()
     }
 
     /// What JetStream answers; none if nobody does now.
@@ -235,10 +235,10 @@ impl World {
     }
 }
 
-fn is_handled(line: &&Line) -> bool {
+fn is_handled(line: &Line) -> bool {
     matches!(line.note, Note::Handled { .. })
 }
 
-fn is_published(line: &&Line) -> bool {
+fn is_published(line: &Line) -> bool {
     matches!(line.note, Note::Published { .. })
 }
