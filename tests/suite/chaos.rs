@@ -26,7 +26,6 @@ mod fork;
 mod frozen;
 mod node;
 mod random;
-mod seed;
 mod stall;
 mod targeted;
 mod world;
@@ -38,3 +37,5 @@ use aegis::{Bucket, Config};
 use aegis_tests::history::{History, Invariant, Limits, Recorder, What, now};
 use aegis_tests::proxy::{Direction, Proxy};
 use aegis_tests::{Folder, PATIENCE, eventually, soon, turn};
+
+use crate::seed::Dice;

@@ -13,6 +13,8 @@ mod draining;
 mod failing;
 #[path = "commands/lanes.rs"]
 mod lanes;
+#[path = "commands/overtaken.rs"]
+mod overtaken;
 #[path = "commands/progress.rs"]
 mod progress;
 #[path = "commands/steps.rs"]

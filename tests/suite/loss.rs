@@ -1,7 +1,7 @@
 //! Nothing is lost, measured: numbered events are published by two processes and handled by two
 //! others, which are killed in turn, while the server is killed as well.
-//! `journal` is what every process writes, `program` is one of them; `publisher` and `ledger` are
-//! what they do; `world` is all of them with their faults, `account` is what came of it.
+//! `note` is what every process writes, `publisher` and `ledger` are what they do; `world` is all of
+//! them with their faults, `account` is what came of it.
 //!
 //! ```text
 //! cargo test -p aegis-tests --test suite loss:: -- --nocapture                            # 10,000 events
@@ -14,9 +14,8 @@
 #![expect(clippy::print_stdout, reason = "a run says what it was made of")]
 
 mod account;
-mod journal;
 mod ledger;
-mod program;
+mod note;
 mod publisher;
 mod world;
 
@@ -28,8 +27,15 @@ use aegis_tests::history::now;
 use aegis_tests::{Folder, turn};
 use serde::{Deserialize, Serialize};
 
+use crate::processes::{self, Outage};
 use ledger::Effect;
+use note::Note;
 use world::World;
+
+type Journal = processes::Journal<Note>;
+type Line = processes::Line<Note>;
+type Program = processes::Program<Note>;
+type Told = processes::Told<Note>;
 
 /// What is published.
 #[derive(Debug, Serialize, Deserialize, aegis::Event)]

@@ -12,6 +12,7 @@
     clippy::all
 )]
 
+pub mod commands;
 pub mod events;
 pub mod extra;
 pub mod ledger;

@@ -2,7 +2,6 @@
 
 use rustix::process::Signal;
 
-use super::seed::Dice;
 use super::world::World;
 use super::*;
 

@@ -3,7 +3,6 @@
 use tokio::time::Instant;
 
 use super::fault::Fault;
-use super::seed::Dice;
 use super::world::World;
 use super::*;
 

@@ -158,3 +158,22 @@ async fn jobs_are_listed_newest_first() {
         app.stop().await.unwrap();
     }
 }
+
+#[tokio::test]
+async fn what_came_of_a_job_is_known_for_as_long_as_is_said() {
+    for ground in Ground::both().await {
+        let kept = Duration::from_secs(1);
+        let (works, _, _) = Works::new();
+        let app = ground.app().configure(move |config| config.jobs_kept(kept));
+        let app = app.service(works).start().await.unwrap();
+        let works: WorksClient = app.client();
+        let job = works.double(1).idempotency_key("a").send().await.unwrap();
+        job.result().within(PATIENCE).await.unwrap();
+        let unknown = async || job.status().await.unwrap().is_none();
+        eventually("it is not known any more", unknown).await;
+        // From then on its key is that of another job.
+        let again = works.double(1).idempotency_key("a").send().await;
+        assert!(again.is_ok(), "{}", ground.name);
+        app.stop().await.unwrap();
+    }
+}

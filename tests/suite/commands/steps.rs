@@ -45,6 +45,17 @@ impl Steps {
         }
     }
 
+    /// The first attempt does not hear of its effect.
+    #[command(backoff = "1ms")]
+    async fn unheard(&self, ctx: &Context) -> Result<u32, Failure> {
+        let attempt = ctx.attempt().unwrap_or_default();
+        let step = ctx.once("step", async || {
+            self.0.note("unheard", &attempt);
+            Err(Failure::new("SILENT", "no answer"))
+        });
+        step.resolve(async || Ok((attempt > 1).then_some(70))).await
+    }
+
     /// A step outside of a command.
     #[rpc]
     async fn nowhere(&self, ctx: &Context) -> Result<u32, Failure> {
@@ -118,6 +129,18 @@ async fn what_may_have_happened_is_asked_for_or_left_to_a_person() {
             seen.of("nobody knows").len() >= 2
         })
         .await;
+        app.stop().await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn an_error_is_not_the_last_word_where_it_can_be_asked() {
+    for ground in Ground::both().await {
+        let (app, steps, seen) = taking(&ground).await;
+        let job = steps.unheard().send().await.unwrap();
+        let result = job.result().within(PATIENCE).await;
+        assert_eq!(result.unwrap(), 70, "{}", ground.name);
+        assert_eq!(seen.of("unheard"), ["1"], "{}", ground.name);
         app.stop().await.unwrap();
     }
 }

@@ -2,16 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::journal::Note;
-use super::program::Program;
 use super::*;
-
-/// When the server was away.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Outage {
-    pub(super) from: u64,
-    pub(super) to: u64,
-}
 
 /// Why an event was delivered again that had been handled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -173,7 +164,7 @@ impl Account {
 fn reason(one: &Time<'_>, next: &Time<'_>, outages: &[Outage]) -> Option<Reason> {
     let killed = one.killed.filter(|killed| *killed <= next.at);
     let mut outages = outages.iter();
-    let outage = outages.find(|outage| one.at <= outage.to && outage.from <= next.at);
+    let outage = outages.find(|outage| outage.meets(one.at, next.at));
     match (killed, outage) {
         (Some(killed), Some(outage)) if killed <= outage.from => Some(Reason::Kill),
         (_, Some(_)) => Some(Reason::Outage),

@@ -2,12 +2,10 @@
 
 use std::sync::OnceLock;
 
-use super::journal::{Journal, Note};
-use super::program::Told;
 use super::*;
 
 /// The role of this process; its word is its effect.
-pub(super) const ROLE: &str = "ledger::books";
+pub(super) const ROLE: &str = concat!(module_path!(), "::books");
 
 /// What an event does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

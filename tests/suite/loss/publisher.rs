@@ -1,12 +1,10 @@
 //! The process that publishes: as many events as it is told to, many on their way at once. What was
 //! not published is published again, under its own id.
 
-use super::journal::Note;
-use super::program::Told;
 use super::*;
 
 /// The role of this process; its word is how many milliseconds an event may take.
-pub(super) const ROLE: &str = "publisher::publishes";
+pub(super) const ROLE: &str = concat!(module_path!(), "::publishes");
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "the process that the other tests here start and disturb"]

@@ -4,9 +4,7 @@ use aegis::testing::NatsServer;
 use serde_json::Value;
 use tokio::sync::MutexGuard;
 
-use super::account::{Account, Outage};
-use super::journal::{Line, Note};
-use super::program::Program;
+use super::account::Account;
 use super::*;
 
 /// How many events: `AEGIS_TEST_EVENTS`.
@@ -140,7 +138,7 @@ impl World {
         loop {
             self.look();
             let lines = self.ledgers[self.running[place]].journal.lines();
-            if lines.iter().filter(|line| line.is_handled()).count() >= share {
+            if lines.iter().filter(is_handled).count() >= share {
                 return true;
             }
             if self.published() == self.told && self.is_idle().await {
@@ -198,7 +196,7 @@ impl World {
 
     fn published(&self) -> usize {
         let lines = self.publishers.iter().flat_map(|it| it.journal.lines());
-        lines.filter(|line| line.is_published()).count()
+        lines.filter(is_published).count()
     }
 
     /// What JetStream answers; none if nobody does now.
@@ -237,12 +235,10 @@ impl World {
     }
 }
 
-impl Line {
-    fn is_handled(&self) -> bool {
-        matches!(self.note, Note::Handled { .. })
-    }
+fn is_handled(line: &&Line) -> bool {
+    matches!(line.note, Note::Handled { .. })
+}
 
-    fn is_published(&self) -> bool {
-        matches!(self.note, Note::Published { .. })
-    }
+fn is_published(line: &&Line) -> bool {
+    matches!(line.note, Note::Published { .. })
 }

@@ -14,13 +14,19 @@ use crate::port::Outgoing;
 
 /// The word may get lost: it is said again as long as nobody has ended the job.
 const AGAIN: Duration = Duration::from_millis(250);
+/// An answer may get lost as well: it is asked again after so long.
+const ASK: Duration = Duration::from_secs(1);
 
 /// Ends it, and tells how it is then.
 pub(super) async fn cancel(client: &Client, id: &JobId, sent: bool) -> Result<JobStatus> {
     let deadline = Instant::now() + client.shared.settings.timeout;
     let jobs = JobStore::new(client);
     let mut follow = Follow::begin(client, id.as_str()).await?;
-    let record = ask(client, &jobs, id, sent, deadline).await?;
+    let record = ask(&jobs, id, sent, deadline).await?;
+    jobs.tell(&record).await;
+    if record.state == JobState::Cancelled {
+        remove(client, &record, deadline).await;
+    }
     if record.state.is_final() {
         return Ok(record.into_status());
     }
@@ -51,39 +57,41 @@ pub(super) async fn cancel(client: &Client, id: &JobId, sent: bool) -> Result<Jo
 }
 
 /// Writes that it is to end; of one that nobody is at, that it has.
-async fn ask(
-    client: &Client,
-    jobs: &JobStore,
-    id: &JobId,
-    sent: bool,
-    deadline: Instant,
-) -> Result<JobRecord> {
+async fn ask(jobs: &JobStore, id: &JobId, sent: bool, deadline: Instant) -> Result<JobRecord> {
     loop {
-        let Some(Revised { record, revision }) = jobs.read(id, deadline).await? else {
-            if sent && Instant::now() < deadline {
-                // A worker is about to note it.
-                tokio::time::sleep(AGAIN).await;
-                continue;
-            }
-            return Err(unknown(id));
-        };
-        if record.state.is_final() || record.cancel {
-            return Ok(record);
-        }
-        let asked = asked(&record);
-        match jobs.write(&asked, Some(revision), deadline).await {
-            Ok(_) => {
-                jobs.tell(&asked).await;
-                if asked.state.is_final() {
-                    remove(client, &asked, deadline).await;
-                }
-                return Ok(asked);
-            }
+        let error = match ask_once(jobs, id, deadline.min(Instant::now() + ASK)).await {
+            Ok(Some(asked)) => return Ok(asked),
+            // A worker is about to note it.
+            Ok(None) if sent => unknown(id),
+            Ok(None) => return Err(unknown(id)),
             // A worker has written meanwhile.
-            Err(error) if error.kind() == ErrorKind::Conflict => {}
+            Err(error) if error.kind() == ErrorKind::Conflict => continue,
+            Err(error) if is_unheard(&error) => error,
             Err(error) => return Err(error),
+        };
+        if Instant::now() + AGAIN >= deadline {
+            return Err(error);
         }
+        tokio::time::sleep(AGAIN).await;
     }
+}
+
+/// Whether an answer was lost.
+fn is_unheard(error: &Error) -> bool {
+    matches!(error.kind(), ErrorKind::Timeout | ErrorKind::Disconnected)
+}
+
+/// None if nothing is known of it.
+async fn ask_once(jobs: &JobStore, id: &JobId, deadline: Instant) -> Result<Option<JobRecord>> {
+    let Some(Revised { record, revision }) = jobs.read(id, deadline).await? else {
+        return Ok(None);
+    };
+    if record.state.is_final() || record.cancel {
+        return Ok(Some(record));
+    }
+    let asked = asked(&record);
+    jobs.write(&asked, Some(revision), deadline).await?;
+    Ok(Some(asked))
 }
 
 fn asked(record: &JobRecord) -> JobRecord {
@@ -100,12 +108,32 @@ fn asked(record: &JobRecord) -> JobRecord {
 /// Makes room in the queue. A worker would, when it comes to the message: it is no harm if this
 /// fails.
 async fn remove(client: &Client, record: &JobRecord, deadline: Instant) {
-    let Some(sequence) = record.sequence else {
-        return;
-    };
-    let stream = client.layout().stream("COMMANDS");
-    let deleted = client.streams().delete(&stream, sequence, deadline).await;
-    if let Err(error) = deleted {
-        tracing::debug!(job = record.id, %error, "a cancelled command stays in the queue for now");
+    loop {
+        let until = deadline.min(Instant::now() + ASK);
+        let Err(error) = remove_once(client, record, until).await else {
+            return;
+        };
+        if !is_unheard(&error) || Instant::now() + AGAIN >= deadline {
+            tracing::debug!(job = record.id, %error, "a cancelled command stays in the queue for now");
+            return;
+        }
+        tokio::time::sleep(AGAIN).await;
     }
+}
+
+async fn remove_once(client: &Client, record: &JobRecord, deadline: Instant) -> Result<()> {
+    let Some(sequence) = record.sequence else {
+        return Ok(());
+    };
+    let (streams, stream) = (client.streams(), client.layout().stream("COMMANDS"));
+    let Some(found) = streams.message(&stream, sequence, deadline).await? else {
+        return Ok(());
+    };
+    // In a stream that was made anew that number is another one's.
+    let names = (record.service.as_str(), record.command.as_str());
+    let id = JobId::of_message(&found.headers, names, (sequence, found.stored));
+    if id.as_str() == record.id {
+        streams.delete(&stream, sequence, deadline).await?;
+    }
+    Ok(())
 }

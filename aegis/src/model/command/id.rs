@@ -2,9 +2,10 @@
 
 use std::fmt;
 
+use time::OffsetDateTime;
 use uuid::Uuid;
 
-use crate::model::SpecError;
+use crate::model::{Headers, SpecError, header};
 
 /// Longest id that is taken, in characters.
 const LONGEST: usize = 64;
@@ -27,9 +28,24 @@ impl JobId {
         Self(Uuid::new_v5(&SPACE, name.as_bytes()).to_string())
     }
 
-    /// That of a message which names none: where it stands.
-    pub(crate) fn of_place(sequence: u64, stored_nanos: i128) -> Self {
-        Self(format!("{sequence}-{stored_nanos}"))
+    /// That of a message for a command, at its place in the queue. Whoever writes no records names it
+    /// by a key, or by the id of the message; without either it is called by its place.
+    pub(crate) fn of_message(
+        headers: &Headers,
+        (service, command): (&str, &str),
+        (sequence, stored): (u64, OffsetDateTime),
+    ) -> Self {
+        let own = headers.get(header::SOURCE);
+        let own = own.and_then(|_| headers.get(header::MESSAGE_ID));
+        let named = headers.get(header::JOB_ID).or(own);
+        if let Some(id) = named.and_then(|id| Self::parse(id).ok()) {
+            return id;
+        }
+        let key = headers.get(header::IDEMPOTENCY_KEY);
+        match key.or_else(|| headers.get(header::MESSAGE_ID)) {
+            Some(key) => Self::of_key(service, command, key),
+            None => Self(format!("{sequence}-{}", stored.unix_timestamp_nanos())),
+        }
     }
 
     /// Reads one.
@@ -64,7 +80,11 @@ mod tests {
         let made = [
             JobId::new(),
             JobId::of_key("importer", "import", "load 7"),
-            JobId::of_place(7, 1_790_000_000_000_000_000),
+            JobId::of_message(
+                &Headers::new(),
+                ("importer", "import"),
+                (7, OffsetDateTime::UNIX_EPOCH),
+            ),
         ];
         for id in made {
             assert_eq!(JobId::parse(id.as_str()), Ok(id));
@@ -72,6 +92,30 @@ mod tests {
         for text in ["", "a.b", "a b", "*", &"x".repeat(65)] {
             let error = JobId::parse(text).unwrap_err().to_string();
             assert!(error.contains("is no id of a job"), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_message_names_its_job_or_stands_for_it() {
+        let names = ("importer", "import");
+        let keyed = JobId::of_key(names.0, names.1, "a");
+        let (source, id) = ((header::SOURCE, "b"), (header::MESSAGE_ID, "a"));
+        for (headers, expected) in [
+            (&[][..], "7-0"),
+            (&[source, id], "a"),
+            (&[source, id, (header::JOB_ID, "c")], "c"),
+            (&[id, (header::JOB_ID, "no id")], keyed.as_str()),
+            // Of somebody who does not know what an id of a job is.
+            (&[id], keyed.as_str()),
+            (&[(header::IDEMPOTENCY_KEY, "a")], keyed.as_str()),
+        ] {
+            let mut all = Headers::new();
+            for (name, value) in headers {
+                all.own(name, (*value).to_owned());
+            }
+            let place = (7, OffsetDateTime::UNIX_EPOCH);
+            let found = JobId::of_message(&all, names, place);
+            assert_eq!(found.as_str(), expected, "{headers:?}");
         }
     }
 

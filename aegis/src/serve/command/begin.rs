@@ -7,7 +7,7 @@ use time::OffsetDateTime;
 use tokio::sync::OwnedMutexGuard;
 use tokio::time::Instant;
 
-use super::keeper::Keeper;
+use super::keeper::{ASK, Keeper, is_passing, waits};
 use super::worker::{CommandWorker, Held};
 use crate::client::{JobStore, Revised};
 use crate::error::{ErrorKind, Result};
@@ -35,6 +35,10 @@ pub(super) struct Begun {
 enum Decided {
     /// It is to be looked at again: somebody else has written.
     Again,
+    /// The message that its job stands under was looked for.
+    Other(OtherMessage),
+    /// It is to be begun when no other is at work that may end the process.
+    Alone,
     /// It has begun, with this record.
     Begun(Box<Revised>),
     /// There is nothing more to do.
@@ -42,21 +46,11 @@ enum Decided {
 }
 
 impl CommandWorker {
-    /// Whose job a message is. Whoever writes no records names it by a key, or by the id of the
-    /// message; without either it is called by its place.
+    /// Whose job a message is.
     pub(super) fn job_of(&self, delivery: &Delivery) -> JobId {
-        let headers = &delivery.message.headers;
-        let own = headers.get(header::SOURCE);
-        let own = own.and_then(|_| headers.get(header::MESSAGE_ID));
-        let named = headers.get(header::JOB_ID).or(own);
-        if let Some(id) = named.and_then(|id| JobId::parse(id).ok()) {
-            return id;
-        }
-        let key = headers.get(header::IDEMPOTENCY_KEY);
-        match key.or_else(|| headers.get(header::MESSAGE_ID)) {
-            Some(key) => JobId::of_key(self.handler.service, self.row.name, key),
-            None => JobId::of_place(delivery.sequence, delivery.stored.unix_timestamp_nanos()),
-        }
+        let names = (self.handler.service, self.row.name);
+        let place = (delivery.sequence, delivery.stored);
+        JobId::of_message(&delivery.message.headers, names, place)
     }
 
     /// Begins a job, if it is to be; else settles its delivery.
@@ -98,23 +92,20 @@ impl CommandWorker {
     ) -> Result<Option<(Revised, Option<OwnedMutexGuard<()>>)>> {
         let mut other = OtherMessage::NotAsked;
         let mut alone = None;
+        let mut failures = 0;
         loop {
-            let found = self.jobs.read(&held.id, deadline).await?;
-            // An attempt to write that it has begun was not heard of, and was successful.
-            if let Some(own) = found
-                .as_ref()
-                .filter(|found| found.record.is_held_by(nonce))
-            {
-                return Ok(Some((own.clone(), alone)));
-            }
-            let record = found.as_ref().map(|found| &found.record);
-            let now = OffsetDateTime::now_utc();
-            let decided = match claim(record, self.taken(held), other, now) {
-                JobClaim::Look(sequence) => {
-                    other = self.other(sequence, deadline).await?;
-                    Decided::Again
+            // An answer that was lost is not waited for to the end: it is asked again.
+            let until = deadline.min(Instant::now() + ASK);
+            let look = self.decide(held, nonce, (other, alone.is_some()), until);
+            let error = match look.await {
+                Ok(Decided::Begun(begun)) => return Ok(Some((*begun, alone))),
+                Ok(Decided::Settled) => return Ok(None),
+                Ok(Decided::Again) => continue,
+                Ok(Decided::Other(found)) => {
+                    other = found;
+                    continue;
                 }
-                JobClaim::Alone if alone.is_none() => {
+                Ok(Decided::Alone) => {
                     let Some(turn) = self.turn().await else {
                         let after = Duration::ZERO;
                         self.tell(held, Settling::Retry { after }).await;
@@ -122,33 +113,57 @@ impl CommandWorker {
                     };
                     alone = Some(turn);
                     deadline = Instant::now() + WITHIN;
-                    Decided::Again
+                    continue;
                 }
-                JobClaim::Begin | JobClaim::Alone => {
-                    self.try_begin(held, found, nonce, deadline).await?
-                }
-                JobClaim::Later(left) => self.later(held, found, left, deadline).await?,
-                JobClaim::Cancel => self.cancelled(held, found, deadline).await?,
-                JobClaim::WornOut => self.worn_out(held, found, deadline).await?,
-                JobClaim::OwesLetter => self.owes_letter(held, found).await,
-                JobClaim::Ended => {
-                    // Whoever wrote that may not have come to say it.
-                    if let Some(found) = found {
-                        self.jobs.tell(&found.record).await;
-                    }
-                    self.tell(held, Settling::Ack).await;
-                    Decided::Settled
-                }
-                JobClaim::Stale => Decided::Settled,
-                JobClaim::Double => {
-                    self.tell(held, Settling::Ack).await;
-                    Decided::Settled
-                }
+                Err(error) => error,
             };
-            match decided {
-                Decided::Begun(begun) => return Ok(Some((*begun, alone))),
-                Decided::Settled => return Ok(None),
-                Decided::Again => {}
+            failures += 1;
+            let wait = waits().delay(failures, observe::chance()).unwrap_or(ASK);
+            if !is_passing(&error) || Instant::now() + wait >= deadline {
+                return Err(error);
+            }
+            tokio::time::sleep(wait).await;
+        }
+    }
+
+    /// Looks once, and does what follows from that.
+    async fn decide(
+        &self,
+        held: &Held,
+        nonce: &str,
+        (other, is_alone): (OtherMessage, bool),
+        deadline: Instant,
+    ) -> Result<Decided> {
+        let found = self.jobs.read(&held.id, deadline).await?;
+        // An attempt to write that it has begun was not heard of, and was successful.
+        if let Some(own) = found
+            .as_ref()
+            .filter(|found| found.record.is_held_by(nonce))
+        {
+            return Ok(Decided::Begun(Box::new(own.clone())));
+        }
+        let record = found.as_ref().map(|found| &found.record);
+        let now = OffsetDateTime::now_utc();
+        match claim(record, self.taken(held), other, now) {
+            JobClaim::Look(sequence) => self.other(sequence, deadline).await.map(Decided::Other),
+            JobClaim::Alone if !is_alone => Ok(Decided::Alone),
+            JobClaim::Begin | JobClaim::Alone => self.try_begin(held, found, nonce, deadline).await,
+            JobClaim::Later(left) => self.later(held, found, left, deadline).await,
+            JobClaim::Cancel => self.cancelled(held, found, deadline).await,
+            JobClaim::WornOut => self.worn_out(held, found, deadline).await,
+            JobClaim::OwesLetter => Ok(self.owes_letter(held, found).await),
+            JobClaim::Ended => {
+                // Whoever wrote that may not have come to say it.
+                if let Some(found) = found {
+                    self.jobs.tell(&found.record).await;
+                }
+                self.tell(held, Settling::Ack).await;
+                Ok(Decided::Settled)
+            }
+            JobClaim::Stale => Ok(Decided::Settled),
+            JobClaim::Double => {
+                self.tell(held, Settling::Ack).await;
+                Ok(Decided::Settled)
             }
         }
     }

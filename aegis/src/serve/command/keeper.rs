@@ -12,15 +12,23 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::model::{JobId, JobRecord, RetryPolicy};
 use crate::observe;
 
-/// How long one write may take.
-const WRITE: Duration = Duration::from_secs(2);
+/// How long one question or one write may take.
+pub(super) const ASK: Duration = Duration::from_secs(2);
 
-/// Between two writes of one change: 25 ms, doubled up to a second.
-fn waits() -> RetryPolicy {
+/// Between two of them, if the first failed: 25 ms, doubled up to a second.
+pub(super) fn waits() -> RetryPolicy {
     RetryPolicy::default()
         .max_attempts(u32::MAX)
         .initial_delay(Duration::from_millis(25))
         .max_delay(Duration::from_secs(1))
+}
+
+/// Whether it may be better later.
+pub(super) fn is_passing(error: &Error) -> bool {
+    matches!(
+        error.kind(),
+        ErrorKind::Timeout | ErrorKind::Disconnected | ErrorKind::NoService
+    )
 }
 
 /// Keeps the record of one attempt.
@@ -131,7 +139,7 @@ impl Keeper {
             let mut next = held.record.clone();
             next.updated_at = OffsetDateTime::now_utc();
             change(&mut next);
-            let until = deadline.min(Instant::now() + WRITE);
+            let until = deadline.min(Instant::now() + ASK);
             let error = match self.jobs.write(&next, held.revision, until).await {
                 Ok(revision) => {
                     held.record = next;
@@ -148,12 +156,8 @@ impl Keeper {
                 }
                 Err(error) => error,
             };
-            let passing = matches!(
-                error.kind(),
-                ErrorKind::Timeout | ErrorKind::Disconnected | ErrorKind::NoService
-            );
-            let wait = waits().delay(attempt, observe::chance()).unwrap_or(WRITE);
-            if !passing || Instant::now() + wait >= deadline {
+            let wait = waits().delay(attempt, observe::chance()).unwrap_or(ASK);
+            if !is_passing(&error) || Instant::now() + wait >= deadline {
                 return Err(error);
             }
             tokio::time::sleep(wait).await;

@@ -21,6 +21,8 @@ use crate::observe;
 
 /// How long an end may take to be written. Whoever gives up leaves the job to whoever gets it next.
 const WITHIN: Duration = Duration::from_secs(60);
+/// How long it may take to note the number of a dead letter.
+const NOTED: Duration = Duration::from_secs(5);
 /// What could not be noted as a dead letter is tried again after so long.
 const UNBURIED: Duration = Duration::from_secs(5);
 /// So much of a failure's text is kept if all of it has no room, in characters.
@@ -220,9 +222,11 @@ impl CommandWorker {
     /// It was not worked on to its end, by no fault of its own: that is no attempt.
     async fn give_back(&self, held: &Held, begun: &Begun) -> Result<Ended> {
         let deadline = Instant::now() + WITHIN;
+        // Not one less than what is found: that may have been written here, and not been heard of.
+        let before = begun.attempt.saturating_sub(1);
         let written = begun.keeper.end(deadline, |record| {
             record.state = JobState::Queued;
-            record.attempt = record.attempt.saturating_sub(1);
+            record.attempt = before;
         });
         match written.await {
             Ok(_) => {
@@ -261,7 +265,7 @@ impl CommandWorker {
         let noted = match note(&home.client, letter).await {
             Ok(stored) => {
                 record.dead_letter = Some(stored.sequence);
-                let deadline = Instant::now() + WITHIN;
+                let deadline = Instant::now() + NOTED;
                 self.jobs.write(&record, Some(revision), deadline).await
             }
             Err(error) => Err(error),

@@ -70,9 +70,9 @@ impl Context {
     /// the effect and the note of its result, nobody knows whether it has happened, and it is not
     /// taken again without a word: [`resolve`](Step::resolve) asks whether it has happened,
     /// [`idempotent`](Step::idempotent) says that twice does no harm. Without either the command
-    /// fails with the code `MAYBE_EXECUTED`, and is left to a person. An error of a step says that the
-    /// effect has not happened, and the next attempt takes it again; with `resolve` it asks first, as
-    /// an effect may have happened whose answer was lost.
+    /// fails with the code `MAYBE_EXECUTED`, and is left to a person. An error of the step is one of
+    /// an effect that has not happened: it is taken again by the next attempt. With
+    /// [`resolve`](Step::resolve) it may have happened all the same (a timeout): that is asked first.
     ///
     /// ```
     /// use aegis::prelude::*;
@@ -123,8 +123,8 @@ impl<'a, T> Step<'a, T> {
     }
 
     /// Says how to find out whether it has happened, and what came of it. It is asked only if an
-    /// earlier attempt began it and failed, or nobody knows how that ended; `None` says that it has
-    /// not happened, and then it is taken.
+    /// earlier attempt began it and nobody knows how that ended, or it ended with an error; `None`
+    /// says that it has not happened, and then it is taken.
     ///
     /// It must look where the effect takes place (ask the bank for the payment with this key), and
     /// not at a copy that may be old.
@@ -181,16 +181,17 @@ impl<T: Serialize + DeserializeOwned> Step<'_, T> {
             attempt: task.attempt,
         };
         note(keeper, name, Some(began)).await?;
-        let failure = match (self.run)().await {
-            Ok(result) => return done(keeper, name, result).await,
-            Err(failure) => failure,
-        };
-        // An effect whose answer was lost is an error too: who can ask does so.
-        if way != StepWay::Asks {
-            // Should this not be written, the next attempt leaves it to a person.
-            let _ = note(keeper, name, None).await;
+        match (self.run)().await {
+            Ok(result) => done(keeper, name, result).await,
+            Err(failure) => {
+                // Its answer may have been lost: who can be asked, is. Should the rest not be written,
+                // it is left to a person.
+                if way != StepWay::Asks {
+                    let _ = note(keeper, name, None).await;
+                }
+                Err(failure)
+            }
         }
-        Err(failure)
     }
 }
 

@@ -1,13 +1,15 @@
 //! Numbers that are the same again for the same seed.
 
-use super::*;
+use std::time::Duration;
+
+use aegis_tests::history::now;
 
 /// A small generator (`SplitMix64`): a run that failed can be made again.
-pub(super) struct Dice(u64);
+pub(crate) struct Dice(u64);
 
 impl Dice {
     /// `AEGIS_TEST_SEED`, else another one each time. It is printed.
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let seed = match std::env::var("AEGIS_TEST_SEED") {
             Ok(text) => text.parse().expect("a number"),
             Err(_) => now(),
@@ -25,16 +27,16 @@ impl Dice {
     }
 
     /// One of so many.
-    pub(super) fn below(&mut self, most: usize) -> usize {
+    pub(crate) fn below(&mut self, most: usize) -> usize {
         usize::try_from(self.next() % most as u64).unwrap()
     }
 
     /// A time between two.
-    pub(super) fn millis(&mut self, least: usize, most: usize) -> Duration {
+    pub(crate) fn millis(&mut self, least: usize, most: usize) -> Duration {
         Duration::from_millis((least + self.below(most - least + 1)) as u64)
     }
 
-    pub(super) fn shuffle<T>(&mut self, all: &mut [T]) {
+    pub(crate) fn shuffle<T>(&mut self, all: &mut [T]) {
         for last in (1..all.len()).rev() {
             all.swap(last, self.below(last + 1));
         }

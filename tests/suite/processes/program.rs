@@ -5,11 +5,14 @@ use std::io::{BufRead, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
 
+use aegis::Config;
+use aegis_tests::history::now;
 use rustix::process::{Pid, Signal, kill_process};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use tokio::sync::mpsc;
 
-use super::journal::{Journal, Note, Reader};
-use super::*;
+use super::journal::{Journal, Reader};
 
 /// What a process is told by whoever starts it, as text in the environment.
 const SETTINGS: [&str; 4] = [
@@ -20,25 +23,25 @@ const SETTINGS: [&str; 4] = [
 ];
 
 /// A process, seen by whoever started it. Dropping it kills it.
-pub(super) struct Program {
-    pub(super) name: String,
-    pub(super) journal: Reader,
+pub(crate) struct Program<N> {
+    pub(crate) name: String,
+    pub(crate) journal: Reader<N>,
     /// When it was gone, after it was killed.
-    pub(super) killed: Option<u64>,
+    pub(crate) killed: Option<u64>,
     child: Child,
     input: ChildStdin,
 }
 
-impl Program {
-    /// Starts one that is a test, `publisher::publishes` or another, with a word for it.
-    pub(super) fn start(role: &str, (url, folder): (&str, &Path), name: &str, word: &str) -> Self {
+impl<N: DeserializeOwned> Program<N> {
+    /// Starts one that is a test, named by its whole path, with a word for it.
+    pub(crate) fn start(role: &str, (url, folder): (&str, &Path), name: &str, word: &str) -> Self {
         let journal = Reader::begin(folder, name);
-        let module = module_path!().split_once("::").unwrap().1;
-        let module = module.strip_suffix("program").unwrap();
+        // A test is not named by its binary.
+        let role = role.split_once("::").unwrap().1;
         let settings = [url, folder.to_str().unwrap(), name, word];
         let mut child = Command::new(std::env::current_exe().unwrap())
             .args(["--ignored", "--exact", "--nocapture"])
-            .arg(format!("{module}{role}"))
+            .arg(role)
             .envs(SETTINGS.into_iter().zip(settings))
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
@@ -55,24 +58,28 @@ impl Program {
     }
 
     /// Gives it a number.
-    pub(super) fn tell(&mut self, number: usize) {
+    pub(crate) fn tell(&mut self, number: usize) {
         writeln!(self.input, "{number}").unwrap();
     }
 
     /// As `kill -9` does.
-    pub(super) fn kill(&mut self) {
+    pub(crate) fn kill(&mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
         self.killed = Some(now());
     }
 
     /// Asks it to end in order.
-    pub(super) fn terminate(&mut self) {
-        kill_process(Pid::from_child(&self.child), Signal::TERM).unwrap();
+    pub(crate) fn terminate(&mut self) {
+        self.signal(Signal::TERM);
+    }
+
+    pub(crate) fn signal(&mut self, signal: Signal) {
+        kill_process(Pid::from_child(&self.child), signal).unwrap();
     }
 
     /// Whether it has ended by itself. One that failed fails the test.
-    pub(super) fn has_ended(&mut self) -> bool {
+    pub(crate) fn has_ended(&mut self) -> bool {
         let Some(status) = self.child.try_wait().unwrap() else {
             return false;
         };
@@ -85,7 +92,7 @@ impl Program {
     }
 }
 
-impl Drop for Program {
+impl<N> Drop for Program<N> {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
@@ -93,18 +100,18 @@ impl Drop for Program {
 }
 
 /// A process, seen by itself.
-pub(super) struct Told {
-    pub(super) config: Config,
-    pub(super) name: String,
-    pub(super) word: String,
+pub(crate) struct Told<N> {
+    pub(crate) config: Config,
+    pub(crate) name: String,
+    pub(crate) word: String,
     /// The numbers it is given.
-    pub(super) numbers: mpsc::UnboundedReceiver<usize>,
-    journal: Journal,
+    pub(crate) numbers: mpsc::UnboundedReceiver<usize>,
+    journal: Journal<N>,
 }
 
-impl Told {
+impl<N: Serialize> Told<N> {
     /// What this process was told. It ends with its starter, and logs into a file.
-    pub(super) fn read() -> Self {
+    pub(crate) fn read() -> Self {
         let [url, folder, name, word] = SETTINGS.map(|name| std::env::var(name).unwrap());
         let folder = PathBuf::from(folder);
         log_to(&folder.join(format!("{name}.log")));
@@ -124,11 +131,11 @@ impl Told {
         }
     }
 
-    pub(super) fn journal(&self) -> Journal {
+    pub(crate) fn journal(&self) -> Journal<N> {
         self.journal.clone()
     }
 
-    pub(super) fn note(&self, note: Note) {
+    pub(crate) fn note(&self, note: N) {
         self.journal.write(note);
     }
 }
