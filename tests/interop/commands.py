@@ -19,7 +19,8 @@ JOBS = f"{PREFIX}_aegis_jobs"
 async def send(jetstream, params):
     job = str(uuid.uuid4())
     body = json.dumps(params).encode()
-    await jetstream.publish(f"{COMMANDS}.risk.value.high", body, headers={"Nats-Msg-Id": job})
+    headers = {"Nats-Msg-Id": job, "Aegis-Source": "python"}
+    await jetstream.publish(f"{COMMANDS}.risk.value.high", body, headers=headers)
     return job
 
 
@@ -36,8 +37,8 @@ async def result(jobs, job):
 
 # Every field of a record, as the page of the wire lists them.
 FIELDS = {
-    "id", "service", "command", "priority", "state", "sequence", "attempt", "failures", "again",
-    "worker", "created_at", "updated_at", "run_at", "started_at", "finished_at", "progress",
+    "id", "service", "command", "priority", "state", "sequence", "delivery", "attempt", "failures",
+    "again", "worker", "created_at", "updated_at", "run_at", "started_at", "finished_at", "progress",
     "steps", "cancel", "idempotency_key", "result", "error", "dead_letter",
 }
 
@@ -66,8 +67,8 @@ async def check(report, connection):
     record = await asyncio.wait_for(result(jobs, named[0]), 30)
     report.equal("one without an id", (record["state"], record["priority"]), ("SUCCEEDED", "low"))
 
-    # It begins in a day, unless somebody cancels it.
-    headers = {"Nats-Msg-Id": "later-1", "Aegis-Delay-Ms": "86400000"}
+    # It begins in two days, unless somebody cancels it.
+    headers = {"Nats-Msg-Id": "later-1", "Aegis-Source": "python", "Aegis-Delay-Ms": "172800000"}
     later = await jetstream.publish(f"{COMMANDS}.risk.value.low", b'{"book":"fx"}', headers=headers)
     while True:
         try:

@@ -151,6 +151,14 @@ impl Works {
         std::future::pending().await
     }
 
+    /// Finishes what it is at, and tells of that.
+    #[command]
+    async fn finish(&self, ctx: &Context) -> Result<String, Failure> {
+        self.seen.note("finish", "");
+        ctx.cancelled().await;
+        Ok("half".to_owned())
+    }
+
     #[command(backoff = "1h")]
     async fn slow_to_retry(&self) -> Result<(), Failure> {
         self.seen.note("slow", "");

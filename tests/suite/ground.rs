@@ -114,6 +114,18 @@ impl Ground {
         self.streams().await.store(message, deadline).await.unwrap()
     }
 
+    /// The same, with the id of a job.
+    pub(crate) async fn stored_as(&self, subject: &str, body: &'static str, id: &str) {
+        let subject = Subject::parse(&format!("{}.{subject}", self.prefix)).unwrap();
+        let mut message = StreamMessage::new(subject, body);
+        // Another id for the queue, which remembers that one.
+        message = message.with_id(format!("{id}/again"));
+        message.headers.set("Aegis-Job-Id", id).unwrap();
+        let deadline = Instant::now() + PATIENCE;
+        let stored = self.streams().await.store(message, deadline).await;
+        assert!(!stored.unwrap().duplicate);
+    }
+
     pub(crate) fn instance(&self, id: &str) -> TestApp {
         let id = id.to_owned();
         self.app().configure(move |config| config.instance_id(&id))

@@ -231,9 +231,10 @@ impl Server {
     pub(crate) async fn stop(self, deadline: Instant) {
         end(self.stops).await;
         let readings = self.readings.into_iter();
-        join_all(readings.map(|reading| reading.stop(deadline))).await;
+        let readings = join_all(readings.map(|reading| reading.stop(deadline)));
         let commands = self.command_readings.into_iter();
-        join_all(commands.map(|reading| reading.stop(deadline))).await;
+        let commands = join_all(commands.map(|reading| reading.stop(deadline)));
+        tokio::join!(readings, commands);
         for reader in self.readers {
             // It ends by itself once the subscription's last message is handled.
             let _ = tokio::time::timeout_at(deadline + GRACE, reader).await;

@@ -127,6 +127,47 @@ async fn a_key_whose_job_was_refused_or_forgotten_is_that_of_a_new_one() {
 }
 
 #[tokio::test]
+async fn a_key_whose_job_the_queue_has_lost_is_queued_again() {
+    for ground in Ground::both().await {
+        let sender = ground.client().await;
+        let works = WorksClient::new(&sender);
+        let send = async || works.double(1).idempotency_key("a").send().await.unwrap();
+        let first = send().await;
+        ground.remove_queue().await;
+        let second = send().await;
+        assert_eq!((second.id(), second.is_new()), (first.id(), true));
+        let (app, _, seen, _) = working(&ground).await;
+        let result = second.result().within(PATIENCE).await;
+        assert_eq!(result.unwrap(), 2, "{}", ground.name);
+        assert_eq!(seen.of("double").len(), 1, "{}", ground.name);
+        app.stop().await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn the_id_of_a_job_of_another_command_is_refused_loudly() {
+    for ground in Ground::both().await {
+        let (app, works, seen, _) = working(&ground).await;
+        let job = works.double(1).send().await.unwrap();
+        job.result().within(PATIENCE).await.unwrap();
+        ground
+            .stored_as("commands.works.wait.normal", r#"{"name":"a"}"#, job.id())
+            .await;
+        let dead = client(&app).dead_letters();
+        let noted = async || dead.list(9).await.unwrap().len() == 1;
+        eventually("it is a dead letter", noted).await;
+        let letter = dead.list(9).await.unwrap().remove(0);
+        assert!(
+            letter.reason.contains("a job of works.double"),
+            "{}",
+            letter.reason
+        );
+        assert_eq!(seen.of("began").len(), 0, "{}", ground.name);
+        app.stop().await.unwrap();
+    }
+}
+
+#[tokio::test]
 async fn nobody_waits_for_what_will_never_come() {
     for ground in Ground::both().await {
         let sender = ground.client().await;

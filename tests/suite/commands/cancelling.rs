@@ -67,6 +67,37 @@ async fn one_that_waits_for_its_next_attempt_does_not_get_it() {
 }
 
 #[tokio::test]
+async fn one_that_is_to_end_and_waits_again_is_ended() {
+    for ground in Ground::both().await {
+        let sender = ground.client().await;
+        let works = WorksClient::new(&sender);
+        let job = works.double(1).send().await.unwrap();
+        // Its attempt failed between the word and its being heard.
+        let jobs = sender.bucket("aegis_jobs").open().await.unwrap();
+        let mut record: serde_json::Value = jobs.get(job.id()).await.unwrap().unwrap();
+        record["state"] = "RETRYING".into();
+        record["cancel"] = true.into();
+        jobs.put(job.id(), &record).await.unwrap();
+        let cancelled = job.cancel().await.unwrap();
+        assert_eq!(cancelled.state, JobState::Cancelled, "{}", ground.name);
+        assert_eq!(ground.queued().await, 0, "{}", ground.name);
+    }
+}
+
+#[tokio::test]
+async fn one_that_ends_well_although_it_was_told_keeps_what_came_of_it() {
+    for ground in Ground::both().await {
+        let (app, works, seen, _) = working(&ground).await;
+        let job = works.finish().send().await.unwrap();
+        seen.until("finish", 1).await;
+        let cancelled = job.cancel().await.unwrap();
+        assert_eq!(cancelled.state, JobState::Cancelled, "{}", ground.name);
+        assert_eq!(cancelled.result, "half", "{}", ground.name);
+        app.stop().await.unwrap();
+    }
+}
+
+#[tokio::test]
 async fn nobody_is_cancelled_who_is_not_there() {
     for ground in Ground::both().await {
         let client = ground.client().await;

@@ -182,6 +182,32 @@ async fn until_buried(client: &Client, id: &str) -> JobStatus {
     status(client, id).await
 }
 
+#[tokio::test]
+async fn only_the_letter_of_a_job_brings_it_back() {
+    for ground in Ground::both().await {
+        let (app, works, _, _) = working(&ground).await;
+        let client = client(&app);
+        let [one, other] = [works.refuse(1).send().await, works.refuse(2).send().await];
+        let (one, other) = (one.unwrap(), other.unwrap());
+        for job in [&one, &other] {
+            until_buried(&client, job.id()).await;
+        }
+        // The stream of dead letters was made anew, and counts from one again.
+        let jobs = client.bucket("aegis_jobs").open().await.unwrap();
+        let mut record: serde_json::Value = jobs.get(one.id()).await.unwrap().unwrap();
+        let letter = status(&client, other.id()).await.dead_letter;
+        record["dead_letter"] = letter.into();
+        jobs.put(one.id(), &record).await.unwrap();
+        let error = one.retry().await.unwrap_err();
+        assert!(
+            error.to_string().contains("is not there any more"),
+            "{error}"
+        );
+        assert_eq!(letters(&client).await.len(), 2, "{}", ground.name);
+        app.stop().await.unwrap();
+    }
+}
+
 /// Writes into the record of a job that it was begun so often, and nobody said how that ended.
 async fn begun(client: &Client, id: &str, times: u32) {
     let bucket = client.bucket("aegis_jobs").open().await.unwrap();

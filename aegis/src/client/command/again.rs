@@ -25,7 +25,17 @@ pub(super) async fn retry(client: &Client, id: &JobId) -> Result<()> {
         );
         return Err(Error::new(ErrorKind::Invalid, text));
     };
-    client.dead_letters().retry(sequence).await.map(drop)
+    let dead = client.dead_letters();
+    // The stream of dead letters may have been made anew.
+    let letter = dead.get(sequence).await?;
+    if letter.is_none_or(|letter| letter.id != id.as_str()) {
+        let text = format!(
+            "the dead letter {sequence} of the job {id} is not there any more, and with it what was \
+             sent: send it anew"
+        );
+        return Err(Error::new(ErrorKind::Invalid, text));
+    }
+    dead.retry(sequence).await.map(drop)
 }
 
 /// Whether it has failed, or was being brought back when that was interrupted.

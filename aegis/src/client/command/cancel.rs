@@ -95,7 +95,8 @@ async fn ask_once(jobs: &JobStore, id: &JobId, deadline: Instant) -> Result<Opti
     let Some(Revised { record, revision }) = jobs.read(id, deadline).await? else {
         return Ok(None);
     };
-    if record.state.is_final() || record.cancel {
+    let is_told = record.cancel && record.state == JobState::Running;
+    if record.state.is_final() || is_told {
         return Ok(Some(record));
     }
     let asked = asked(&record);

@@ -12,6 +12,7 @@ use tokio::time::Instant;
 
 use super::super::core::Client;
 use super::super::publish::{is_passing, waits};
+use super::send::is_held;
 use super::store::{JobStore, Revised, unknown};
 use crate::error::{CallError, Error, ErrorKind, Result};
 use crate::model::{
@@ -147,15 +148,8 @@ impl Follow {
 
     /// Whether the queue holds a message; what cannot be asked may be.
     async fn is_held(&mut self, sequence: u64) -> bool {
-        let (streams, stream) = (
-            self.client.streams(),
-            self.client.layout().stream("COMMANDS"),
-        );
-        let asked = streams.message(&stream, sequence, Instant::now() + LOOK);
-        match asked.await {
-            Ok(message) => message.is_some(),
-            Err(error) => error.kind() != ErrorKind::NoService,
-        }
+        let held = is_held(&self.client, sequence, Instant::now() + LOOK).await;
+        held.unwrap_or(true)
     }
 
     /// Waits until it has ended.

@@ -102,9 +102,10 @@ impl Jobs {
     pub async fn list(self, most: usize) -> Result<Vec<JobStatus>> {
         let within = self.client.shared.settings.timeout;
         let jobs = JobStore::new(&self.client);
-        let Some(bucket) = jobs.found(Instant::now() + within).await? else {
+        let Some(open) = jobs.found(Instant::now() + within).await? else {
             return Ok(Vec::new());
         };
+        let bucket = open.bucket;
         let mut all = bucket.watch_all().within(within).await?;
         let mut newest = BinaryHeap::new();
         loop {

@@ -10,7 +10,9 @@ use super::known;
 use super::store::JobStore;
 use super::word::Prepared;
 use crate::error::{Error, ErrorKind, Result};
-use crate::model::{JobId, JobRecord, Stored, StreamMessage, StreamSpec, deadline_header, header};
+use crate::model::{
+    JobId, JobRecord, JobState, Stored, StreamMessage, StreamSpec, deadline_header, header,
+};
 use crate::observe;
 
 /// What a dead letter says beside what was sent has so many bytes at most.
@@ -73,15 +75,7 @@ pub(super) async fn send(prepared: Prepared) -> Result<Sent> {
         None => JobId::new(),
         Some(key) => {
             let names = (prepared.service.as_str(), prepared.command.as_str());
-            let id = JobId::of_key(names.0, names.1, key);
-            if let Some(found) = jobs.read(&id, deadline).await? {
-                return Ok(Sent {
-                    id,
-                    is_new: false,
-                    sequence: found.record.sequence,
-                });
-            }
-            id
+            JobId::of_key(names.0, names.1, key)
         }
     };
     let queued = Queued {
@@ -89,14 +83,52 @@ pub(super) async fn send(prepared: Prepared) -> Result<Sent> {
         message: message(&prepared, &id),
     };
     fits(&queued)?;
+    if prepared.key.is_some()
+        && let Some(found) = jobs.read(&id, deadline).await?
+    {
+        return known_before(queued, id, &found.record, deadline).await;
+    }
     let mut sent = false;
     let stored = until_held(&queued, deadline, &mut sent).await;
     let stored = stored.map_err(|error| refused(&prepared, &id, error, sent))?;
+    let is_new = prepared.key.is_none() || !stored.duplicate;
     match note(&jobs, record(&prepared, &id, &stored), deadline).await {
         // Its id is remembered, and nothing was known of it: is it there at all?
-        Ok(true) if stored.duplicate => revive(queued, id, stored, deadline).await,
-        Ok(_) => Ok(Sent::new(id, !stored.duplicate, &stored)),
+        Ok(true) if !is_new && !is_held(client, stored.sequence, deadline).await? => {
+            queue_anew(queued, id, deadline).await
+        }
+        Ok(_) => Ok(Sent::new(id, is_new, &stored)),
         Err(error) => unnoted(client, id, stored, error, deadline).await,
+    }
+}
+
+/// There is a job with its key. One that waits, and that the queue has lost, is queued again.
+async fn known_before(
+    queued: Queued<'_>,
+    id: JobId,
+    record: &JobRecord,
+    deadline: Instant,
+) -> Result<Sent> {
+    let waits = matches!(record.state, JobState::Queued | JobState::Retrying);
+    if let Some(sequence) = record.sequence.filter(|_| waits)
+        && !is_held(queued.client, sequence, deadline).await?
+    {
+        return queue_anew(queued, id, deadline).await;
+    }
+    Ok(Sent {
+        id,
+        is_new: false,
+        sequence: record.sequence,
+    })
+}
+
+/// Whether the queue holds a message.
+pub(super) async fn is_held(client: &Client, sequence: u64, deadline: Instant) -> Result<bool> {
+    let stream = client.layout().stream("COMMANDS");
+    match client.streams().message(&stream, sequence, deadline).await {
+        Ok(found) => Ok(found.is_some()),
+        Err(error) if error.kind() == ErrorKind::NoService => Ok(false),
+        Err(error) => Err(error),
     }
 }
 
@@ -153,18 +185,8 @@ fn record(prepared: &Prepared, id: &JobId, stored: &Stored) -> JobRecord {
 }
 
 /// Queues a job again whose message is gone although its id is remembered: it was refused before, or
-/// is not kept any more. Tells whether it is a new one.
-async fn revive(
-    mut queued: Queued<'_>,
-    id: JobId,
-    stored: Stored,
-    deadline: Instant,
-) -> Result<Sent> {
-    let streams = queued.client.streams();
-    let there = streams.message(&stored.stream, stored.sequence, deadline);
-    if there.await?.is_some() {
-        return Ok(Sent::new(id, false, &stored));
-    }
+/// its record is not kept any more, or the stream was purged.
+async fn queue_anew(mut queued: Queued<'_>, id: JobId, deadline: Instant) -> Result<Sent> {
     let message = &mut queued.message;
     message.headers.own(header::JOB_ID, id.to_string());
     message.id = Some(format!("{id}.{:016x}", observe::random()));

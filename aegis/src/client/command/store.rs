@@ -18,9 +18,17 @@ const BUCKET: &str = "aegis_jobs";
 /// waits over a holiday as well.
 const WAITS: Duration = Duration::from_secs(7 * 24 * 3600);
 
+/// A bucket, and whether its records can have a time to live of their own: an older one cannot,
+/// whatever the server can.
+#[derive(Debug, Clone)]
+pub(super) struct Opened {
+    pub(super) bucket: Bucket<JobRecord>,
+    key_ttl: bool,
+}
+
 /// The bucket, once it was opened.
 #[derive(Debug, Default)]
-pub(in super::super) struct JobShelf(RwLock<Option<Bucket<JobRecord>>>);
+pub(in super::super) struct JobShelf(RwLock<Option<Opened>>);
 
 /// The records of jobs, as one client reads and writes them.
 #[derive(Debug, Clone)]
@@ -42,27 +50,40 @@ impl JobStore {
         }
     }
 
-    fn opened(&self) -> &RwLock<Option<Bucket<JobRecord>>> {
+    fn opened(&self) -> &RwLock<Option<Opened>> {
         &self.client.shared.jobs.0
     }
 
     /// The bucket, if there is one.
-    pub(super) async fn found(&self, deadline: Instant) -> Result<Option<Bucket<JobRecord>>> {
+    pub(super) async fn found(&self, deadline: Instant) -> Result<Option<Opened>> {
         if let Some(open) = &*self.opened().read().await {
             return Ok(Some(open.clone()));
         }
         let bucket = self.client.open_bucket(BUCKET, Codec::Json);
-        let found = bucket.within(left(deadline)).find().await?;
-        if let Some(found) = &found {
-            *self.opened().write().await = Some(found.clone());
+        match bucket.within(left(deadline)).find().await? {
+            Some(found) => self.keep(found, deadline).await.map(Some),
+            None => Ok(None),
         }
-        Ok(found)
+    }
+
+    async fn keep(&self, bucket: Bucket<JobRecord>, deadline: Instant) -> Result<Opened> {
+        let status = bucket.status().within(left(deadline)).await?;
+        let open = Opened {
+            bucket,
+            key_ttl: status.key_ttl,
+        };
+        *self.opened().write().await = Some(open.clone());
+        Ok(open)
     }
 
     /// The bucket, which is made if it is missing.
     ///
     /// Errors: `NoService` if the server has no `JetStream`.
-    pub(crate) async fn open(&self, deadline: Instant) -> Result<Bucket<JobRecord>> {
+    pub(crate) async fn ready(&self, deadline: Instant) -> Result<()> {
+        self.open(deadline).await.map(drop)
+    }
+
+    async fn open(&self, deadline: Instant) -> Result<Opened> {
         if let Some(found) = self.found(deadline).await? {
             return Ok(found);
         }
@@ -79,7 +100,7 @@ impl JobStore {
             bucket = bucket.storage(storage);
         }
         if !self.client.store().features().key_ttl {
-            bucket = bucket.ttl(settings.kept());
+            bucket = bucket.ttl(settings.kept().max(WAITS));
         }
         let open: Bucket<JobRecord> = match bucket.open().await {
             // Somebody else has just made it, in another way.
@@ -90,16 +111,15 @@ impl JobStore {
             }
             opened => opened?,
         };
-        *self.opened().write().await = Some(open.clone());
-        Ok(open)
+        self.keep(open, deadline).await
     }
 
     /// What is known of a job; none if nothing is.
     pub(crate) async fn read(&self, id: &JobId, deadline: Instant) -> Result<Option<Revised>> {
-        let Some(bucket) = self.found(deadline).await? else {
+        let Some(open) = self.found(deadline).await? else {
             return Ok(None);
         };
-        let read = bucket.entry(id.as_str()).within(left(deadline)).await;
+        let read = open.bucket.entry(id.as_str()).within(left(deadline)).await;
         let read = self.unless_gone(read).await?;
         Ok(read.flatten().map(|entry| Revised {
             record: entry.value,
@@ -127,13 +147,13 @@ impl JobStore {
         over: Option<u64>,
         deadline: Instant,
     ) -> Result<u64> {
-        let bucket = self.open(deadline).await?;
-        match self.put(&bucket, record, over, deadline).await {
-            // It was removed since: a record of before is gone with it.
-            Err(error) if error.kind() == ErrorKind::NoService => {
+        let open = self.open(deadline).await?;
+        match self.put(&open, record, over, deadline).await {
+            // It was removed since, and a record of before is gone with it; or it is another one now.
+            Err(error) if matches!(error.kind(), ErrorKind::NoService | ErrorKind::Config) => {
                 *self.opened().write().await = None;
-                let bucket = self.open(deadline).await?;
-                self.put(&bucket, record, over, deadline).await
+                let open = self.open(deadline).await?;
+                self.put(&open, record, over, deadline).await
             }
             written => written,
         }
@@ -141,35 +161,33 @@ impl JobStore {
 
     async fn put(
         &self,
-        bucket: &Bucket<JobRecord>,
+        open: &Opened,
         record: &JobRecord,
         over: Option<u64>,
         deadline: Instant,
     ) -> Result<u64> {
         let put = match over {
-            None => bucket.create(&record.id, record),
-            Some(revision) => bucket.update(&record.id, record, revision),
+            None => open.bucket.create(&record.id, record),
+            Some(revision) => open.bucket.update(&record.id, record, revision),
         };
-        let put = match self.life(record) {
-            Some(life) => put.ttl(life),
-            None => put,
+        let put = if open.key_ttl {
+            put.ttl(self.life(record))
+        } else {
+            put
         };
         put.within(left(deadline)).await
     }
 
     /// How long a record is kept, if records can have a time of their own.
-    fn life(&self, record: &JobRecord) -> Option<Duration> {
-        if !self.client.store().features().key_ttl {
-            return None;
-        }
+    fn life(&self, record: &JobRecord) -> Duration {
         let kept = self.client.stream_settings().commands.kept();
         // What has failed may be brought back: which of its steps are done is known for longer.
         if record.state.is_final() && record.state != JobState::Failed {
-            return Some(kept);
+            return kept;
         }
         let waits = record.run_at.map(|at| at - OffsetDateTime::now_utc());
         let waits = waits.and_then(|waits| Duration::try_from(waits).ok());
-        Some(kept + WAITS + waits.unwrap_or_default())
+        kept + WAITS + waits.unwrap_or_default()
     }
 
     /// Says to whoever listens that the record says something new. Should that be lost, they look

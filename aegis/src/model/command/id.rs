@@ -29,20 +29,18 @@ impl JobId {
     }
 
     /// That of a message for a command, at its place in the queue. Whoever writes no records names it
-    /// by a key, or by the id of the message; without either it is called by its place.
+    /// by the id of the message, or by a key; without either it is called by its place.
     pub(crate) fn of_message(
         headers: &Headers,
         (service, command): (&str, &str),
         (sequence, stored): (u64, OffsetDateTime),
     ) -> Self {
-        let own = headers.get(header::SOURCE);
-        let own = own.and_then(|_| headers.get(header::MESSAGE_ID));
-        let named = headers.get(header::JOB_ID).or(own);
-        if let Some(id) = named.and_then(|id| Self::parse(id).ok()) {
+        let named = [header::JOB_ID, header::MESSAGE_ID];
+        let mut named = named.iter().filter_map(|name| headers.get(name));
+        if let Some(id) = named.find_map(|id| Self::parse(id).ok()) {
             return id;
         }
-        let key = headers.get(header::IDEMPOTENCY_KEY);
-        match key.or_else(|| headers.get(header::MESSAGE_ID)) {
+        match headers.get(header::IDEMPOTENCY_KEY) {
             Some(key) => Self::of_key(service, command, key),
             None => Self(format!("{sequence}-{}", stored.unix_timestamp_nanos())),
         }

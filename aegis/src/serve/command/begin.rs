@@ -12,8 +12,8 @@ use super::worker::{CommandWorker, Held};
 use crate::client::{JobStore, Revised};
 use crate::error::{ErrorKind, Result};
 use crate::model::{
-    Failure, JobClaim, JobId, JobRecord, JobState, OtherMessage, Priority, Settling, TakenCommand,
-    WorkerRecord, claim, delay_of, header,
+    Failure, JobClaim, JobId, JobRecord, JobState, OtherMessage, Priority, Settling, StoredMessage,
+    TakenCommand, WorkerRecord, claim, delay_of, header,
 };
 use crate::observe;
 use crate::port::Delivery;
@@ -88,7 +88,7 @@ impl CommandWorker {
         &self,
         held: &Held,
         nonce: &str,
-        mut deadline: Instant,
+        deadline: Instant,
     ) -> Result<Option<(Revised, Option<OwnedMutexGuard<()>>)>> {
         let mut other = OtherMessage::NotAsked;
         let mut alone = None;
@@ -106,13 +106,12 @@ impl CommandWorker {
                     continue;
                 }
                 Ok(Decided::Alone) => {
-                    let Some(turn) = self.turn().await else {
-                        let after = Duration::ZERO;
-                        self.tell(held, Settling::Retry { after }).await;
+                    // Whoever waits for its turn takes no room from others.
+                    let Ok(turn) = self.alone.clone().try_lock_owned() else {
+                        self.tell(held, Settling::Retry { after: LATER }).await;
                         return Ok(None);
                     };
                     alone = Some(turn);
-                    deadline = Instant::now() + WITHIN;
                     continue;
                 }
                 Err(error) => error,
@@ -143,9 +142,16 @@ impl CommandWorker {
             return Ok(Decided::Begun(Box::new(own.clone())));
         }
         let record = found.as_ref().map(|found| &found.record);
+        if let Some(other) = record.filter(|record| !self.is_own(record)) {
+            self.refuse(held, other).await;
+            return Ok(Decided::Settled);
+        }
         let now = OffsetDateTime::now_utc();
         match claim(record, self.taken(held), other, now) {
-            JobClaim::Look(sequence) => self.other(sequence, deadline).await.map(Decided::Other),
+            JobClaim::Look(sequence) => self
+                .other(&held.id, sequence, deadline)
+                .await
+                .map(Decided::Other),
             JobClaim::Alone if !is_alone => Ok(Decided::Alone),
             JobClaim::Begin | JobClaim::Alone => self.try_begin(held, found, nonce, deadline).await,
             JobClaim::Later(left) => self.later(held, found, left, deadline).await,
@@ -168,13 +174,8 @@ impl CommandWorker {
         }
     }
 
-    /// Waits until no other job is at work that may end the process; none if nothing is begun any
-    /// more.
-    async fn turn(&self) -> Option<OwnedMutexGuard<()>> {
-        tokio::select! {
-            turn = self.alone.clone().lock_owned() => Some(turn),
-            () = self.stopping.cancelled() => None,
-        }
+    fn is_own(&self, record: &JobRecord) -> bool {
+        record.service == self.handler.service && record.command == self.row.name
     }
 
     fn taken(&self, held: &Held) -> TakenCommand {
@@ -190,13 +191,20 @@ impl CommandWorker {
         }
     }
 
-    async fn other(&self, sequence: u64, deadline: Instant) -> Result<OtherMessage> {
+    async fn other(&self, id: &JobId, sequence: u64, deadline: Instant) -> Result<OtherMessage> {
         let client = &self.shared.home.client;
         let stream = client.layout().stream("COMMANDS");
         let found = client.streams().message(&stream, sequence, deadline);
-        Ok(match found.await? {
-            Some(_) => OtherMessage::There,
-            None => OtherMessage::Gone,
+        let is_same = |found: StoredMessage| {
+            let names = (self.handler.service, self.row.name);
+            let place = (sequence, found.stored);
+            // In a stream that was made anew that number is another one's.
+            JobId::of_message(&found.headers, names, place) == *id
+        };
+        Ok(if found.await?.is_some_and(is_same) {
+            OtherMessage::There
+        } else {
+            OtherMessage::Gone
         })
     }
 

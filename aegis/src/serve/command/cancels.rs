@@ -16,7 +16,7 @@ pub(in super::super) async fn read_cancels(
             continue;
         };
         for worker in &workers {
-            worker.cancel(id);
+            worker.cancel(id).await;
         }
     }
 }

@@ -41,7 +41,7 @@ pub(super) struct Keeper {
     /// Of this attempt.
     nonce: String,
     held: Mutex<Held>,
-    /// The steps that are taken now.
+    /// The steps that are taken now, or were.
     steps: std::sync::Mutex<HashSet<String>>,
     /// The job is to end before its time.
     pub(super) cancel: CancellationToken,
@@ -60,16 +60,25 @@ struct Held {
     over: bool,
 }
 
-/// A step that is taken now.
+/// A step that is taken now. One that fails can be taken again.
 pub(super) struct InHand<'a> {
     steps: &'a std::sync::Mutex<HashSet<String>>,
-    step: String,
+    step: Option<String>,
+}
+
+impl InHand<'_> {
+    /// This attempt has what came of it.
+    pub(super) fn keep(mut self) {
+        self.step = None;
+    }
 }
 
 impl Drop for InHand<'_> {
     fn drop(&mut self) {
-        let mut steps = self.steps.lock().unwrap_or_else(PoisonError::into_inner);
-        steps.remove(&self.step);
+        if let Some(step) = &self.step {
+            let mut steps = self.steps.lock().unwrap_or_else(PoisonError::into_inner);
+            steps.remove(step);
+        }
     }
 }
 
@@ -99,12 +108,12 @@ impl Keeper {
         }
     }
 
-    /// Takes a step in hand; none if it is already.
+    /// Takes a step in hand; none if this attempt takes it already, or has taken it.
     pub(super) fn take(&self, step: &str) -> Option<InHand<'_>> {
         let mut steps = self.steps.lock().unwrap_or_else(PoisonError::into_inner);
         steps.insert(step.to_owned()).then(|| InHand {
             steps: &self.steps,
-            step: step.to_owned(),
+            step: Some(step.to_owned()),
         })
     }
 
@@ -128,6 +137,24 @@ impl Keeper {
         change: impl Fn(&mut JobRecord),
     ) -> Result<()> {
         self.write(deadline, false, change).await.map(drop)
+    }
+
+    /// Looks whether the job is to end, or somebody else has it.
+    pub(super) async fn look(&self) {
+        let mut held = self.held.lock().await;
+        if held.over || self.lost.is_cancelled() {
+            return;
+        }
+        // What is there is believed when something is written: this one may come too late.
+        match self.jobs.read(&self.id, Instant::now() + ASK).await {
+            Ok(Some(found)) if !found.record.is_held_by(&self.nonce) => self.lost.cancel(),
+            Ok(Some(found)) if found.record.cancel => {
+                self.cancel.cancel();
+                held.record.cancel = true;
+                held.revision = Some(found.revision);
+            }
+            _ => {}
+        }
     }
 
     /// Nobody works on it here any more.

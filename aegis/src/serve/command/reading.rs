@@ -56,7 +56,7 @@ pub(in super::super) async fn prepare(worker: &Arc<CommandWorker>) -> Result<Com
         streams.probe(deadline).await?;
         let dead = dead_letters(client.layout(), settings);
         streams.ensure(dead, deadline).await?;
-        worker.jobs.open(deadline).await?;
+        worker.jobs.ready(deadline).await?;
         open(worker).await
     };
     let lanes = ready.await.map_err(|cause| {

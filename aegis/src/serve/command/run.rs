@@ -1,5 +1,8 @@
 //! The code of a handler for a command: run to its end, or for as long as its work is wanted.
 
+use std::sync::Arc;
+
+use serde_json::Value;
 use tokio::time::Instant;
 
 use super::super::context::{Context, Home};
@@ -12,8 +15,6 @@ use super::step::Task;
 use super::worker::{CommandWorker, Slot};
 use crate::client::Scope;
 use crate::model::{Code, Failure, TraceContext, header};
-use serde_json::Value;
-use std::sync::Arc;
 
 /// What a handler returned, or the text of its panic.
 pub(super) type Outcome = Result<Result<Value, Failure>, String>;
@@ -22,8 +23,8 @@ pub(super) type Outcome = Result<Result<Value, Failure>, String>;
 pub(super) enum End {
     /// As its code says.
     Ended(Outcome),
-    /// It was told to end before its time.
-    Cancelled,
+    /// It was told to end before its time; if it came to an end all the same, with this.
+    Cancelled(Value),
     /// Its instance stops, and it was dropped.
     Stopped,
     /// Somebody else has it.
@@ -98,7 +99,8 @@ impl CommandWorker {
         let late = tokio::time::timeout(GRACE, work.ended()).await;
         drop(work);
         match (why, late) {
-            (Unwanted::Cancelled, _) => End::Cancelled,
+            (Unwanted::Cancelled, Ok(Ok(Ok(result)))) => End::Cancelled(result),
+            (Unwanted::Cancelled, _) => End::Cancelled(Value::Null),
             (Unwanted::Lost, _) => End::Lost,
             // That it could not end is no fault of its own.
             (Unwanted::Stopped, Err(_) | Ok(Ok(Err(_)))) => End::Stopped,

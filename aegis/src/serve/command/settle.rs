@@ -15,8 +15,8 @@ use super::worker::{CommandWorker, Held};
 use crate::client::Revised;
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{
-    Code, Failure, JobRecord, JobState, ProgressRecord, Settling, Verdict, handler_place, told,
-    verdict,
+    Code, Failure, JobRecord, JobState, ProgressRecord, Settling, StreamMessage, Verdict,
+    handler_place, told, verdict,
 };
 use crate::observe;
 
@@ -64,7 +64,7 @@ impl CommandWorker {
         };
         let settled = match end {
             End::Lost => Ok(Ended::Returned),
-            End::Cancelled => self.cancelled_here(held, begun, &close).await,
+            End::Cancelled(result) => self.cancelled_here(held, begun, &close, result).await,
             End::Stopped => self.give_back(held, begun).await,
             End::Ended(Ok(Ok(result))) => self.succeed(held, begun, &close, result).await,
             End::Ended(Ok(Err(failure))) => self.fail(held, begun, &close, failure).await,
@@ -144,16 +144,16 @@ impl CommandWorker {
             .ok()
             .and_then(|after| close.at.checked_add(after));
         let written = self.end_failed(begun, &failure, |record| {
+            record.failures = failures;
+            if record.cancel {
+                return close.end(record, JobState::Cancelled);
+            }
             close.leave(record);
             record.state = JobState::Retrying;
-            record.failures = failures;
             record.run_at = run_at;
         });
         match written.await {
-            Ok(_) => {
-                self.tell(held, Settling::Retry { after }).await;
-                Ok(Ended::Retrying)
-            }
+            Ok(written) => Ok(self.again(held, &written, after, Ended::Retrying).await),
             Err(error) => lost(error),
         }
     }
@@ -206,18 +206,39 @@ impl CommandWorker {
         }
     }
 
-    async fn cancelled_here(&self, held: &Held, begun: &Begun, close: &Close) -> Result<Ended> {
+    async fn cancelled_here(
+        &self,
+        held: &Held,
+        begun: &Begun,
+        close: &Close,
+        result: Value,
+    ) -> Result<Ended> {
         let deadline = Instant::now() + WITHIN;
         let written = begun.keeper.end(deadline, |record| {
             close.end(record, JobState::Cancelled);
+            record.result.clone_from(&result);
         });
         match written.await {
             Ok(_) => {
                 self.tell(held, Settling::Ack).await;
                 Ok(Ended::Cancelled)
             }
+            Err(error) if error.kind() == ErrorKind::TooLarge && !result.is_null() => {
+                let nothing = Value::Null;
+                Box::pin(self.cancelled_here(held, begun, close, nothing)).await
+            }
             Err(error) => lost(error),
         }
+    }
+
+    /// Says that it is to be delivered again, unless it was cancelled meanwhile.
+    async fn again(&self, held: &Held, written: &Revised, after: Duration, ended: Ended) -> Ended {
+        if written.record.state == JobState::Cancelled {
+            self.tell(held, Settling::Ack).await;
+            return Ended::Cancelled;
+        }
+        self.tell(held, Settling::Retry { after }).await;
+        ended
     }
 
     /// It was not worked on to its end, by no fault of its own: that is no attempt.
@@ -226,26 +247,38 @@ impl CommandWorker {
         // Not one less than what is found: that may have been written here, and not been heard of.
         let before = begun.attempt.saturating_sub(1);
         let written = begun.keeper.end(deadline, |record| {
-            record.state = JobState::Queued;
             record.attempt = before;
+            record.state = JobState::Queued;
+            if record.cancel {
+                record.end(JobState::Cancelled, OffsetDateTime::now_utc());
+            }
         });
         match written.await {
-            Ok(_) => {
-                let after = Duration::ZERO;
-                self.tell(held, Settling::Retry { after }).await;
-                Ok(Ended::Returned)
+            Ok(written) => {
+                let at_once = Duration::ZERO;
+                Ok(self.again(held, &written, at_once, Ended::Returned).await)
             }
             Err(error) => lost(error),
         }
     }
 
-    /// Writes the dead letter of a job that has failed, notes its number, and only then removes the
-    /// message.
-    pub(super) async fn bury(&self, held: &Held, failed: Revised) {
-        let Revised {
-            mut record,
-            revision,
-        } = failed;
+    /// A message has the id of a job of another command: it is noted as a dead letter, and not run.
+    pub(super) async fn refuse(&self, held: &Held, other: &JobRecord) {
+        let text = format!(
+            "its id {} is that of a job of {}.{}: give each command an id of its own",
+            held.id, other.service, other.command
+        );
+        let failure = Failure::framework(Code::InvalidParams, text).terminal();
+        let noted = note(&self.shared.home.client, self.letter(held, &failure, 0)).await;
+        tracing::error!(handler = %self.row.source, %failure, "a command is not taken");
+        let how = match noted {
+            Ok(_) => Settling::Terminate,
+            Err(_) => Settling::Retry { after: UNBURIED },
+        };
+        self.tell(held, how).await;
+    }
+
+    fn letter(&self, held: &Held, failure: &Failure, attempts: u32) -> StreamMessage {
         let home = &self.shared.home;
         let layout = home.client.layout();
         let (stream, place) = (
@@ -258,15 +291,31 @@ impl CommandWorker {
             consumer: &place,
             instance: home.instance.as_str(),
         };
+        let mut delivery = held.delivery.clone();
+        delivery.attempt = attempts.into();
+        letter(layout, &delivery, held.id.as_str(), from, failure)
+    }
+
+    /// Writes the dead letter of a job that has failed, notes its number, and only then removes the
+    /// message.
+    pub(super) async fn bury(&self, held: &Held, failed: Revised) {
+        let Revised {
+            mut record,
+            revision,
+        } = failed;
         let failure = record.error.clone();
         let failure = failure.unwrap_or_else(|| Failure::internal("it failed without a reason"));
-        let mut delivery = held.delivery.clone();
-        delivery.attempt = record.attempt.into();
-        let mut letter = letter(layout, &delivery, held.id.as_str(), from, &failure);
+        let mut letter = self.letter(held, &failure, record.attempt);
+        letter
+            .headers
+            .own(told::ATTEMPTS, record.attempt.to_string());
+        // A job that was brought back, and fails again, has another one.
+        let id = letter.id.unwrap_or_default();
+        letter.id = Some(format!("{id}.{}", record.again));
         if !record.steps.is_empty() {
             letter.headers.own_text(told::STEPS, &record.steps_so_far());
         }
-        let noted = match note(&home.client, letter).await {
+        let noted = match note(&self.shared.home.client, letter).await {
             Ok(stored) => {
                 record.dead_letter = Some(stored.sequence);
                 let deadline = Instant::now() + NOTED;

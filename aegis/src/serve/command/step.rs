@@ -96,7 +96,7 @@ impl Context {
     /// }
     /// ```
     ///
-    /// A name is 1 to 128 bytes. Results are kept together in one record, which has room for 1 MiB,
+    /// A name is 1 to 128 bytes, and stands for one step of an attempt: in a loop it has a number. Results are kept together in one record, which has room for 1 MiB,
     /// unless the server is configured otherwise.
     pub fn once<'a, T, F, Taken>(&self, step: &str, run: F) -> Step<'a, T>
     where
@@ -162,14 +162,21 @@ impl<T: Serialize + DeserializeOwned> Step<'_, T> {
             return Err(Failure::internal(text).terminal());
         }
         let (keeper, name) = (&task.keeper, self.name.as_str());
-        let way = self.way();
-        let Some(_in_hand) = keeper.take(name) else {
+        let Some(in_hand) = keeper.take(name) else {
             let text = format!(
-                "the step {name:?} is being taken already: take one after the other, or give them \
-                 names of their own"
+                "the step {name:?} is taken already in this attempt, or was: give each step a name of \
+                 its own, in a loop with a number"
             );
             return Err(Failure::internal(text).terminal());
         };
+        let result = self.take_in_hand(&task).await?;
+        in_hand.keep();
+        Ok(result)
+    }
+
+    async fn take_in_hand(self, task: &Task) -> Result<T, Failure> {
+        let (keeper, name) = (&task.keeper, self.name.as_str());
+        let way = self.way();
         let found = keeper.read(|record| next_step(record.steps.get(name), way));
         match found.await {
             StepFound::Done(result) => return read(name, result),

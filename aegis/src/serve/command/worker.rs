@@ -24,7 +24,7 @@ use crate::model::{
     COMMAND_RETRIES, DEFAULT_BACKOFF, JobId, LONGEST_BACKOFF, MethodName, RetryPolicy, Settling,
 };
 use crate::observe::Seldom;
-use crate::port::Delivery;
+use crate::port::{ConnectionState, Delivery};
 
 /// Commands of one handler that are worked on at once, if the handler says nothing.
 const DEFAULT_CONCURRENCY: usize = 16;
@@ -180,12 +180,24 @@ impl CommandWorker {
         })
     }
 
-    /// A job is to end: tells whoever works on it here.
-    pub(super) fn cancel(&self, id: &str) {
-        let running = self.running();
-        let found = running.values().filter(|held| held.id.as_str() == id);
-        for keeper in found.filter_map(|held| held.keeper.get()) {
-            keeper.cancel.cancel();
+    /// Somebody said that a job is to end: looks whether that is so, if it is worked on here.
+    pub(super) async fn cancel(&self, id: &str) {
+        let found = {
+            let running = self.running();
+            let mut held = running.values().filter(|held| held.id.as_str() == id);
+            held.next().and_then(|held| held.keeper.get().cloned())
+        };
+        if let Some(keeper) = found {
+            keeper.look().await;
+        }
+    }
+
+    /// Looks at the records of everything that is worked on: what was said while there was no
+    /// connection is lost.
+    async fn look(&self) {
+        let running: Vec<Arc<Held>> = self.running().values().cloned().collect();
+        for keeper in running.iter().filter_map(|held| held.keeper.get()) {
+            keeper.look().await;
         }
     }
 
@@ -208,8 +220,24 @@ impl CommandWorker {
     pub(super) async fn keep_alive(&self) {
         let mut ticks = tokio::time::interval(self.ack_wait() / 3);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut connection = self.shared.home.client.connection();
+        let mut was_away = false;
         loop {
-            ticks.tick().await;
+            tokio::select! {
+                _ = ticks.tick() => {}
+                changed = connection.changed() => {
+                    // The client was closed.
+                    if changed.is_err() {
+                        return;
+                    }
+                    let is_there = *connection.borrow_and_update() == ConnectionState::Connected;
+                    if is_there && was_away {
+                        self.look().await;
+                    }
+                    was_away = !is_there;
+                    continue;
+                }
+            }
             let running: Vec<Arc<Held>> = self.running().values().cloned().collect();
             for held in running {
                 self.tell(&held, Settling::Progress).await;
