@@ -91,6 +91,13 @@ impl Ground {
         self.queue().await.messages
     }
 
+    /// Removes the queue of commands.
+    pub(crate) async fn remove_queue(&self) {
+        let (streams, name) = (self.streams().await, format!("{}_COMMANDS", self.prefix));
+        let removed = streams.remove(&name, Instant::now() + PATIENCE);
+        assert!(removed.await.unwrap(), "there is a queue");
+    }
+
     /// How many questions for messages wait at a consumer of the queue.
     pub(crate) async fn asks(&self, consumer: &str) -> u64 {
         let (streams, name) = (self.streams().await, format!("{}_COMMANDS", self.prefix));

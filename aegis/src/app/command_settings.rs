@@ -70,7 +70,8 @@ impl Config {
     }
 
     /// How many bytes the records of jobs may have, with their results; beyond it sending is
-    /// `Overloaded`. Only a new bucket obeys. Default 256 MiB, which the server sets aside.
+    /// `Overloaded`. Only a new bucket obeys. Default 512 MiB, which the server sets aside: a job without
+    /// a result takes about 700 bytes, so that is room for 700,000 in the time that they are kept.
     #[must_use]
     pub fn jobs_max_bytes(mut self, bytes: u64) -> Self {
         self.streams.commands.jobs_max_bytes = Some(bytes);

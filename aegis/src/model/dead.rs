@@ -37,6 +37,9 @@ pub struct DeadLetter {
     pub code: String,
     /// Why: its text.
     pub reason: String,
+    /// Of a command: the steps of its handler that were begun, and which of them are done, as in
+    /// `charge done, mail begun`; empty if there were none.
+    pub steps: String,
     /// The headers that it was sent with, without those of NATS itself.
     pub headers: Headers,
     /// The body; empty if it [was left](Self::body_left) in its stream.
@@ -71,6 +74,7 @@ impl DeadLetter {
             attempts: number(told::ATTEMPTS),
             code: text(told::CODE),
             reason: text(told::REASON),
+            steps: text(told::STEPS),
             body_left: stored.headers.get(told::BODY_LEFT).is_some(),
             body: stored.payload,
             headers,

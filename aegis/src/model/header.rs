@@ -70,6 +70,8 @@ pub(crate) mod told {
     pub(crate) const CODE: &str = "Aegis-Dead-Code";
     /// Why: its text.
     pub(crate) const REASON: &str = "Aegis-Dead-Reason";
+    /// Of a command: the steps of its handler that were begun, and which of them are done.
+    pub(crate) const STEPS: &str = "Aegis-Dead-Steps";
     /// The body did not fit beside all that: it is where the message stood.
     pub(crate) const BODY_LEFT: &str = "Aegis-Dead-Body-Left";
 }
@@ -206,7 +208,7 @@ impl Headers {
 }
 
 /// The framework's own names.
-const KNOWN: [&str; 29] = [
+const KNOWN: [&str; 30] = [
     JOB_ID,
     DELAY,
     DEADLINE,
@@ -235,6 +237,7 @@ const KNOWN: [&str; 29] = [
     told::ATTEMPTS,
     told::CODE,
     told::REASON,
+    told::STEPS,
     told::BODY_LEFT,
 ];
 

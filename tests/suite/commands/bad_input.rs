@@ -104,6 +104,54 @@ async fn full_records_refuse_and_leave_nothing_in_the_queue() {
 }
 
 #[tokio::test]
+async fn a_key_whose_job_was_refused_or_forgotten_is_that_of_a_new_one() {
+    for ground in Ground::both().await {
+        let (app, works, seen, _) = working(&ground).await;
+        let client = client(&app);
+        let send = async || works.double(1).idempotency_key("a").send().await.unwrap();
+        let first = send().await;
+        first.result().within(PATIENCE).await.unwrap();
+        let empty = async || ground.queued().await == 0;
+        eventually("the queue is empty", empty).await;
+        // Its id is remembered by the queue for two minutes, and by nobody else.
+        let jobs = client.bucket("aegis_jobs");
+        let jobs: aegis::Bucket<serde_json::Value> = jobs.open().await.unwrap();
+        jobs.purge(first.id()).await.unwrap();
+        let second = send().await;
+        assert_eq!((second.id(), second.is_new()), (first.id(), true));
+        let result = second.result().within(PATIENCE).await;
+        assert_eq!(result.unwrap(), 2, "{}", ground.name);
+        assert_eq!(seen.of("double").len(), 2, "{}", ground.name);
+        app.stop().await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn nobody_waits_for_what_will_never_come() {
+    for ground in Ground::both().await {
+        let sender = ground.client().await;
+        let works = WorksClient::new(&sender);
+        let (purged, forgotten) = (
+            works.double(1).send().await.unwrap(),
+            works.double(2).send().await.unwrap(),
+        );
+        let mut updates = forgotten.progress();
+        soon("it waits", updates.next()).await.unwrap().unwrap();
+        ground.remove_queue().await;
+        let jobs = sender.bucket("aegis_jobs");
+        let jobs: aegis::Bucket<serde_json::Value> = jobs.open().await.unwrap();
+        jobs.purge(forgotten.id()).await.unwrap();
+        let error = forgotten.result().within(PATIENCE).await.unwrap_err();
+        assert_eq!(error.kind(), Some(ErrorKind::Invalid), "{error}");
+        let error = soon("the end", updates.next()).await.unwrap().unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Invalid, "{error}");
+        let error = purged.result().within(PATIENCE).await.unwrap_err();
+        assert_eq!(error.kind(), Some(ErrorKind::NoService), "{error}");
+        assert!(error.to_string().contains("send it again"), "{error}");
+    }
+}
+
+#[tokio::test]
 async fn without_jetstream_that_is_said() {
     let server = NatsServer::builder().without_jetstream();
     let server = server.start().await.unwrap();

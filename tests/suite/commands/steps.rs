@@ -1,5 +1,7 @@
 //! Steps that happen once, whatever becomes of the attempt.
 
+use std::future::IntoFuture;
+
 use super::*;
 
 /// Takes steps as it is told to.
@@ -67,6 +69,45 @@ impl Steps {
     async fn hoard(&self, ctx: &Context) -> Result<(), Failure> {
         let step = ctx.once("step", async || Ok("x".repeat(3 << 20)));
         step.await.map(drop)
+    }
+
+    /// Takes one step twice at once.
+    #[command]
+    async fn twice(&self, ctx: &Context) -> Result<u32, Failure> {
+        let step = || {
+            ctx.once("step", async || {
+                self.0.note("twice", "");
+                tokio::task::yield_now().await;
+                Ok(1)
+            })
+        };
+        let (one, other) = tokio::join!(step().into_future(), step().into_future());
+        Ok(one? + other?)
+    }
+
+    /// Leaves a task behind, which takes a step when the attempt has ended.
+    #[command(backoff = "1ms")]
+    async fn left_over(&self, ctx: &Context) -> Result<u32, Failure> {
+        let (seen, attempt) = (self.0.clone(), ctx.attempt().unwrap_or_default());
+        let step = ctx.once("step", async move || {
+            seen.note("left over", &attempt);
+            Ok(attempt)
+        });
+        if attempt > 1 {
+            return step.await;
+        }
+        let (ctx, seen) = (ctx.clone(), self.0.clone());
+        tokio::spawn(async move {
+            let over = async || seen.of("over").len() == 1;
+            eventually("the attempt is over", over).await;
+            let taken = ctx.once("step", async || {
+                seen.note("left over", "by a task");
+                Ok(0)
+            });
+            let refused: Result<u32, Failure> = taken.await;
+            seen.note("refused", &refused.is_err());
+        });
+        Err(Failure::new("FIRST", "not yet").retry_after(Duration::from_millis(200)))
     }
 
     #[command]
@@ -141,6 +182,50 @@ async fn an_error_is_not_the_last_word_where_it_can_be_asked() {
         let result = job.result().within(PATIENCE).await;
         assert_eq!(result.unwrap(), 70, "{}", ground.name);
         assert_eq!(seen.of("unheard"), ["1"], "{}", ground.name);
+        app.stop().await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_step_is_taken_by_one_at_a_time_and_only_while_its_attempt_runs() {
+    for ground in Ground::both().await {
+        let (app, steps, seen) = taking(&ground).await;
+        let client = client(&app);
+        let job = steps.twice().send().await.unwrap();
+        let error = job.result().within(PATIENCE).await.unwrap_err();
+        assert!(error.to_string().contains("taken already"), "{error}");
+        assert_eq!(seen.of("twice").len(), 1, "{}", ground.name);
+        let job = steps.left_over().send().await.unwrap();
+        until(&client, job.id(), JobState::Retrying).await;
+        seen.note("over", "");
+        let result = job.result().within(PATIENCE).await;
+        assert_eq!(result.unwrap(), 2, "{}", ground.name);
+        assert_eq!(seen.until("refused", 1).await, ["true"], "{}", ground.name);
+        assert_eq!(seen.of("left over"), ["2"], "{}", ground.name);
+        app.stop().await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn what_has_failed_is_not_brought_back_when_its_steps_are_forgotten() {
+    for ground in Ground::both().await {
+        let (app, steps, _) = taking(&ground).await;
+        let client = client(&app);
+        let job = steps.dropped("nobody knows".to_owned()).send().await;
+        let job = job.unwrap();
+        job.result().within(PATIENCE).await.unwrap_err();
+        let buried = async || status(&client, job.id()).await.dead_letter.is_some();
+        eventually("it has a dead letter", buried).await;
+        let letter = status(&client, job.id()).await.dead_letter.unwrap();
+        let dead = client.dead_letters();
+        let found = dead.get(letter).await.unwrap().unwrap();
+        assert_eq!(found.steps, "step begun", "{}", ground.name);
+        let jobs = client.bucket("aegis_jobs");
+        let jobs: aegis::Bucket<serde_json::Value> = jobs.open().await.unwrap();
+        jobs.purge(job.id()).await.unwrap();
+        let error = dead.retry(letter).await.unwrap_err();
+        assert!(error.to_string().contains("(step begun)"), "{error}");
+        assert!(dead.get(letter).await.unwrap().is_some(), "{}", ground.name);
         app.stop().await.unwrap();
     }
 }

@@ -46,6 +46,7 @@ pub(in super::super) async fn bring_back(
     let jobs = JobStore::new(client);
     let found = jobs.read(&id, deadline).await?;
     let (record, over) = match found {
+        None if !letter.steps.is_empty() => return Err(forgotten(letter)),
         None => {
             let names = (service, command, priority);
             let mut record = JobRecord::queued(id.as_str(), names, OffsetDateTime::now_utc());
@@ -69,11 +70,24 @@ pub(in super::super) async fn bring_back(
     headers.own(header::JOB_ID, id.to_string());
     let message = StreamMessage::new(subject, letter.body.clone())
         .with_headers(headers)
-        .with_id(format!("{id}.{}", record.again));
+        .with_id(format!("{id}.{}.{}", letter.sequence, record.again));
     let queued = Queued { client, message };
     let mut sent = false;
     let stored = until_held(&queued, deadline, &mut sent).await?;
     Ok(Published::of(id.to_string(), &stored))
+}
+
+/// Which steps are done stood in the record.
+fn forgotten(letter: &DeadLetter) -> Error {
+    let DeadLetter {
+        sequence, steps, ..
+    } = letter;
+    let text = format!(
+        "the dead letter {sequence} is not brought back: its job is not known any more, and its steps \
+         ({steps}) would all be taken again. Look what has happened, send what is left as a new \
+         command, and remove the letter (`aegis dead drop {sequence}`)"
+    );
+    Error::new(ErrorKind::Invalid, text)
 }
 
 fn again(mut record: JobRecord) -> JobRecord {

@@ -18,11 +18,15 @@ const AGAIN: Duration = Duration::from_millis(250);
 const ASK: Duration = Duration::from_secs(1);
 
 /// Ends it, and tells how it is then.
-pub(super) async fn cancel(client: &Client, id: &JobId, sent: bool) -> Result<JobStatus> {
+pub(super) async fn cancel(
+    client: &Client,
+    id: &JobId,
+    sequence: Option<u64>,
+) -> Result<JobStatus> {
     let deadline = Instant::now() + client.shared.settings.timeout;
     let jobs = JobStore::new(client);
-    let mut follow = Follow::begin(client, id.as_str()).await?;
-    let record = ask(&jobs, id, sent, deadline).await?;
+    let mut follow = Follow::begin(client, id.as_str(), sequence).await?;
+    let record = ask(&jobs, id, sequence.is_some(), deadline).await?;
     jobs.tell(&record).await;
     if record.state == JobState::Cancelled {
         remove(client, &record, deadline).await;

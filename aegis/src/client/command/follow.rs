@@ -23,6 +23,9 @@ use crate::port::{ConnectionState, Message, Subscription};
 /// How long one look may take.
 const LOOK: Duration = Duration::from_secs(2);
 
+/// After so many looks without news, 8 s, it is looked whether the queue holds it still.
+const LONG: u32 = 5;
+
 /// Between two looks without news: 250 ms, doubled up to 30 s. News may be lost while the connection
 /// is, and in a cluster in the first moment of a subscription.
 fn pauses() -> RetryPolicy {
@@ -36,10 +39,13 @@ fn pauses() -> RetryPolicy {
 /// Follows one job.
 pub(super) struct Follow {
     pub(super) id: JobId,
+    client: Client,
     jobs: JobStore,
     news: Subscription,
     connection: watch::Receiver<ConnectionState>,
     quiet: u32,
+    /// The number of its message in the queue, once it was known.
+    sequence: Option<u64>,
 }
 
 /// What was heard.
@@ -55,14 +61,16 @@ pub(super) enum News {
 
 impl Follow {
     /// Listens from now on: what happens after the next look is heard of.
-    pub(super) async fn begin(client: &Client, id: &str) -> Result<Self> {
+    pub(super) async fn begin(client: &Client, id: &str, sequence: Option<u64>) -> Result<Self> {
         let id = JobId::parse(id)?;
         let news = client.bus().subscribe(client.layout().job_news(&id), None);
         Ok(Self {
+            client: client.clone(),
             jobs: JobStore::new(client),
             news: news.await?,
             connection: client.connection(),
             quiet: 0,
+            sequence,
             id,
         })
     }
@@ -73,8 +81,13 @@ impl Follow {
         loop {
             attempt += 1;
             let error = match self.jobs.read(&self.id, Instant::now() + LOOK).await {
+                Ok(found) => {
+                    let sequence = found.as_ref().map(|found| found.record.sequence);
+                    self.sequence = sequence.unwrap_or(self.sequence);
+                    return Ok(found);
+                }
                 Err(error) if is_passing(&error) => error,
-                read => return read,
+                Err(error) => return Err(error),
             };
             let Some(wait) = waits().delay(attempt, observe::chance()) else {
                 return Err(error);
@@ -109,14 +122,53 @@ impl Follow {
         }
     }
 
+    /// What makes further waiting useless, if something does: nothing is known of it (any more), or it
+    /// waits and the queue has lost it.
+    pub(super) async fn hopeless(&mut self, found: Option<&Revised>) -> Option<Error> {
+        let Some(found) = found else {
+            // A worker notes it, or notes it again, as long as the queue holds it.
+            let held = match self.sequence {
+                Some(sequence) => self.is_held(sequence).await,
+                None => false,
+            };
+            return (!held).then(|| unknown(&self.id));
+        };
+        let waits = matches!(found.record.state, JobState::Queued | JobState::Retrying);
+        // That is looked at when there was no news for long.
+        let sequence = self.sequence.filter(|_| waits && self.quiet >= LONG)?;
+        if self.is_held(sequence).await {
+            return None;
+        }
+        // Somebody may have taken it, and ended it, between the two looks.
+        let again = self.look().await.ok().flatten();
+        let is_left = again.is_some_and(|again| again.revision == found.revision);
+        is_left.then(|| left(&self.id))
+    }
+
+    /// Whether the queue holds a message; what cannot be asked may be.
+    async fn is_held(&mut self, sequence: u64) -> bool {
+        let (streams, stream) = (
+            self.client.streams(),
+            self.client.layout().stream("COMMANDS"),
+        );
+        let asked = streams.message(&stream, sequence, Instant::now() + LOOK);
+        match asked.await {
+            Ok(message) => message.is_some(),
+            Err(error) => error.kind() != ErrorKind::NoService,
+        }
+    }
+
     /// Waits until it has ended.
-    pub(super) async fn end(&mut self, sent: bool) -> Result<JobRecord> {
-        let mut first = true;
+    pub(super) async fn end(&mut self) -> Result<JobRecord> {
         loop {
-            match self.look().await? {
+            let found = self.look().await?;
+            match found {
                 Some(found) if found.record.state.is_final() => return Ok(found.record),
-                None if first && !sent => return Err(unknown(&self.id)),
-                _ => first = false,
+                found => {
+                    if let Some(error) = self.hopeless(found.as_ref()).await {
+                        return Err(error);
+                    }
+                }
             }
             loop {
                 match self.next().await? {
@@ -141,6 +193,15 @@ fn read(message: &Message) -> Option<News> {
     }
 }
 
+/// Nobody will ever take it.
+fn left(id: &JobId) -> Error {
+    let text = format!(
+        "the job {id} waits, and the queue does not hold it any more (the stream COMMANDS was removed \
+         or purged): send it again"
+    );
+    Error::new(ErrorKind::NoService, text)
+}
+
 fn closed() -> Error {
     Error::new(ErrorKind::Disconnected, "the client was closed")
 }
@@ -148,14 +209,15 @@ fn closed() -> Error {
 /// What comes of a job, waited for by `.await`, as long as it takes.
 ///
 /// Errors: `CallError::Service` if the handler failed with its own error; else `Cancelled`, what the
-/// handler's failure says (as for a call), `Invalid` for a job that nobody knows, `Decode` for a
+/// handler's failure says (as for a call), `Invalid` for a job that nobody knows (any more), `NoService`
+/// for one that waits and that the queue has lost, because somebody removed its stream, `Decode` for a
 /// result of another type, `Denied`, `Timeout` after [`within`](Self::within). Outages are waited
 /// out.
 #[must_use = "it is waited for by `.await`"]
 pub struct JobResult<T, E> {
     client: Client,
     id: String,
-    sent: bool,
+    sequence: Option<u64>,
     within: Option<Duration>,
     result: PhantomData<fn() -> (T, E)>,
 }
@@ -170,11 +232,11 @@ impl<T, E> fmt::Debug for JobResult<T, E> {
 }
 
 impl<T, E> JobResult<T, E> {
-    pub(super) fn new(client: Client, id: &str, sent: bool) -> Self {
+    pub(super) fn new(client: Client, id: &str, sequence: Option<u64>) -> Self {
         Self {
             client,
             id: id.to_owned(),
-            sent,
+            sequence,
             within: None,
             result: PhantomData,
         }
@@ -194,8 +256,8 @@ impl<T, E> JobResult<T, E> {
         let own = self.within.and_then(|within| now.checked_add(within));
         let deadline = own.into_iter().chain(self.client.scope().deadline).min();
         let ended = async {
-            let mut follow = Follow::begin(&self.client, &self.id).await?;
-            follow.end(self.sent).await
+            let mut follow = Follow::begin(&self.client, &self.id, self.sequence).await?;
+            follow.end().await
         };
         let Some(deadline) = deadline else {
             return ended.await;

@@ -9,6 +9,7 @@ use tokio::time::Instant;
 
 use super::super::core::Client;
 use super::follow::JobResult;
+use super::send::Sent;
 use super::store::JobStore;
 use super::updates::JobUpdates;
 use super::{again, cancel};
@@ -37,8 +38,9 @@ use crate::model::{DomainError, Failure, JobId, JobStatus};
 pub struct Job<T = Value, E = Failure> {
     client: Client,
     id: String,
-    /// It was sent by this process: that nothing is known of it yet is no mistake.
-    sent: bool,
+    /// The number of its message in the queue, if this process has sent it: as long as that is there,
+    /// it is no mistake that nothing is known of it.
+    sequence: Option<u64>,
     is_new: bool,
     result: PhantomData<fn() -> (T, E)>,
 }
@@ -74,7 +76,7 @@ impl Client {
         Job {
             client: self.clone(),
             id: id.to_owned(),
-            sent: false,
+            sequence: None,
             is_new: false,
             result: PhantomData,
         }
@@ -82,12 +84,12 @@ impl Client {
 }
 
 impl<T, E> Job<T, E> {
-    pub(super) fn sent(client: Client, id: &JobId, is_new: bool) -> Self {
+    pub(super) fn sent(client: Client, sent: &Sent) -> Self {
         Self {
             client,
-            id: id.to_string(),
-            sent: true,
-            is_new,
+            id: sent.id.to_string(),
+            sequence: sent.sequence,
+            is_new: sent.is_new,
             result: PhantomData,
         }
     }
@@ -117,12 +119,12 @@ impl<T, E> Job<T, E> {
     /// How it is, and then whatever changes: states, and what the handler reports. It ends behind
     /// the final state.
     pub fn progress(&self) -> JobUpdates {
-        JobUpdates::new(self.client.clone(), &self.id, self.sent)
+        JobUpdates::new(self.client.clone(), &self.id, self.sequence)
     }
 
     /// What came of it, as soon as it has ended; [`JobResult::within`] limits the wait.
     pub fn result(&self) -> JobResult<T, E> {
-        JobResult::new(self.client.clone(), &self.id, self.sent)
+        JobResult::new(self.client.clone(), &self.id, self.sequence)
     }
 
     /// Ends it before its time: one that waits never runs; of one that runs the handler is told
@@ -136,7 +138,7 @@ impl<T, E> Job<T, E> {
     /// Errors: `Invalid` if there is no such job; `Timeout`, `Disconnected`, `Denied`.
     pub async fn cancel(&self) -> Result<JobStatus> {
         let id = JobId::parse(&self.id)?;
-        cancel::cancel(&self.client, &id, self.sent).await
+        cancel::cancel(&self.client, &id, self.sequence).await
     }
 
     /// Brings a job back that has failed, with all its attempts, under the same id: what stands in
@@ -157,7 +159,7 @@ impl<T, E> Job<T, E> {
         Job {
             client: self.client,
             id: self.id,
-            sent: self.sent,
+            sequence: self.sequence,
             is_new: self.is_new,
             result: PhantomData,
         }
@@ -168,7 +170,7 @@ impl<T, E> Job<T, E> {
         Job {
             client: self.client,
             id: self.id,
-            sent: self.sent,
+            sequence: self.sequence,
             is_new: self.is_new,
             result: PhantomData,
         }

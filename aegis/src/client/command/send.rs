@@ -42,8 +42,26 @@ impl Storing for Queued<'_> {
     }
 }
 
-/// Sends a command; tells its job, and whether it is a new one.
-pub(super) async fn send(prepared: Prepared) -> Result<(JobId, bool)> {
+/// A job that was sent.
+pub(super) struct Sent {
+    pub(super) id: JobId,
+    pub(super) is_new: bool,
+    /// The number of its message in the queue, if that is known.
+    pub(super) sequence: Option<u64>,
+}
+
+impl Sent {
+    fn new(id: JobId, is_new: bool, stored: &Stored) -> Self {
+        Self {
+            id,
+            is_new,
+            sequence: Some(stored.sequence),
+        }
+    }
+}
+
+/// Sends a command; tells its job.
+pub(super) async fn send(prepared: Prepared) -> Result<Sent> {
     let client = &prepared.client;
     let own = Instant::now() + prepared.within.unwrap_or(client.shared.settings.timeout);
     let deadline = client.scope().deadline.map_or(own, |scope| scope.min(own));
@@ -56,8 +74,12 @@ pub(super) async fn send(prepared: Prepared) -> Result<(JobId, bool)> {
         Some(key) => {
             let names = (prepared.service.as_str(), prepared.command.as_str());
             let id = JobId::of_key(names.0, names.1, key);
-            if jobs.read(&id, deadline).await?.is_some() {
-                return Ok((id, false));
+            if let Some(found) = jobs.read(&id, deadline).await? {
+                return Ok(Sent {
+                    id,
+                    is_new: false,
+                    sequence: found.record.sequence,
+                });
             }
             id
         }
@@ -71,8 +93,10 @@ pub(super) async fn send(prepared: Prepared) -> Result<(JobId, bool)> {
     let stored = until_held(&queued, deadline, &mut sent).await;
     let stored = stored.map_err(|error| refused(&prepared, &id, error, sent))?;
     match note(&jobs, record(&prepared, &id, &stored), deadline).await {
-        Ok(()) => Ok((id, !stored.duplicate)),
-        Err(error) => unnoted(client, &id, stored, error, deadline).await,
+        // Its id is remembered, and nothing was known of it: is it there at all?
+        Ok(true) if stored.duplicate => revive(queued, id, stored, deadline).await,
+        Ok(_) => Ok(Sent::new(id, !stored.duplicate, &stored)),
+        Err(error) => unnoted(client, id, stored, error, deadline).await,
     }
 }
 
@@ -128,16 +152,38 @@ fn record(prepared: &Prepared, id: &JobId, stored: &Stored) -> JobRecord {
     record
 }
 
-/// Writes what is known of a new job.
-async fn note(jobs: &JobStore, record: JobRecord, deadline: Instant) -> Result<()> {
+/// Queues a job again whose message is gone although its id is remembered: it was refused before, or
+/// is not kept any more. Tells whether it is a new one.
+async fn revive(
+    mut queued: Queued<'_>,
+    id: JobId,
+    stored: Stored,
+    deadline: Instant,
+) -> Result<Sent> {
+    let streams = queued.client.streams();
+    let there = streams.message(&stored.stream, stored.sequence, deadline);
+    if there.await?.is_some() {
+        return Ok(Sent::new(id, false, &stored));
+    }
+    let message = &mut queued.message;
+    message.headers.own(header::JOB_ID, id.to_string());
+    message.id = Some(format!("{id}.{:016x}", observe::random()));
+    let mut sent = false;
+    let stored = until_held(&queued, deadline, &mut sent).await;
+    let stored = stored.map_err(|error| if sent { error.after_sending() } else { error })?;
+    Ok(Sent::new(id, true, &stored))
+}
+
+/// Writes what is known of a new job; tells whether nothing was.
+async fn note(jobs: &JobStore, record: JobRecord, deadline: Instant) -> Result<bool> {
     let mut attempt = 0;
     loop {
         attempt += 1;
         let error = match jobs.write(&record, None, deadline).await {
-            Ok(_) => return Ok(()),
+            Ok(_) => return Ok(true),
             // A worker was faster, or the other one who sent it with this key; or it is this
             // record, of an attempt whose answer was lost.
-            Err(error) if error.kind() == ErrorKind::Conflict => return Ok(()),
+            Err(error) if error.kind() == ErrorKind::Conflict => return Ok(false),
             Err(error) => error,
         };
         let wait = waits().delay(attempt, observe::chance());
@@ -156,13 +202,15 @@ async fn note(jobs: &JobStore, record: JobRecord, deadline: Instant) -> Result<(
 /// What it cannot do either is not left in the queue.
 async fn unnoted(
     client: &Client,
-    id: &JobId,
+    id: JobId,
     stored: Stored,
     error: Error,
     deadline: Instant,
-) -> Result<(JobId, bool)> {
+) -> Result<Sent> {
     let passing = error.was_sent() || error.kind() == ErrorKind::Disconnected;
-    if !passing && !stored.duplicate {
+    let unknown = JobStore::new(client).read(&id, deadline).await;
+    let unknown = unknown.is_ok_and(|found| found.is_none());
+    if !passing && unknown && !stored.duplicate {
         let streams = client.streams();
         let deleted = streams.delete(&stored.stream, stored.sequence, deadline);
         if deleted.await.is_ok_and(|deleted| deleted) {
@@ -171,7 +219,7 @@ async fn unnoted(
         }
     }
     tracing::warn!(job = %id, %error, "a job is queued and could not be noted: a worker will do that");
-    Ok((id.clone(), !stored.duplicate))
+    Ok(Sent::new(id, !stored.duplicate, &stored))
 }
 
 fn refused(prepared: &Prepared, id: &JobId, error: Error, sent: bool) -> Error {

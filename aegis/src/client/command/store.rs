@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use super::super::core::Client;
 use crate::error::{Error, ErrorKind, Result};
 use crate::kv::Bucket;
-use crate::model::{Codec, JobId, JobRecord, StateNews};
+use crate::model::{Codec, JobId, JobRecord, JobState, StateNews};
 use crate::port::Outgoing;
 
 /// Its name, as in `docs/subjects.md`.
@@ -163,7 +163,8 @@ impl JobStore {
             return None;
         }
         let kept = self.client.stream_settings().commands.kept();
-        if record.state.is_final() {
+        // What has failed may be brought back: which of its steps are done is known for longer.
+        if record.state.is_final() && record.state != JobState::Failed {
             return Some(kept);
         }
         let waits = record.run_at.map(|at| at - OffsetDateTime::now_utc());

@@ -10,7 +10,6 @@ use futures_util::stream::{BoxStream, StreamExt, unfold};
 
 use super::super::core::Client;
 use super::follow::{Follow, News};
-use super::store::unknown;
 use crate::error::Result;
 use crate::model::{JobProgress, JobStatus, ProgressNews};
 
@@ -29,11 +28,11 @@ impl fmt::Debug for JobUpdates {
 }
 
 impl JobUpdates {
-    pub(super) fn new(client: Client, id: &str, sent: bool) -> Self {
+    pub(super) fn new(client: Client, id: &str, sequence: Option<u64>) -> Self {
         let watcher = Watcher {
             client,
             id: id.to_owned(),
-            sent,
+            sequence,
             follow: None,
             last: None,
             ended: false,
@@ -70,7 +69,7 @@ impl Stream for JobUpdates {
 struct Watcher {
     client: Client,
     id: String,
-    sent: bool,
+    sequence: Option<u64>,
     follow: Option<Follow>,
     /// What was told last.
     last: Option<JobStatus>,
@@ -81,23 +80,21 @@ impl Watcher {
     async fn next(&mut self) -> Result<JobStatus> {
         let follow = match &mut self.follow {
             Some(follow) => follow,
-            none => none.insert(Follow::begin(&self.client, &self.id).await?),
+            none => none.insert(Follow::begin(&self.client, &self.id, self.sequence).await?),
         };
         let mut look = self.last.is_none();
         loop {
-            let found = if look { follow.look().await? } else { None };
-            match found {
-                Some(found) => {
-                    let status = newest(found.record.into_status(), self.last.as_ref());
-                    if self.last.as_ref() != Some(&status) {
-                        self.last = Some(status.clone());
-                        return Ok(status);
-                    }
+            if look {
+                let found = follow.look().await?;
+                let status = found.clone().map(|found| found.record.into_status());
+                let status = status.map(|status| newest(status, self.last.as_ref()));
+                if let Some(status) = status.filter(|status| self.last.as_ref() != Some(status)) {
+                    self.last = Some(status.clone());
+                    return Ok(status);
                 }
-                None if look && !self.sent && self.last.is_none() => {
-                    return Err(unknown(&follow.id));
+                if let Some(error) = follow.hopeless(found.as_ref()).await {
+                    return Err(error);
                 }
-                None => {}
             }
             look = true;
             if let News::Progress(news) = follow.next().await? {

@@ -277,7 +277,7 @@ impl<T, E> Command<T, E> {
     pub async fn send(self) -> Result<Job<T, E>> {
         let prepared = self.prepared?;
         let client = prepared.client.clone();
-        let (id, is_new) = Box::pin(send::send(*prepared)).await?;
-        Ok(Job::sent(client, &id, is_new))
+        let sent = Box::pin(send::send(*prepared)).await?;
+        Ok(Job::sent(client, &sent))
     }
 }

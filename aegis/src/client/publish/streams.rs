@@ -14,7 +14,7 @@ const DEAD_MAX_BYTES: u64 = 256 << 20;
 /// The bytes that waiting commands have room for, if nothing is said. The server sets them aside.
 const COMMANDS_MAX_BYTES: u64 = 256 << 20;
 /// The bytes that the records of jobs have room for, if nothing is said.
-const JOBS_MAX_BYTES: u64 = 256 << 20;
+const JOBS_MAX_BYTES: u64 = 512 << 20;
 /// How long what came of a job is kept, if nothing is said.
 const JOBS_KEPT: Duration = Duration::from_secs(24 * 3600);
 

@@ -129,6 +129,15 @@ impl JobRecord {
             .is_some_and(|worker| worker.nonce == nonce)
     }
 
+    /// The steps that were begun, and which of them are done: `charge done, mail begun`.
+    pub(crate) fn steps_so_far(&self) -> String {
+        let steps = self.steps.iter().map(|(name, step)| match step {
+            StepRecord::Done { .. } => format!("{name} done"),
+            StepRecord::Began { .. } => format!("{name} begun"),
+        });
+        steps.collect::<Vec<_>>().join(", ")
+    }
+
     /// It has come to its end.
     pub(crate) fn end(&mut self, state: JobState, now: OffsetDateTime) {
         self.state = state;

@@ -1,5 +1,7 @@
 //! The record of a job that is worked on, written by whoever works on it and by nobody else.
 
+use std::collections::HashSet;
+use std::sync::PoisonError;
 use std::time::Duration;
 
 use time::OffsetDateTime;
@@ -39,6 +41,8 @@ pub(super) struct Keeper {
     /// Of this attempt.
     nonce: String,
     held: Mutex<Held>,
+    /// The steps that are taken now.
+    steps: std::sync::Mutex<HashSet<String>>,
     /// The job is to end before its time.
     pub(super) cancel: CancellationToken,
     /// Somebody else has taken the job over.
@@ -54,6 +58,19 @@ struct Held {
     revision: Option<u64>,
     /// It is over: nothing more is written.
     over: bool,
+}
+
+/// A step that is taken now.
+pub(super) struct InHand<'a> {
+    steps: &'a std::sync::Mutex<HashSet<String>>,
+    step: String,
+}
+
+impl Drop for InHand<'_> {
+    fn drop(&mut self) {
+        let mut steps = self.steps.lock().unwrap_or_else(PoisonError::into_inner);
+        steps.remove(&self.step);
+    }
 }
 
 /// What a refused write means.
@@ -72,6 +89,7 @@ impl Keeper {
             nonce,
             cancel: CancellationToken::new(),
             lost: CancellationToken::new(),
+            steps: std::sync::Mutex::default(),
             ended: CancellationToken::new(),
             held: Mutex::new(Held {
                 record: begun.record,
@@ -79,6 +97,15 @@ impl Keeper {
                 over: false,
             }),
         }
+    }
+
+    /// Takes a step in hand; none if it is already.
+    pub(super) fn take(&self, step: &str) -> Option<InHand<'_>> {
+        let mut steps = self.steps.lock().unwrap_or_else(PoisonError::into_inner);
+        steps.insert(step.to_owned()).then(|| InHand {
+            steps: &self.steps,
+            step: step.to_owned(),
+        })
     }
 
     /// Becomes ready when this attempt has ended.
@@ -91,9 +118,10 @@ impl Keeper {
         read(&self.held.lock().await.record)
     }
 
-    /// Writes a change, until the deadline. Behind the end of the attempt nothing is written.
+    /// Writes a change, until the deadline.
     ///
-    /// Errors: `NotActive` if somebody else has taken the job over: nothing was written.
+    /// Errors: `NotActive` if the attempt has ended, or somebody else has taken the job over: nothing
+    /// was written.
     pub(super) async fn change(
         &self,
         deadline: Instant,
@@ -131,7 +159,8 @@ impl Keeper {
             return Err(self.taken_over());
         }
         if held.over {
-            return Ok(held.revised());
+            let text = format!("this attempt at the job {} has ended", self.id);
+            return Err(Error::new(ErrorKind::NotActive, text));
         }
         let mut attempt = 0;
         loop {
@@ -157,7 +186,9 @@ impl Keeper {
                 Err(error) => error,
             };
             let wait = waits().delay(attempt, observe::chance()).unwrap_or(ASK);
-            if !is_passing(&error) || Instant::now() + wait >= deadline {
+            // What has come to its end is written down as soon as there is room.
+            let passing = is_passing(&error) || (last && error.kind() == ErrorKind::Overloaded);
+            if !passing || Instant::now() + wait >= deadline {
                 return Err(error);
             }
             tokio::time::sleep(wait).await;

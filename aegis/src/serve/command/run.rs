@@ -100,8 +100,9 @@ impl CommandWorker {
         match (why, late) {
             (Unwanted::Cancelled, _) => End::Cancelled,
             (Unwanted::Lost, _) => End::Lost,
+            // That it could not end is no fault of its own.
+            (Unwanted::Stopped, Err(_) | Ok(Ok(Err(_)))) => End::Stopped,
             (_, Ok(outcome)) => End::Ended(outcome),
-            (Unwanted::Stopped, Err(_)) => End::Stopped,
             (Unwanted::TooLong, Err(_)) => {
                 let limit = self.handler.timeout.unwrap_or_default();
                 let text = format!("the handler took longer than its timeout of {limit:?}");

@@ -15,7 +15,8 @@ use super::worker::{CommandWorker, Held};
 use crate::client::Revised;
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{
-    Code, Failure, JobRecord, JobState, ProgressRecord, Settling, Verdict, handler_place, verdict,
+    Code, Failure, JobRecord, JobState, ProgressRecord, Settling, Verdict, handler_place, told,
+    verdict,
 };
 use crate::observe;
 
@@ -261,7 +262,10 @@ impl CommandWorker {
         let failure = failure.unwrap_or_else(|| Failure::internal("it failed without a reason"));
         let mut delivery = held.delivery.clone();
         delivery.attempt = record.attempt.into();
-        let letter = letter(layout, &delivery, held.id.as_str(), from, &failure);
+        let mut letter = letter(layout, &delivery, held.id.as_str(), from, &failure);
+        if !record.steps.is_empty() {
+            letter.headers.own_text(told::STEPS, &record.steps_so_far());
+        }
         let noted = match note(&home.client, letter).await {
             Ok(stored) => {
                 record.dead_letter = Some(stored.sequence);

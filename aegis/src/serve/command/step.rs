@@ -163,6 +163,13 @@ impl<T: Serialize + DeserializeOwned> Step<'_, T> {
         }
         let (keeper, name) = (&task.keeper, self.name.as_str());
         let way = self.way();
+        let Some(_in_hand) = keeper.take(name) else {
+            let text = format!(
+                "the step {name:?} is being taken already: take one after the other, or give them \
+                 names of their own"
+            );
+            return Err(Failure::internal(text).terminal());
+        };
         let found = keeper.read(|record| next_step(record.steps.get(name), way));
         match found.await {
             StepFound::Done(result) => return read(name, result),
@@ -181,17 +188,16 @@ impl<T: Serialize + DeserializeOwned> Step<'_, T> {
             attempt: task.attempt,
         };
         note(keeper, name, Some(began)).await?;
-        match (self.run)().await {
-            Ok(result) => done(keeper, name, result).await,
-            Err(failure) => {
-                // Its answer may have been lost: who can be asked, is. Should the rest not be written,
-                // it is left to a person.
-                if way != StepWay::Asks {
-                    let _ = note(keeper, name, None).await;
-                }
-                Err(failure)
-            }
+        let failure = match (self.run)().await {
+            Ok(result) => return done(keeper, name, result).await,
+            Err(failure) => failure,
+        };
+        // An effect whose answer was lost is an error too: who can ask does so.
+        if way != StepWay::Asks {
+            // Should this not be written, the next attempt leaves it to a person.
+            let _ = note(keeper, name, None).await;
         }
+        Err(failure)
     }
 }
 
