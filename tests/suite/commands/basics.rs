@@ -63,8 +63,13 @@ async fn idempotency_key_returns_first_job() {
         assert_eq!(both.0.id(), both.1.id(), "{}", ground.name);
         both.0.result().within(PATIENCE).await.unwrap();
         assert_eq!(seen.of("double").len(), 3, "{}", ground.name);
-        let known = status(&client(&app), first.id()).await;
+        let client = client(&app);
+        let known = status(&client, first.id()).await;
         assert_eq!(known.idempotency_key.as_deref(), Some("load-7"));
+        let found = client.command_of_key("works", "double", "load-7");
+        assert_eq!(found.unwrap().id(), first.id());
+        let unknown = client.command_of_key("works", "double", "load-10");
+        assert_eq!(unknown.unwrap().status().await.unwrap(), None);
         app.stop().await.unwrap();
     }
 }

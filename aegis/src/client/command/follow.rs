@@ -104,7 +104,7 @@ impl Follow {
             tokio::select! {
                 message = self.news.next() => {
                     let message = message.ok_or_else(closed)?;
-                    if let Some(news) = read(&message) {
+                    if let Some(news) = self.newest(&message) {
                         return Ok(news);
                     }
                 }
@@ -121,6 +121,20 @@ impl Follow {
                 }
             }
         }
+    }
+
+    /// The newest of what has come already: whoever was busy is told how it is, and not how it was. A
+    /// state outweighs progress, which stands in the record as well.
+    fn newest(&mut self, first: &Message) -> Option<News> {
+        let mut newest = read(first);
+        while let Some(Some(message)) = self.news.next().now_or_never() {
+            newest = match (newest, read(&message)) {
+                (newest, None) => newest,
+                (Some(News::State(state)), Some(News::Progress(_))) => Some(News::State(state)),
+                (_, newer) => newer,
+            };
+        }
+        newest
     }
 
     /// What makes further waiting useless, if something does: nothing is known of it (any more), or it

@@ -14,7 +14,7 @@ use super::store::JobStore;
 use super::updates::JobUpdates;
 use super::{again, cancel};
 use crate::error::Result;
-use crate::model::{DomainError, Failure, JobId, JobStatus};
+use crate::model::{DomainError, Failure, JobId, JobStatus, MethodName, ServiceName};
 
 /// A command that was sent: what becomes of it, from whatever process. Cheap to clone.
 ///
@@ -80,6 +80,24 @@ impl Client {
             is_new: false,
             result: PhantomData,
         }
+    }
+}
+
+impl Client {
+    /// The job that a command with this idempotency key is, or would be, without sending it: to look
+    /// whether it is done. Errors: `Invalid` for what is no name.
+    ///
+    /// ```no_run
+    /// # async fn example(client: aegis::Client) -> aegis::Result<()> {
+    /// let job = client.command_of_key("importer", "import", "load-7")?;
+    /// let is_known = job.status().await?.is_some();
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn command_of_key(&self, service: &str, command: &str, key: &str) -> Result<Job> {
+        let (service, command) = (ServiceName::parse(service)?, MethodName::parse(command)?);
+        let id = JobId::of_key(service.as_str(), command.as_str(), key);
+        Ok(self.command(id.as_str()))
     }
 }
 

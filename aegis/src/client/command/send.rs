@@ -5,7 +5,7 @@ use time::OffsetDateTime;
 use tokio::time::Instant;
 
 use super::super::core::Client;
-use super::super::publish::{Storing, commands, until_held, waits};
+use super::super::publish::{Storing, commands, in_time, until_held, waits};
 use super::known;
 use super::store::JobStore;
 use super::word::Prepared;
@@ -65,7 +65,7 @@ impl Sent {
 /// Sends a command; tells its job.
 pub(super) async fn send(prepared: Prepared) -> Result<Sent> {
     let client = &prepared.client;
-    let own = Instant::now() + prepared.within.unwrap_or(client.shared.settings.timeout);
+    let own = in_time(prepared.within.unwrap_or(client.shared.settings.timeout));
     let deadline = client.scope().deadline.map_or(own, |scope| scope.min(own));
     let jobs = JobStore::new(client);
     if prepared.checked {

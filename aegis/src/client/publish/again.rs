@@ -23,6 +23,14 @@ pub(in super::super) fn waits() -> RetryPolicy {
         .max_delay(Duration::from_millis(500))
 }
 
+/// Longer is the same as for ever.
+const LONGEST: Duration = Duration::from_secs(365 * 24 * 3600);
+
+/// The end of a time that begins now.
+pub(in super::super) fn in_time(within: Duration) -> Instant {
+    Instant::now() + within.min(LONGEST)
+}
+
 /// Where a message was to be stored.
 pub(in super::super) enum Before {
     /// It is there.

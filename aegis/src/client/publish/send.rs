@@ -3,7 +3,7 @@
 use tokio::time::Instant;
 
 use super::super::core::Client;
-use super::again::{Before, Storing, until_held};
+use super::again::{Before, Storing, in_time, until_held};
 use super::fence;
 use super::streams::events;
 use super::word::{Prepared, Published};
@@ -15,7 +15,7 @@ use crate::observe;
 pub(super) async fn until_stored(prepared: Box<Prepared>) -> Result<Published> {
     let mut sent = false;
     let settings = &prepared.client.shared.settings;
-    let own = Instant::now() + prepared.within.unwrap_or(settings.timeout);
+    let own = in_time(prepared.within.unwrap_or(settings.timeout));
     let scope = prepared.client.scope();
     let deadline = scope.deadline.map_or(own, |scope| scope.min(own));
     match until_held(&*prepared, deadline, &mut sent).await {

@@ -78,7 +78,8 @@ pub(crate) fn claim(
             Found::Gone => {}
         }
     }
-    if record.sequence == Some(taken.sequence) && taken.delivery <= record.delivery {
+    let is_late = record.sequence == Some(taken.sequence) && taken.delivery <= record.delivery;
+    if record.state == JobState::Running && is_late {
         return Claim::Stale;
     }
     if record.cancel {
@@ -194,7 +195,12 @@ mod tests {
                 record(Running, delivered(3)),
                 Claim::Stale,
             ),
-            ("this one was", record(Retrying, delivered(2)), Claim::Stale),
+            ("this one was", record(Running, delivered(2)), Claim::Stale),
+            (
+                "nobody is at it",
+                record(Retrying, delivered(2)),
+                Claim::Begin,
+            ),
             (
                 "an earlier one was",
                 record(Running, delivered(1)),

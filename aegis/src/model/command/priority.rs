@@ -65,15 +65,17 @@ impl Priority {
 
 impl fmt::Display for Priority {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
+        f.pad(self.name())
     }
 }
 
 impl FromStr for Priority {
     type Err = PriorityError;
 
+    /// Without regard to case.
     fn from_str(text: &str) -> Result<Self, PriorityError> {
-        let found = Self::ALL.into_iter().find(|one| one.name() == text);
+        let mut all = Self::ALL.into_iter();
+        let found = all.find(|one| one.name().eq_ignore_ascii_case(text));
         found.ok_or_else(|| PriorityError(text.chars().take(80).collect()))
     }
 }
@@ -91,7 +93,8 @@ mod tests {
             assert_eq!(json, one.name());
         }
         assert!(Priority::ALL.is_sorted_by(|one, next| one > next));
-        for text in ["", "HIGH", "urgent", "5"] {
+        assert_eq!("HIGH".parse(), Ok(Priority::High));
+        for text in ["", "urgent", "5"] {
             let error = text.parse::<Priority>().unwrap_err().to_string();
             assert!(error.contains("`low`, `normal`"), "{error}");
         }

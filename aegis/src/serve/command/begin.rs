@@ -237,7 +237,7 @@ impl CommandWorker {
         let now = OffsetDateTime::now_utc();
         record.state = JobState::Running;
         record.sequence = Some(held.delivery.sequence);
-        record.delivery = held.delivery.attempt;
+        record.delivery = record.delivery.max(held.delivery.attempt);
         record.attempt = record.attempt.saturating_add(1);
         record.worker = Some(WorkerRecord {
             instance: self.shared.home.instance.to_string(),

@@ -20,6 +20,8 @@ const MOST: usize = 256;
 /// Messages of a lane that may be in hands, or wait for their time or for another attempt, in all
 /// workers together. As long as more do, nothing new of that lane is delivered.
 const MOST_PENDING: u32 = 100_000;
+/// It is said before that.
+const NEARLY: u64 = 90_000;
 
 /// The lanes of one command.
 pub(super) struct Lanes {
@@ -149,16 +151,30 @@ impl Lanes {
         join_all(ends).await.concat()
     }
 
-    /// How many messages wait, in all lanes. Errors: `NoService` if a lane is gone.
-    pub(super) async fn waiting(&mut self) -> Result<u64> {
+    /// How much waits. Errors: `NoService` if a lane is gone.
+    pub(super) async fn waiting(&mut self) -> Result<Waiting> {
         let deadline = Instant::now() + WITHIN;
         let asked = self.all.iter().map(|lane| lane.consumer.status(deadline));
-        let mut waiting = 0;
-        for status in join_all(asked).await {
-            waiting += status?.pending;
+        let all = join_all(asked).await;
+        let mut waiting = Waiting::default();
+        for (lane, status) in self.all.iter().zip(all) {
+            let status = status?;
+            waiting.commands += status.pending;
+            if status.ack_pending >= NEARLY {
+                waiting.full = Some(lane.priority);
+            }
         }
         Ok(waiting)
     }
+}
+
+/// What waits in the lanes.
+#[derive(Debug, Default)]
+pub(super) struct Waiting {
+    /// How many commands were not delivered yet.
+    pub(super) commands: u64,
+    /// A lane of which nearly as many are in hands, or wait for their time, as may.
+    pub(super) full: Option<Priority>,
 }
 
 fn spec(worker: &CommandWorker, priority: Priority) -> Result<ConsumerSpec> {

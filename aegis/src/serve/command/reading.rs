@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::future::FutureExt;
 use tokio::time::{Instant, MissedTickBehavior};
 use tokio_util::task::AbortOnDropHandle;
 
@@ -63,6 +64,14 @@ pub(in super::super) async fn prepare(worker: &Arc<CommandWorker>) -> Result<Com
         let text = format!("{} cannot get commands: {cause}", worker.row.source);
         Error::new(cause.kind(), text).because(cause)
     })?;
+    let kept = settings.commands.kept();
+    if kept < worker.ack_wait() * 10 {
+        tracing::warn!(
+            handler = %worker.row.source, ?kept, ack_wait = ?worker.ack_wait(),
+            "`commands.jobs_kept` is short: what came of a job may be forgotten before the queue has \
+             let go of it, and then it runs again"
+        );
+    }
     let task = spawn(run(worker.clone(), lanes));
     let worker = worker.clone();
     Ok(CommandReading { worker, task })
@@ -129,7 +138,14 @@ async fn run(worker: Arc<CommandWorker>, lanes: Lanes) {
 
 /// Reads until it is stopped. Errors: what makes another beginning necessary.
 async fn read(worker: &Arc<CommandWorker>, mut lanes: Lanes) -> Result<()> {
+    let mut looks = tokio::time::interval_at(Instant::now() + LOOK, LOOK);
+    looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let ended = loop {
+        if looks.tick().now_or_never().is_some()
+            && let Err(error) = look(worker, &mut lanes).await
+        {
+            break Err(error);
+        }
         match turn(worker, &mut lanes).await {
             Ok(true) => {}
             Ok(false) => break Ok(()),
@@ -148,6 +164,12 @@ async fn turn(worker: &Arc<CommandWorker>, lanes: &mut Lanes) -> Result<bool> {
     let freed = worker.freed.notified();
     tokio::pin!(freed);
     freed.as_mut().enable();
+    // What came to a lane that is stood at is not left lying behind what is fetched.
+    while worker.busy() < worker.limit
+        && let Some(next) = lanes.next().now_or_never()
+    {
+        take_from(worker, lanes, next?);
+    }
     let free = worker.limit.saturating_sub(worker.busy());
     if free > 0 {
         let found = lanes.fetch(free).await?;
@@ -164,8 +186,6 @@ async fn turn(worker: &Arc<CommandWorker>, lanes: &mut Lanes) -> Result<bool> {
         }
         lanes.stand().await?;
     }
-    let mut looks = tokio::time::interval_at(Instant::now() + LOOK, LOOK);
-    looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         tokio::select! {
             biased;
@@ -178,23 +198,41 @@ async fn turn(worker: &Arc<CommandWorker>, lanes: &mut Lanes) -> Result<bool> {
                     hand_back(delivery).await;
                     continue;
                 }
-                let layout = worker.shared.home.client.layout();
-                let lane = layout.command_of(delivery.message.subject.as_str());
-                lanes.started(lane.map(|(_, _, priority)| priority));
-                take(worker, delivery);
+                take_from(worker, lanes, delivery);
                 return Ok(true);
             }
-            _ = looks.tick() => {
-                let waiting = lanes.waiting().await?;
-                #[expect(
-                    clippy::cast_precision_loss,
-                    reason = "a count of commands is far below 2^52"
-                )]
-                worker.figures.waiting.set(waiting as f64);
-                worker.note_heard(Some(Instant::now()));
-            }
+            () = tokio::time::sleep(LOOK) => return Ok(true),
         }
     }
+}
+
+/// Takes what came to a lane that was stood at.
+fn take_from(worker: &Arc<CommandWorker>, lanes: &mut Lanes, delivery: Delivery) {
+    let layout = worker.shared.home.client.layout();
+    let lane = layout.command_of(delivery.message.subject.as_str());
+    lanes.started(lane.map(|(_, _, priority)| priority));
+    take(worker, delivery);
+}
+
+/// Looks how much waits.
+async fn look(worker: &CommandWorker, lanes: &mut Lanes) -> Result<()> {
+    let waiting = lanes.waiting().await?;
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "a count of commands is far below 2^52"
+    )]
+    worker.figures.waiting.set(waiting.commands as f64);
+    worker.note_heard(Some(Instant::now()));
+    if let Some(lane) = waiting.full
+        && let Some(unsaid) = worker.complaints.again()
+    {
+        tracing::warn!(
+            handler = %worker.row.source, %lane, unsaid,
+            "so many commands of this priority are delayed, or wait for another attempt, that nothing \
+             new of it will be begun: send fewer ahead of their time"
+        );
+    }
+    Ok(())
 }
 
 /// Works on a delivery, in a task of its own.

@@ -222,9 +222,16 @@ impl CommandWorker {
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let mut connection = self.shared.home.client.connection();
         let mut was_away = false;
+        let mut said = Instant::now();
         loop {
             tokio::select! {
-                _ = ticks.tick() => {}
+                _ = ticks.tick() => {
+                    // This process stood still: others may have what it works on.
+                    if said.elapsed() > self.ack_wait() {
+                        self.look().await;
+                    }
+                    said = Instant::now();
+                }
                 changed = connection.changed() => {
                     // The client was closed.
                     if changed.is_err() {
@@ -239,8 +246,12 @@ impl CommandWorker {
                 }
             }
             let running: Vec<Arc<Held>> = self.running().values().cloned().collect();
-            for held in running {
-                self.tell(&held, Settling::Progress).await;
+            let lost = |held: &Held| {
+                let keeper = held.keeper.get();
+                keeper.is_some_and(|keeper| keeper.lost.is_cancelled())
+            };
+            for held in running.iter().filter(|held| !lost(held)) {
+                self.tell(held, Settling::Progress).await;
             }
         }
     }
