@@ -5,14 +5,20 @@
 mod bad_input;
 #[path = "commands/basics.rs"]
 mod basics;
+#[path = "commands/busy.rs"]
+mod busy;
 #[path = "commands/cancelling.rs"]
 mod cancelling;
 #[path = "commands/draining.rs"]
 mod draining;
 #[path = "commands/failing.rs"]
 mod failing;
+#[path = "commands/found.rs"]
+mod found;
 #[path = "commands/lanes.rs"]
 mod lanes;
+#[path = "commands/odd.rs"]
+mod odd;
 #[path = "commands/overtaken.rs"]
 mod overtaken;
 #[path = "commands/progress.rs"]

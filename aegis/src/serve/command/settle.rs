@@ -15,8 +15,8 @@ use super::worker::{CommandWorker, Held};
 use crate::client::Revised;
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{
-    Code, Failure, JobRecord, JobState, ProgressRecord, Settling, StreamMessage, Verdict,
-    handler_place, told, verdict,
+    Code, Failure, JobRecord, JobState, ProgressRecord, Settling, StreamMessage, handler_place,
+    told,
 };
 use crate::observe;
 
@@ -26,6 +26,8 @@ const WITHIN: Duration = Duration::from_secs(60);
 const NOTED: Duration = Duration::from_secs(5);
 /// What could not be noted as a dead letter is tried again after so long.
 const UNBURIED: Duration = Duration::from_secs(5);
+/// Nothing is tried again later than that.
+const LONGEST: Duration = Duration::from_secs(30 * 24 * 3600);
 /// So much of a failure's text is kept if all of it has no room, in characters.
 const SHORT: usize = 1024;
 
@@ -124,15 +126,11 @@ impl CommandWorker {
     ) -> Result<Ended> {
         let failures = begun.keeper.read(|record| record.failures).await;
         let failures = failures.saturating_add(1);
-        let judged = verdict(
-            Err(&failure),
-            failures.into(),
-            &self.policy,
-            observe::chance(),
-        );
-        let Verdict::Again(after) = judged else {
+        let next = self.policy.delay(failures, observe::chance());
+        let Some(after) = next.filter(|_| !failure.is_terminal()) else {
             return self.give_up(held, begun, close, failure).await;
         };
+        let after = failure.wait().unwrap_or(after).min(LONGEST);
         if let Some(unsaid) = self.complaints.again() {
             tracing::warn!(
                 handler = %self.row.source, job = %held.id, failures, ?after, %failure, unsaid,
