@@ -110,7 +110,7 @@ fn asked(record: &JobRecord) -> JobRecord {
     asked.cancel = true;
     asked.updated_at = now;
     if matches!(record.state, JobState::Queued | JobState::Retrying) {
-        asked.end(JobState::Cancelled, now);
+        asked.withdraw(JobState::Cancelled, now);
     }
     asked
 }

@@ -94,7 +94,7 @@ pub(super) async fn send(prepared: Prepared) -> Result<Sent> {
     let is_new = prepared.key.is_none() || !stored.duplicate;
     match note(&jobs, record(&prepared, &id, &stored), deadline).await {
         // Its id is remembered, and nothing was known of it: is it there at all?
-        Ok(true) if !is_new && !is_held(client, stored.sequence, deadline).await? => {
+        Ok(true) if !is_new && is_lost(client, &id, stored.sequence, deadline).await? => {
             queue_anew(queued, id, deadline).await
         }
         Ok(_) => Ok(Sent::new(id, is_new, &stored)),
@@ -109,9 +109,8 @@ async fn known_before(
     record: &JobRecord,
     deadline: Instant,
 ) -> Result<Sent> {
-    let waits = matches!(record.state, JobState::Queued | JobState::Retrying);
-    if let Some(sequence) = record.sequence.filter(|_| waits)
-        && !is_held(queued.client, sequence, deadline).await?
+    if let Some(sequence) = waits_under(record)
+        && is_lost(queued.client, &id, sequence, deadline).await?
     {
         return queue_anew(queued, id, deadline).await;
     }
@@ -120,6 +119,22 @@ async fn known_before(
         is_new: false,
         sequence: record.sequence,
     })
+}
+
+/// The number of the message that a job waits under.
+fn waits_under(record: &JobRecord) -> Option<u64> {
+    let waits = matches!(record.state, JobState::Queued | JobState::Retrying);
+    record.sequence.filter(|_| waits)
+}
+
+/// Whether a job waits under a message that the queue does not hold. The record is read behind that:
+/// whoever ends a job notes it first, and removes its message then.
+async fn is_lost(client: &Client, id: &JobId, sequence: u64, deadline: Instant) -> Result<bool> {
+    if is_held(client, sequence, deadline).await? {
+        return Ok(false);
+    }
+    let found = JobStore::new(client).read(id, deadline).await?;
+    Ok(found.is_none_or(|found| waits_under(&found.record) == Some(sequence)))
 }
 
 /// Whether the queue holds a message.

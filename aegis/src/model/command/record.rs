@@ -146,6 +146,15 @@ impl JobRecord {
         self.updated_at = now;
     }
 
+    /// It has come to its end, and that is not said by whoever was at it: should they come back, they
+    /// are refused.
+    pub(crate) fn withdraw(&mut self, state: JobState, now: OffsetDateTime) {
+        self.end(state, now);
+        if let Some(worker) = &mut self.worker {
+            worker.nonce.clear();
+        }
+    }
+
     /// As it is shown.
     pub(crate) fn into_status(self) -> JobStatus {
         JobStatus {
@@ -189,6 +198,22 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn who_was_at_a_job_that_others_end_holds_it_no_more() {
+        let now = OffsetDateTime::UNIX_EPOCH;
+        let names = ("importer", "import", Priority::High);
+        let mut record = JobRecord::queued("7", names, now);
+        record.worker = Some(WorkerRecord {
+            instance: "a".to_owned(),
+            nonce: "b".to_owned(),
+        });
+        record.withdraw(JobState::Cancelled, now);
+        assert!(!record.is_held_by("b"));
+        let status = record.into_status();
+        assert_eq!(status.state, JobState::Cancelled);
+        assert_eq!(status.worker.as_deref(), Some("a"));
+    }
 
     #[test]
     fn a_record_is_written_as_documented_and_read_with_what_is_known() {

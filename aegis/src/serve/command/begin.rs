@@ -287,7 +287,7 @@ impl CommandWorker {
         else {
             return Ok(Decided::Again);
         };
-        record.end(JobState::Cancelled, OffsetDateTime::now_utc());
+        record.withdraw(JobState::Cancelled, OffsetDateTime::now_utc());
         let Some(written) = write(&self.jobs, record, Some(revision), deadline).await? else {
             return Ok(Decided::Again);
         };
@@ -316,7 +316,7 @@ impl CommandWorker {
             record.attempt
         );
         record.error = Some(Failure::internal(text).terminal());
-        record.end(JobState::Failed, OffsetDateTime::now_utc());
+        record.withdraw(JobState::Failed, OffsetDateTime::now_utc());
         let Some(written) = write(&self.jobs, record, Some(revision), deadline).await? else {
             return Ok(Decided::Again);
         };
