@@ -27,11 +27,13 @@ mod manifest;
 mod metadata;
 mod micro;
 mod once;
+mod pauses;
 mod reader;
 mod repeat;
 mod respond;
 mod server;
 mod table;
+mod tally;
 mod work;
 
 pub use call::Request;

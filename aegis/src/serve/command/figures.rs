@@ -1,19 +1,16 @@
 //! What is counted of one handler for a command.
 
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use super::super::latency::{Latencies, Taken};
+use super::super::latency::Taken;
+use super::super::tally::Tally;
 use crate::observe;
 
 /// Counters since the start.
 #[derive(Debug)]
 pub(super) struct CommandFigures {
-    ended: AtomicU64,
-    failed: AtomicU64,
-    latencies: Latencies,
+    tally: Tally,
     outcomes: [metrics::Counter; Ended::ALL.len()],
-    duration: metrics::Histogram,
     pub(super) waiting: metrics::Gauge,
     pub(super) resumed: metrics::Counter,
 }
@@ -51,11 +48,8 @@ impl CommandFigures {
             metrics::counter!(observe::COMMANDS_HANDLED, &labels)
         });
         Self {
-            ended: AtomicU64::new(0),
-            failed: AtomicU64::new(0),
-            latencies: Latencies::new(),
+            tally: Tally::new(metrics::histogram!(observe::COMMANDS_DURATION, &labels)),
             outcomes,
-            duration: metrics::histogram!(observe::COMMANDS_DURATION, &labels),
             waiting: metrics::gauge!(observe::COMMANDS_WAITING, &labels),
             resumed: metrics::counter!(observe::COMMANDS_RESUMED, &labels),
         }
@@ -69,19 +63,12 @@ impl CommandFigures {
         if ended == Ended::Returned {
             return;
         }
-        self.ended.fetch_add(1, Ordering::Relaxed);
-        if matches!(ended, Ended::Retrying | Ended::Failed) {
-            self.failed.fetch_add(1, Ordering::Relaxed);
-        }
-        self.latencies.add(took);
-        self.duration.record(took);
+        self.tally
+            .count(matches!(ended, Ended::Retrying | Ended::Failed), took);
     }
 
-    /// Work that ended, and what of it failed, since the start; how long it took since this was
-    /// asked last is added to `taken`.
+    /// [`Tally::sums`].
     pub(super) fn sums(&self, taken: &mut Taken) -> (u64, u64, u64) {
-        self.latencies.take(taken);
-        let failed = self.failed.load(Ordering::Relaxed);
-        (self.ended.load(Ordering::Relaxed), failed, failed)
+        self.tally.sums(taken)
     }
 }

@@ -8,28 +8,19 @@ use futures_util::future::FutureExt;
 use tokio::time::{Instant, MissedTickBehavior};
 use tokio_util::task::AbortOnDropHandle;
 
+use super::super::pauses::pause;
 use super::super::server::spawn;
 use super::lanes::Lanes;
 use super::worker::CommandWorker;
 use crate::client::{commands, dead_letters};
 use crate::error::{Error, ErrorKind, Result};
-use crate::model::{RetryPolicy, Settling};
-use crate::observe;
+use crate::model::Settling;
 use crate::port::Delivery;
 
 /// How often it is looked how much waits.
 const LOOK: Duration = Duration::from_secs(5);
 /// How long the server may take to make what is missing.
 const WITHIN: Duration = Duration::from_secs(10);
-
-/// Between two beginnings: 50 ms, doubled up to 2 s.
-fn pauses() -> RetryPolicy {
-    RetryPolicy::default()
-        .max_attempts(u32::MAX)
-        .initial_delay(Duration::from_millis(50))
-        .max_delay(Duration::from_secs(2))
-        .jitter(0.25)
-}
 
 /// A reading that runs.
 pub(in super::super) struct CommandReading {
@@ -113,7 +104,7 @@ async fn run(worker: Arc<CommandWorker>, lanes: Lanes) {
         }
         failures += 1;
         worker.figures.resumed.increment(1);
-        let wait = pauses().delay(failures, observe::chance()).unwrap_or(LOOK);
+        let wait = pause(failures);
         // That the connection was lost is told elsewhere.
         let is_news = error.kind() != ErrorKind::Disconnected;
         if let Some(unsaid) = is_news.then(|| worker.complaints.again()).flatten() {

@@ -1,22 +1,19 @@
 //! What is counted of one handler for events.
 
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use super::super::latency::{Latencies, Taken};
+use super::super::latency::Taken;
+use super::super::tally::Tally;
 use crate::observe;
 
 /// Counters and gauges since the start.
 #[derive(Debug)]
 pub(super) struct EventFigures {
-    ended: AtomicU64,
-    failed: AtomicU64,
-    latencies: Latencies,
+    tally: Tally,
     done: metrics::Counter,
     again: metrics::Counter,
     dead: metrics::Counter,
     returned: metrics::Counter,
-    duration: metrics::Histogram,
     pub(super) pending: metrics::Gauge,
     pub(super) stale: metrics::Gauge,
     pub(super) resumed: metrics::Counter,
@@ -44,14 +41,11 @@ impl EventFigures {
             metrics::counter!(observe::EVENTS_HANDLED, &labels)
         };
         Self {
-            ended: AtomicU64::new(0),
-            failed: AtomicU64::new(0),
-            latencies: Latencies::new(),
+            tally: Tally::new(metrics::histogram!(observe::EVENTS_DURATION, &labels)),
             done: ended("done"),
             again: ended("again"),
             dead: ended("dead"),
             returned: ended("returned"),
-            duration: metrics::histogram!(observe::EVENTS_DURATION, &labels),
             pending: metrics::gauge!(observe::EVENTS_PENDING, &labels),
             stale: metrics::gauge!(observe::EVENTS_STALE, &labels),
             resumed: metrics::counter!(observe::EVENTS_RESUMED, &labels),
@@ -69,19 +63,11 @@ impl EventFigures {
         if ended == Ended::Returned {
             return;
         }
-        self.ended.fetch_add(1, Ordering::Relaxed);
-        if ended != Ended::Done {
-            self.failed.fetch_add(1, Ordering::Relaxed);
-        }
-        self.latencies.add(took);
-        self.duration.record(took);
+        self.tally.count(ended != Ended::Done, took);
     }
 
-    /// Work that ended, and what of it failed, since the start; how long it took since this was
-    /// asked last is added to `taken`.
+    /// [`Tally::sums`].
     pub(super) fn sums(&self, taken: &mut Taken) -> (u64, u64, u64) {
-        self.latencies.take(taken);
-        let failed = self.failed.load(Ordering::Relaxed);
-        (self.ended.load(Ordering::Relaxed), failed, failed)
+        self.tally.sums(taken)
     }
 }

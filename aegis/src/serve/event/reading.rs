@@ -9,29 +9,20 @@ use tokio::time::{Instant, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
+use super::super::pauses::pause;
 use super::super::server::spawn;
 use super::place::{Left, Term, Tried, spec};
 use super::reach::warn_of_loss;
 use super::worker::{Held, Worker};
 use crate::client::{dead_letters, events};
 use crate::error::{Error, ErrorKind, Result};
-use crate::model::{ConsumerStatus, DeliverFrom, RetryPolicy, StreamStatus};
-use crate::observe;
+use crate::model::{ConsumerStatus, DeliverFrom, StreamStatus};
 use crate::port::{Consumer, Pull};
 
 /// How often the place in the stream is looked at.
 const LOOK: Duration = Duration::from_secs(5);
 /// How long one question to the server may take.
 const WITHIN: Duration = Duration::from_secs(5);
-
-/// Between two beginnings: 50 ms, doubled up to 2 s.
-fn pauses() -> RetryPolicy {
-    RetryPolicy::default()
-        .max_attempts(u32::MAX)
-        .initial_delay(Duration::from_millis(50))
-        .max_delay(Duration::from_secs(2))
-        .jitter(0.25)
-}
 
 /// A consumer that is read from, and when its stream was made.
 struct Source {
@@ -105,8 +96,7 @@ impl Reader {
             }
             failures += 1;
             worker.figures.resumed.increment(1);
-            let wait = pauses().delay(failures, observe::chance());
-            let wait = wait.unwrap_or(LOOK);
+            let wait = pause(failures);
             // That a leadership ended, or the connection was lost, is told elsewhere.
             let is_news = !matches!(error.kind(), ErrorKind::NotActive | ErrorKind::Disconnected);
             if let Some(unsaid) = is_news.then(|| worker.complaints.again()).flatten() {
