@@ -78,9 +78,9 @@ impl Config {
         self
     }
 
-    /// How long it is known what came of a job, at least 1 s; default 24 h. One that has not ended is
-    /// known for a week longer. Servers before NATS 2.11.2 know both for this time, which is that of
-    /// the whole bucket, and of a new one only.
+    /// How long it is known what came of a job, at least 1 s; default 24 h. One that has failed, or has
+    /// not ended, is known for a week longer. Servers before NATS 2.11.2 know all for a week, or for
+    /// this time if that is longer: it is that of the whole bucket, and of a new one only.
     #[must_use]
     pub fn jobs_kept(self, time: Duration) -> Self {
         self.set("commands.jobs_kept", &format!("{}ms", time.as_millis()))

@@ -298,7 +298,7 @@ impl fmt::Debug for Context {
     message = "a handler cannot borrow `{Self}`",
     label = "does not come from the framework",
     note = "what a handler borrows comes from the framework: `&Context`",
-    note = "`&Leadership` is there in `#[exclusive_rpc]` and in `#[on_leader]`",
+    note = "`&Leadership` is there in `#[exclusive_rpc]` and in `#[on_leader]`, `&Progress` in `#[command]`",
     note = "what it owns comes from the wire: take it by value (`String` instead of `&str`)"
 )]
 pub trait Borrowed {

@@ -246,8 +246,9 @@ impl Server {
             .is_err()
         {
             tracing::warn!(
-                calls = shared.tasks.len(),
-                "calls did not end in time and are dropped"
+                handlers = shared.tasks.len(),
+                "handlers did not end in time: they are told, and dropped a second later; their events \
+                 and commands are handed to others"
             );
             shared.abort.cancel();
             // What is dropped then is handed back, which is written down.

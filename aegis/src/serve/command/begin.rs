@@ -234,6 +234,7 @@ impl CommandWorker {
     ) -> Result<Decided> {
         let over = found.as_ref().map(|found| found.revision);
         let mut record = found.map_or_else(|| self.unknown(held), |found| found.record);
+        let lost = (record.state == JobState::Running).then(|| record.worker.clone());
         let now = OffsetDateTime::now_utc();
         record.state = JobState::Running;
         record.sequence = Some(held.delivery.sequence);
@@ -250,6 +251,13 @@ impl CommandWorker {
         // Of the time before it was brought back.
         record.dead_letter = None;
         let written = write(&self.jobs, record, over, deadline).await?;
+        if let (Some(Revised { record, .. }), Some(Some(lost))) = (&written, lost) {
+            tracing::warn!(
+                service = self.handler.service, command = self.row.name, job = %held.id,
+                attempt = record.attempt, lost = lost.instance,
+                "a job is begun again, as nothing was heard of its worker"
+            );
+        }
         Ok(written.map_or(Decided::Again, |written| Decided::Begun(Box::new(written))))
     }
 

@@ -65,7 +65,15 @@ impl CommandWorker {
             progress: progress.newest(),
         };
         let settled = match end {
-            End::Lost => Ok(Ended::Returned),
+            End::Lost => {
+                tracing::warn!(
+                    service = self.handler.service, command = self.row.name, job = %held.id,
+                    attempt = begun.attempt,
+                    "a job was taken over, as this worker was not heard of: its attempt here counts \
+                     for nothing"
+                );
+                Ok(Ended::Returned)
+            }
             End::Cancelled(result) => self.cancelled_here(held, begun, &close, result).await,
             End::Stopped => self.give_back(held, begun).await,
             End::Ended(Ok(Ok(result))) => self.succeed(held, begun, &close, result).await,
