@@ -312,9 +312,6 @@ impl CommandWorker {
         let failure = record.error.clone();
         let failure = failure.unwrap_or_else(|| Failure::internal("it failed without a reason"));
         let mut letter = self.letter(held, &failure, record.attempt);
-        letter
-            .headers
-            .own(told::ATTEMPTS, record.attempt.to_string());
         // A job that was brought back, and fails again, has another one.
         let id = letter.id.unwrap_or_default();
         letter.id = Some(format!("{id}.{}", record.again));
