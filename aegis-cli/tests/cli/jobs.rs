@@ -237,7 +237,11 @@ async fn dead_letters_of_commands_lead_to_their_jobs() {
         &shown,
         &["Its dead letter 2 was removed: it cannot be brought back. Send it anew."],
     );
-    tool.refused(&["command", "retry", &id], 1, "the dead letter 2 of the job");
+    tool.refused(
+        &["command", "retry", &id],
+        1,
+        "the dead letter 2 of the job",
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -22,6 +22,8 @@ use crate::port::Delivery;
 const WITHIN: Duration = Duration::from_secs(10);
 /// What could not be begun is tried again after so long.
 const LATER: Duration = Duration::from_secs(2);
+/// The same of a job whose record cannot be read.
+const MUCH_LATER: Duration = Duration::from_secs(30);
 
 /// An attempt that has begun.
 pub(super) struct Begun {
@@ -78,7 +80,10 @@ impl CommandWorker {
                         "a command cannot be begun, and is tried again"
                     );
                 }
-                self.tell(held, Settling::Retry { after: LATER }).await;
+                // A record that cannot be read may be that of a newer version, whose worker can.
+                let unreadable = error.kind() == ErrorKind::Decode;
+                let after = if unreadable { MUCH_LATER } else { LATER };
+                self.tell(held, Settling::Retry { after }).await;
                 None
             }
         }
