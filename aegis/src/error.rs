@@ -176,6 +176,15 @@ impl Error {
         }
     }
 
+    /// Whether what was asked of the server may be answered later: it is away, silent, or has not made
+    /// yet what was asked for.
+    pub(crate) fn is_passing(&self) -> bool {
+        matches!(
+            self.0.kind,
+            ErrorKind::Timeout | ErrorKind::Disconnected | ErrorKind::NoService
+        )
+    }
+
     /// Whether trying again may help: the one place that decides it.
     ///
     /// `repeatable` says that running the work twice does no harm: the method is idempotent, or

@@ -11,7 +11,7 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::super::core::Client;
-use super::super::publish::{is_passing, waits};
+use super::super::publish::waits;
 use super::send::is_held;
 use super::store::{JobStore, Revised, unknown};
 use crate::error::{CallError, Error, ErrorKind, Result};
@@ -87,7 +87,7 @@ impl Follow {
                     self.sequence = sequence.unwrap_or(self.sequence);
                     return Ok(found);
                 }
-                Err(error) if is_passing(&error) => error,
+                Err(error) if error.is_passing() => error,
                 Err(error) => return Err(error),
             };
             let Some(wait) = waits().delay(attempt, observe::chance()) else {

@@ -224,10 +224,7 @@ async fn note(jobs: &JobStore, record: JobRecord, deadline: Instant) -> Result<b
             Err(error) => error,
         };
         let wait = waits().delay(attempt, observe::chance());
-        let passing = matches!(
-            error.kind(),
-            ErrorKind::Timeout | ErrorKind::Disconnected | ErrorKind::NoService
-        );
+        let passing = error.is_passing();
         match wait.filter(|wait| passing && attempt < WRITES && Instant::now() + *wait < deadline) {
             Some(wait) => tokio::time::sleep(wait).await,
             None => return Err(error),

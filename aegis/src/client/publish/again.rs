@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::super::core::Client;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{ErrorKind, Result};
 use crate::model::{RetryPolicy, Stored, StreamSpec};
 use crate::observe;
 
@@ -78,7 +78,7 @@ pub(in super::super) async fn until_held<S: Storing>(
             }
         }
         *sent |= error.was_sent();
-        if !is_passing(&error) {
+        if !error.is_passing() {
             return Err(error);
         }
         if error.kind() == ErrorKind::NoService {
@@ -88,7 +88,7 @@ pub(in super::super) async fn until_held<S: Storing>(
             match streams.ensure(message.stream(), until).await {
                 Ok(_) if attempt == 1 => continue,
                 Ok(_) => {}
-                Err(cause) if !is_passing(&cause) => return Err(cause),
+                Err(cause) if !cause.is_passing() => return Err(cause),
                 Err(cause) => error = cause,
             }
         }
@@ -100,12 +100,4 @@ pub(in super::super) async fn until_held<S: Storing>(
         }
         tokio::time::sleep(wait).await;
     }
-}
-
-/// Whether a later attempt may end better.
-pub(in super::super) fn is_passing(error: &Error) -> bool {
-    matches!(
-        error.kind(),
-        ErrorKind::Timeout | ErrorKind::Disconnected | ErrorKind::NoService
-    )
 }

@@ -7,7 +7,7 @@ use time::OffsetDateTime;
 use tokio::sync::OwnedMutexGuard;
 use tokio::time::Instant;
 
-use super::keeper::{ASK, Keeper, is_passing, waits};
+use super::keeper::{ASK, Keeper, waits};
 use super::worker::{CommandWorker, Held};
 use crate::client::{JobStore, Revised};
 use crate::error::{ErrorKind, Result};
@@ -123,7 +123,7 @@ impl CommandWorker {
             };
             failures += 1;
             let wait = waits().delay(failures, observe::chance()).unwrap_or(ASK);
-            if !is_passing(&error) || Instant::now() + wait >= deadline {
+            if !error.is_passing() || Instant::now() + wait >= deadline {
                 return Err(error);
             }
             tokio::time::sleep(wait).await;
@@ -293,18 +293,10 @@ impl CommandWorker {
         found: Option<Revised>,
         deadline: Instant,
     ) -> Result<Decided> {
-        let Some(Revised {
-            mut record,
-            revision,
-        }) = found
-        else {
+        let ended = self.withdrawn(found, JobState::Cancelled, deadline).await?;
+        if ended.is_none() {
             return Ok(Decided::Again);
-        };
-        record.withdraw(JobState::Cancelled, OffsetDateTime::now_utc());
-        let Some(written) = write(&self.jobs, record, Some(revision), deadline).await? else {
-            return Ok(Decided::Again);
-        };
-        self.jobs.tell(&written.record).await;
+        }
         self.tell(held, Settling::Ack).await;
         Ok(Decided::Settled)
     }
@@ -313,29 +305,44 @@ impl CommandWorker {
     async fn worn_out(
         &self,
         held: &Held,
-        found: Option<Revised>,
+        mut found: Option<Revised>,
         deadline: Instant,
     ) -> Result<Decided> {
+        if let Some(Revised { record, .. }) = &mut found {
+            let text = format!(
+                "it was begun {} times and nobody said how that ended: does the work on it end the \
+                 process, or is `ack_wait` too short?",
+                record.attempt
+            );
+            record.error = Some(Failure::internal(text).terminal());
+        }
+        let Some(ended) = self.withdrawn(found, JobState::Failed, deadline).await? else {
+            return Ok(Decided::Again);
+        };
+        self.bury(held, ended).await;
+        Ok(Decided::Settled)
+    }
+
+    /// Ends a job in the place of whoever was at it, and says so; none if somebody else has written.
+    async fn withdrawn(
+        &self,
+        found: Option<Revised>,
+        state: JobState,
+        deadline: Instant,
+    ) -> Result<Option<Revised>> {
         let Some(Revised {
             mut record,
             revision,
         }) = found
         else {
-            return Ok(Decided::Again);
+            return Ok(None);
         };
-        let text = format!(
-            "it was begun {} times and nobody said how that ended: does the work on it end the \
-             process, or is `ack_wait` too short?",
-            record.attempt
-        );
-        record.error = Some(Failure::internal(text).terminal());
-        record.withdraw(JobState::Failed, OffsetDateTime::now_utc());
-        let Some(written) = write(&self.jobs, record, Some(revision), deadline).await? else {
-            return Ok(Decided::Again);
-        };
-        self.jobs.tell(&written.record).await;
-        self.bury(held, written).await;
-        Ok(Decided::Settled)
+        record.withdraw(state, OffsetDateTime::now_utc());
+        let written = write(&self.jobs, record, Some(revision), deadline).await?;
+        if let Some(written) = &written {
+            self.jobs.tell(&written.record).await;
+        }
+        Ok(written)
     }
 
     /// Whoever noted that it has failed did not come to write its dead letter.

@@ -25,14 +25,6 @@ pub(super) fn waits() -> RetryPolicy {
         .max_delay(Duration::from_secs(1))
 }
 
-/// Whether it may be better later.
-pub(super) fn is_passing(error: &Error) -> bool {
-    matches!(
-        error.kind(),
-        ErrorKind::Timeout | ErrorKind::Disconnected | ErrorKind::NoService
-    )
-}
-
 /// Keeps the record of one attempt.
 #[derive(Debug)]
 pub(super) struct Keeper {
@@ -214,7 +206,7 @@ impl Keeper {
             };
             let wait = waits().delay(attempt, observe::chance()).unwrap_or(ASK);
             // What has come to its end is written down as soon as there is room.
-            let passing = is_passing(&error) || (last && error.kind() == ErrorKind::Overloaded);
+            let passing = error.is_passing() || (last && error.kind() == ErrorKind::Overloaded);
             if !passing || Instant::now() + wait >= deadline {
                 return Err(error);
             }

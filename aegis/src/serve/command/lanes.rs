@@ -124,8 +124,8 @@ impl Lanes {
     }
 
     /// One that was taken after [`next`](Self::next) has begun.
-    pub(super) fn started(&mut self, subject: Option<Priority>) {
-        if let Some(priority) = subject {
+    pub(super) fn started(&mut self, lane: Option<Priority>) {
+        if let Some(priority) = lane {
             self.turns.started(priority, 1);
         }
     }

@@ -7,7 +7,7 @@ use tokio::time::Instant;
 use super::super::letter::{From, letter, note};
 use super::figures::Ended;
 use super::worker::{Held, Job, Outcome, Worker};
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, Result};
 use crate::model::{AnyEvent, EventSource, Failure, Layout, Settling, Verdict, header, verdict};
 use crate::observe;
 use crate::port::Delivery;
@@ -166,13 +166,7 @@ async fn confirmed(delivery: &Delivery) -> Result<()> {
     loop {
         let until = deadline.min(Instant::now() + ASKED);
         let noted = delivery.confirm(until).await;
-        let passing = |error: &Error| {
-            matches!(
-                error.kind(),
-                ErrorKind::Timeout | ErrorKind::Disconnected | ErrorKind::NoService
-            )
-        };
-        if !noted.as_ref().is_err_and(passing) || Instant::now() >= deadline {
+        if !noted.as_ref().is_err_and(Error::is_passing) || Instant::now() >= deadline {
             return noted;
         }
         // Whoever is told at once that nobody is there does not ask at once again.
