@@ -144,7 +144,7 @@ pub struct JobStatus {
     pub cancelling: bool,
     /// The sender's key for "this work once".
     pub idempotency_key: Option<String>,
-    /// What came of it, if it succeeded; else `null`.
+    /// What came of it, if it succeeded, or was cancelled and ended well all the same; else `null`.
     pub result: Value,
     /// Why its newest attempt failed, if one did.
     pub error: Option<Failure>,
