@@ -39,7 +39,8 @@ pub enum ErrorKind {
     Cancelled,
     /// The other side failed in a way that it did not foresee.
     Internal,
-    /// NATS refused the login or a permission, or one side does not trust the other's certificate.
+    /// NATS refused the login or a permission, one side does not trust the other's certificate, or
+    /// the guard of a method refused the call.
     Denied,
     /// A write expected another revision than the newest one; nothing was written.
     Conflict,
@@ -136,6 +137,7 @@ impl Error {
             Some(Code::InvalidParams) => ErrorKind::Invalid,
             Some(Code::UnknownMethod) => ErrorKind::NoService,
             Some(Code::Timeout) => ErrorKind::Timeout,
+            Some(Code::Forbidden) => ErrorKind::Denied,
             Some(Code::TooLarge) => ErrorKind::TooLarge,
             Some(Code::Overloaded) => ErrorKind::Overloaded,
             Some(Code::Cancelled) => ErrorKind::Cancelled,
@@ -183,6 +185,14 @@ impl Error {
             self.0.kind,
             ErrorKind::Timeout | ErrorKind::Disconnected | ErrorKind::NoService
         )
+    }
+
+    /// As layers see it: the failure that was answered, else one with the kind for a code.
+    pub(crate) fn as_failure(&self) -> Failure {
+        self.0.failure.clone().unwrap_or_else(|| {
+            let code = self.0.kind.name().to_ascii_uppercase();
+            Failure::received(code, self.0.text.clone())
+        })
     }
 
     /// Whether trying again may help: the one place that decides it.

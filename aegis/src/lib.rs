@@ -44,6 +44,7 @@ mod client;
 mod cluster;
 mod error;
 mod kv;
+mod layer;
 mod lease;
 mod model;
 pub mod observe;
@@ -55,7 +56,9 @@ pub use aegis_macros::{
     on_start, on_stop, rpc, service, subscribe,
 };
 
-pub use app::{App, Config, LogFormat, Running};
+pub use app::{App, Config, LogFormat, Profile, ProfileError, Running};
+#[cfg(feature = "otel")]
+pub use app::{otel_flush, otel_layer};
 pub use client::{
     Call, Client, Command, DeadLetters, EndpointInfo, Job, JobResult, JobUpdates, Jobs, Observe,
     Observed, Publish, PublishAll, Published, PublishedAll, ServiceInfo,
@@ -66,18 +69,21 @@ pub use kv::{
     Applied, Bucket, Change, Checkpoint, Effect, Entry, Inbox, KvPut, KvRemove, KvRequest, Once,
     OpenBucket, OpenCheckpoint, OpenInbox, Removal, Removed, Watch, WatchRequest,
 };
+pub use layer::{Layer, Next, Operation, OperationKind, Outcome, Side};
 pub use lease::Leadership;
 pub use model::{
     AnyEvent, BreakerPolicy, BreakerState, BucketStatus, Code, Codec, CodecError, DeadLetter,
-    DomainError, Event, EventMode, EventStart, Failover, FailoverError, Failure, FromEvent,
-    HeaderError, Headers, Health, IllegalTransition, Instance, InstanceEvent, InstanceId,
-    InstanceStatus, JobProgress, JobState, JobStatus, JobStep, Layout, Leader, Lifecycle, Load,
-    MethodName, NameError, Params, Pattern, Priority, PriorityError, Recorded, RetryPolicy, Select,
-    ServiceName, Storage, Subject, TraceContext,
+    DomainError, Environment, EnvironmentError, Event, EventMode, EventStart, Failover,
+    FailoverError, Failure, FromEvent, Grant, HandlerManifest, HeaderError, Headers, Health,
+    IllegalTransition, Instance, InstanceEvent, InstanceId, InstanceStatus, JobProgress, JobState,
+    JobStatus, JobStep, Layout, Leader, Lifecycle, Load, Manifest, MethodName, NameError, Params,
+    Pattern, Permissions, Priority, PriorityError, Recorded, RetryPolicy, Select, ServerFacts,
+    ServiceManifest, ServiceName, Storage, Subject, TraceContext,
 };
+pub use observe::{Snapshot, Summary, metrics};
 pub use port::{ConnectionState, WatchHealth};
 pub use serve::{
-    Assigned, CommandCall, CommandHandler, Context, Delivered, EventCall, EventHandler,
+    Assigned, CommandCall, CommandHandler, Context, Delivered, EventCall, EventHandler, Guard,
     HandlerDescriptor, HandlerKind, HookFuture, Metadata, Progress, Reply, Request, RpcCall,
     RpcHandler, Service, Source, Step,
 };

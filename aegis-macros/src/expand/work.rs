@@ -1,7 +1,7 @@
 //! What a row says of a call or a command: its options, and how it is run.
 
 use proc_macro2::{Ident, Literal, TokenStream};
-use quote::quote_spanned;
+use quote::{quote, quote_spanned};
 use syn::spanned::Spanned as _;
 
 use super::row::limit;
@@ -22,6 +22,7 @@ fn rpc_kind(rpc: &Rpc, handler: &Handler, service: &Service, aegis: &Aegis) -> T
     let subject = subject(&service.name.value, handler);
     let (fields, timeout) = (fields(handler), timeout(rpc.timeout));
     let (idempotent, exclusive) = (rpc.idempotent, rpc.is_exclusive());
+    let guard = guard(rpc.guard.as_ref());
     let (concurrency, queue) = (limit(rpc.concurrency), limit(rpc.queue));
     let call = call(handler, service, aegis);
     quote_spanned! {span=>
@@ -31,6 +32,7 @@ fn rpc_kind(rpc: &Rpc, handler: &Handler, service: &Service, aegis: &Aegis) -> T
             timeout: #timeout,
             idempotent: #idempotent,
             exclusive: #exclusive,
+            guard: #guard,
             concurrency: #concurrency,
             queue: #queue,
             call: #call,
@@ -49,6 +51,7 @@ fn command_kind(
     let service_name = &service.name.value;
     let fields = fields(handler);
     let redelivery = redelivery(&command.redelivery);
+    let guard = guard(command.guard.as_ref());
     let (timeout, concurrency) = (timeout(command.timeout), limit(command.concurrency));
     let call = call(handler, service, aegis);
     quote_spanned! {span=>
@@ -57,10 +60,20 @@ fn command_kind(
             arguments: #fields,
             #redelivery
             timeout: #timeout,
+            guard: #guard,
             concurrency: #concurrency,
             call: #call,
         })
     }
+}
+
+/// Who may call it.
+fn guard(path: Option<&TokenStream>) -> TokenStream {
+    let Some(path) = path else {
+        return quote!(::core::option::Option::None);
+    };
+    let span = at(path.span());
+    quote_spanned!(span=> ::core::option::Option::Some(#path))
 }
 
 /// What the framework hands over, and what its functions are called.

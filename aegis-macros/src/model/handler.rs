@@ -80,6 +80,8 @@ pub(crate) struct Rpc {
     pub(crate) timeout: Option<Duration>,
     /// Whether a call may be repeated.
     pub(crate) idempotent: bool,
+    /// The path of the function that says who may call it.
+    pub(crate) guard: Option<TokenStream>,
     /// How many calls run at once.
     pub(crate) concurrency: Option<usize>,
     /// How many calls may wait beyond those that run.
@@ -121,6 +123,8 @@ pub(crate) struct Command {
     pub(crate) redelivery: Redelivery,
     /// How long an attempt may take.
     pub(crate) timeout: Option<Duration>,
+    /// The path of the function that says who may call it.
+    pub(crate) guard: Option<TokenStream>,
     /// How many are worked on at once.
     pub(crate) concurrency: Option<usize>,
 }

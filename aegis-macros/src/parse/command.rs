@@ -8,26 +8,29 @@ use super::args::{self, Kind, Rule};
 use super::handler;
 use super::redelivery::{self, Noun};
 use super::signature::Side;
+use super::value;
 use crate::diag::Diag;
 use crate::model::{Command, Text, Work};
 
 const OWNER: &str = "#[command]";
 
-const COMMAND: [Rule; 6] = [
+const COMMAND: [Rule; 7] = [
     Rule::new("name", Kind::Text, "name = \"import\""),
     Rule::new("retries", Kind::Number, "retries = 3"),
     Rule::new("backoff", Kind::TextOrList, "backoff = \"1s\""),
     Rule::new("ack_wait", Kind::Text, "ack_wait = \"30s\""),
     Rule::new("timeout", Kind::Text, "timeout = \"5m\""),
+    value::GUARD,
     Rule::new("concurrency", Kind::Number, "concurrency = 8"),
 ];
 
-const COMMAND_OF_CLIENT: [Rule; 6] = [
+const COMMAND_OF_CLIENT: [Rule; 7] = [
     Rule::new("name", Kind::Text, "name = \"import\""),
     Rule::new("retries", Kind::Refused, OF_SERVICE),
     Rule::new("backoff", Kind::Refused, OF_SERVICE),
     Rule::new("ack_wait", Kind::Refused, OF_SERVICE),
     Rule::new("timeout", Kind::Refused, OF_SERVICE),
+    Rule::new("guard", Kind::Refused, OF_SERVICE),
     Rule::new("concurrency", Kind::Refused, OF_SERVICE),
 ];
 
@@ -56,6 +59,7 @@ pub(super) fn command(
     let command = Command {
         redelivery: redelivery::redelivery(&options, NOUN, diag),
         timeout: redelivery::timeout(&options, WEEK, TIMEOUT_RULE, diag),
+        guard: value::guard(&options, diag),
         concurrency: handler::limit(&options, "concurrency", 1, diag),
     };
     (options.text("name"), Work::Command(command))

@@ -9,23 +9,26 @@ use super::value;
 use crate::diag::Diag;
 use crate::model::{Rpc, Runs, Text, Work};
 
-const RPC: [Rule; 5] = [
+const RPC: [Rule; 6] = [
     Rule::new("name", Kind::Text, "name = \"sum\""),
     Rule::new("timeout", Kind::Text, "timeout = \"2s\""),
     Rule::new("idempotent", Kind::Flag, "idempotent"),
+    value::GUARD,
     Rule::new("concurrency", Kind::Number, "concurrency = 8"),
     Rule::new("queue", Kind::Number, "queue = 16"),
 ];
 
-const RPC_OF_CLIENT: [Rule; 5] = [
+const RPC_OF_CLIENT: [Rule; 6] = [
     Rule::new("name", Kind::Text, "name = \"sum\""),
     Rule::new("timeout", Kind::Text, "timeout = \"2s\""),
     Rule::new("idempotent", Kind::Flag, "idempotent"),
+    Rule::new("guard", Kind::Refused, GUARD_OF_SERVICE),
     Rule::new("concurrency", Kind::Refused, OF_SERVICE),
     Rule::new("queue", Kind::Refused, OF_SERVICE),
 ];
 
 const OF_SERVICE: &str = "is a limit of the service: set it there, not here";
+const GUARD_OF_SERVICE: &str = "stands in front of the method: set it at the service, not here";
 
 /// Reads them: the name, if one was given, and the rest.
 pub(super) fn rpc(
@@ -44,6 +47,7 @@ pub(super) fn rpc(
         runs,
         timeout: value::duration(&options, "timeout", diag),
         idempotent: options.has("idempotent"),
+        guard: value::guard(&options, diag),
         concurrency: handler::limit(&options, "concurrency", 1, diag),
         queue: handler::limit(&options, "queue", 0, diag),
     };

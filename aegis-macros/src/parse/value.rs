@@ -8,10 +8,27 @@ use proc_macro2::{Span, TokenStream, TokenTree};
 use quote::ToTokens;
 use strsim::levenshtein;
 use syn::ext::IdentExt;
-use syn::{Attribute, Expr, ExprLit, Ident, Lit, Meta};
+use syn::{Attribute, Expr, ExprLit, Ident, Lit, LitStr, Meta, Path};
 
-use super::args::Args;
+use super::args::{Args, Kind, Rule};
 use crate::diag::Diag;
+use crate::model::Text;
+
+/// The option that names a guard.
+pub(super) const GUARD: Rule = Rule::new("guard", Kind::Text, "guard = \"desks_only\"");
+
+/// The path of a guard, at the place where it was written.
+pub(super) fn guard(options: &Args, diag: &mut Diag) -> Option<TokenStream> {
+    let Text { value, span } = options.text("guard")?;
+    let literal = LitStr::new(&value, span);
+    if let Ok(path) = literal.parse_with(Path::parse_mod_style) {
+        return Some(path.into_token_stream());
+    }
+    let text = "a guard is the path of a function, such as `guard = \"rights::desks_only\"`: \
+                `fn desks_only(call: &Context) -> Result<(), Failure>`";
+    diag.at_span(span, text);
+    None
+}
 
 /// The name without `r#`.
 pub(super) fn plain(ident: &Ident) -> String {

@@ -3,7 +3,8 @@
 use super::messages::{Row, check, in_service};
 use super::{errors, expanded};
 
-const OPTIONS: &str = "`name`, `retries`, `backoff`, `ack_wait`, `timeout`, `concurrency`";
+const OPTIONS: &str = "`name`, `retries`, `backoff`, `ack_wait`, `timeout`, `guard`, \
+                       `concurrency`";
 
 fn with_options(options: &str) -> String {
     let method = "async fn import(&self, url: String) -> Result<Report, Failure> {}";

@@ -169,7 +169,7 @@ fn exclusive_handlers() {
             "#[exclusive_rpc(group = \"main\")] async fn a(&self) -> R {}",
             &[
                 "`#[exclusive_rpc]` has no option `group`: it takes `name`, `timeout`, \
-               `idempotent`, `concurrency`, `queue`",
+               `idempotent`, `guard`, `concurrency`, `queue`",
             ],
         ),
         (

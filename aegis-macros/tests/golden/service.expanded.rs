@@ -230,6 +230,7 @@ const _: () = {
             ),
             idempotent: true,
             exclusive: false,
+            guard: ::core::option::Option::None,
             concurrency: ::core::option::Option::Some(8),
             queue: ::core::option::Option::Some(16),
             call: |service, request| ::std::boxed::Box::pin(async move {
@@ -272,6 +273,7 @@ const _: () = {
             timeout: ::core::option::Option::None,
             idempotent: false,
             exclusive: false,
+            guard: ::core::option::Option::None,
             concurrency: ::core::option::Option::None,
             queue: ::core::option::Option::None,
             call: |service, request| ::std::boxed::Box::pin(async move {
@@ -308,6 +310,7 @@ const _: () = {
             timeout: ::core::option::Option::None,
             idempotent: false,
             exclusive: false,
+            guard: ::core::option::Option::None,
             concurrency: ::core::option::Option::None,
             queue: ::core::option::Option::None,
             call: |service, request| ::std::boxed::Box::pin(async move {
@@ -344,6 +347,7 @@ const _: () = {
             timeout: ::core::option::Option::None,
             idempotent: false,
             exclusive: false,
+            guard: ::core::option::Option::None,
             concurrency: ::core::option::Option::None,
             queue: ::core::option::Option::None,
             call: |service, request| ::std::boxed::Box::pin(async move {

@@ -240,6 +240,7 @@ const _: () = {
             ),
             idempotent: true,
             exclusive: true,
+            guard: ::core::option::Option::None,
             concurrency: ::core::option::Option::None,
             queue: ::core::option::Option::None,
             call: |service, request| ::std::boxed::Box::pin(async move {
@@ -284,6 +285,7 @@ const _: () = {
             timeout: ::core::option::Option::None,
             idempotent: false,
             exclusive: false,
+            guard: ::core::option::Option::None,
             concurrency: ::core::option::Option::None,
             queue: ::core::option::Option::None,
             call: |service, request| ::std::boxed::Box::pin(async move {
@@ -538,6 +540,7 @@ const _: () = {
             timeout: ::core::option::Option::None,
             idempotent: false,
             exclusive: true,
+            guard: ::core::option::Option::None,
             concurrency: ::core::option::Option::None,
             queue: ::core::option::Option::None,
             call: |service, request| ::std::boxed::Box::pin(async move {

@@ -153,6 +153,7 @@ const _: () = {
             timeout: ::core::option::Option::None,
             idempotent: false,
             exclusive: false,
+            guard: ::core::option::Option::None,
             concurrency: ::core::option::Option::None,
             queue: ::core::option::Option::None,
             call: |service, request| ::std::boxed::Box::pin(async move {
@@ -188,6 +189,7 @@ const _: () = {
             timeout: ::core::option::Option::None,
             idempotent: false,
             exclusive: false,
+            guard: ::core::option::Option::None,
             concurrency: ::core::option::Option::None,
             queue: ::core::option::Option::None,
             call: |service, request| ::std::boxed::Box::pin(async move {

@@ -165,6 +165,7 @@ const _: () = {
             timeout: ::core::option::Option::Some(
                 ::core::time::Duration::from_nanos(300000000000u64),
             ),
+            guard: ::core::option::Option::None,
             concurrency: ::core::option::Option::Some(8),
             call: |service, assigned| ::std::boxed::Box::pin(async move {
                 let service = ::aegis::__private::service::<Importer>(&service);
@@ -218,6 +219,7 @@ const _: () = {
                 ::core::time::Duration::from_nanos(60000000000u64),
             ),
             timeout: ::core::option::Option::None,
+            guard: ::core::option::Option::None,
             concurrency: ::core::option::Option::None,
             call: |service, assigned| ::std::boxed::Box::pin(async move {
                 let service = ::aegis::__private::service::<Importer>(&service);
@@ -258,6 +260,7 @@ const _: () = {
             )),
             ack_wait: ::core::option::Option::None,
             timeout: ::core::option::Option::None,
+            guard: ::core::option::Option::None,
             concurrency: ::core::option::Option::None,
             call: |service, assigned| ::std::boxed::Box::pin(async move {
                 let service = ::aegis::__private::service::<Importer>(&service);
@@ -292,6 +295,7 @@ const _: () = {
             timeout: ::core::option::Option::None,
             idempotent: false,
             exclusive: false,
+            guard: ::core::option::Option::None,
             concurrency: ::core::option::Option::None,
             queue: ::core::option::Option::None,
             call: |service, request| ::std::boxed::Box::pin(async move {

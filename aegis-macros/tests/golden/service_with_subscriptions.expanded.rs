@@ -132,6 +132,7 @@ const _: () = {
             timeout: ::core::option::Option::None,
             idempotent: false,
             exclusive: false,
+            guard: ::core::option::Option::None,
             concurrency: ::core::option::Option::None,
             queue: ::core::option::Option::None,
             call: |service, request| ::std::boxed::Box::pin(async move {

@@ -22,6 +22,10 @@ pub(super) fn url(config: &mut Config, text: &str) -> Result<(), String> {
         config.target = Target::Memory(name.trim_end_matches('/').to_owned());
         return Ok(());
     }
+    if text == "auto" {
+        config.target = Target::Auto;
+        return Ok(());
+    }
     let mut servers = Vec::new();
     for part in text.split(',').map(str::trim) {
         let whole = if part.contains("://") {
@@ -31,7 +35,7 @@ pub(super) fn url(config: &mut Config, text: &str) -> Result<(), String> {
         };
         let mut server = Url::parse(&whole)
             .map_err(|error| format!("{error}; it is a URL such as nats://host:4222"))?;
-        let way = "it is nats://host:port, tls://host:port or memory://";
+        let way = "it is nats://host:port, tls://host:port, memory:// or auto";
         if !matches!(server.scheme(), "nats" | "tls") {
             // The scheme only: what follows may be a login.
             let scheme: String = server.scheme().chars().take(20).collect();

@@ -6,6 +6,7 @@ use super::config::Config;
 use super::mount::Mount;
 use super::running::Running;
 use crate::error::Result;
+use crate::layer::{Layer, Layers};
 use crate::serve::Service;
 
 /// A program that serves: mount services, then [`run`](Self::run) it or [`start`](Self::start) it.
@@ -33,6 +34,7 @@ use crate::serve::Service;
 pub struct App {
     pub(super) config: Config,
     pub(super) mounts: Vec<Mount>,
+    pub(super) layers: Layers,
 }
 
 impl fmt::Debug for App {
@@ -40,6 +42,7 @@ impl fmt::Debug for App {
         let names: Vec<&str> = self.mounts.iter().map(|mount| mount.name).collect();
         f.debug_struct("App")
             .field("services", &names)
+            .field("layers", &self.layers)
             .field("config", &self.config)
             .finish()
     }
@@ -51,12 +54,20 @@ impl App {
         Self {
             config,
             mounts: Vec::new(),
+            layers: Layers::default(),
         }
     }
 
     /// Mounts a service. One type can be mounted once.
     pub fn service<S: Service>(mut self, service: S) -> Self {
         self.mounts.push(Mount::new(service));
+        self
+    }
+
+    /// Puts a layer around all that this program serves and sends, inside of those put before. See
+    /// [`Layer`].
+    pub fn layer<L: Layer>(mut self, layer: L) -> Self {
+        self.layers = self.layers.with(layer);
         self
     }
 
@@ -73,7 +84,8 @@ impl App {
     /// Errors: as [`Client::connect`](crate::Client::connect); `Lifecycle` if nothing is mounted, an
     /// `#[on_start]` fails, handlers are lost in linking, or two of them have one name.
     pub async fn start(self) -> Result<Running> {
-        super::start::start(self, std::future::pending()).await
+        // On the heap: it is large, and stands in the future of every program.
+        Box::pin(super::start::start(self, std::future::pending())).await
     }
 
     /// Serves until SIGINT or SIGTERM, then drains: takes nothing new, finishes what runs within

@@ -6,8 +6,11 @@ use std::time::Duration;
 
 use url::Url;
 
-use super::settings::{self, LogFormat};
+use super::locate::{Found, Locating};
+use super::replica_settings::ReplicaSettings;
+use super::settings;
 use super::strangers;
+use super::telling::Telling;
 use crate::adapter::nats::{Authentication, Tls};
 use crate::client::StreamSettings;
 use crate::error::Result;
@@ -43,8 +46,7 @@ pub struct Config {
     pub(super) envelope: bool,
     pub(super) prefix: String,
     pub(super) micro_root: Option<Subject>,
-    pub(super) log: String,
-    pub(super) log_format: LogFormat,
+    pub(super) telling: Telling,
     pub(super) call_timeout: Duration,
     pub(super) connect_timeout: Duration,
     pub(super) drain_timeout: Duration,
@@ -55,6 +57,8 @@ pub struct Config {
     pub(super) failover: Option<Failover>,
     pub(super) streams: StreamSettings,
     pub(super) leader_replicas: Option<u8>,
+    pub(super) replicas: ReplicaSettings,
+    pub(super) locating: Box<Locating>,
     pub(super) retry: RetryPolicy,
     pub(super) breaker: BreakerPolicy,
     /// Mistakes in what code has set, told when the configuration is used.
@@ -70,6 +74,10 @@ pub(super) enum Target {
     Memory(String),
     /// The servers of one NATS cluster.
     Nats(Vec<Url>),
+    /// Wherever NATS is found.
+    Auto,
+    /// Where it was found.
+    Found(Found),
 }
 
 impl Default for Config {
@@ -94,8 +102,7 @@ impl Default for Config {
             envelope: false,
             prefix: String::new(),
             micro_root: None,
-            log: "info".to_owned(),
-            log_format: LogFormat::Pretty,
+            telling: Telling::default(),
             call_timeout: Duration::from_secs(5),
             connect_timeout: Duration::from_secs(10),
             drain_timeout: Duration::from_secs(30),
@@ -106,6 +113,8 @@ impl Default for Config {
             failover: None,
             streams: StreamSettings::default(),
             leader_replicas: None,
+            replicas: ReplicaSettings::default(),
+            locating: Box::default(),
             retry: RetryPolicy::never(),
             breaker: BreakerPolicy::default(),
             mistakes: Vec::new(),
@@ -131,13 +140,6 @@ impl Config {
         Ok(config)
     }
 
-    /// Starts the log output to standard error, as `#[aegis::main]` does; for a program with a
-    /// `main` of its own. Without effect if the log has been started already, or without the
-    /// feature `log`.
-    pub fn start_log(&self) {
-        super::log::start(&self.log, self.log_format);
-    }
-
     pub(super) fn set(mut self, key: &'static str, text: &str) -> Self {
         if let Err(mistake) = settings::set(&mut self, key, text, "in code") {
             self.mistakes.push(mistake);
@@ -146,7 +148,7 @@ impl Config {
     }
 
     /// Where to connect: `nats://host:4222`, `tls://..`, several servers with commas between them,
-    /// or `memory://` for a bus inside this process.
+    /// `memory://` for a bus inside this process, or `auto` for wherever NATS is found.
     #[must_use]
     pub fn url(self, url: &str) -> Self {
         self.set("nats.url", url)
@@ -327,13 +329,6 @@ impl Config {
     #[must_use]
     pub fn breaker(mut self, policy: BreakerPolicy) -> Self {
         self.breaker = policy;
-        self
-    }
-
-    /// The log filter, such as `info` or `warn,my_crate=debug`.
-    #[must_use]
-    pub fn log(mut self, filter: &str) -> Self {
-        filter.clone_into(&mut self.log);
         self
     }
 

@@ -3,17 +3,19 @@
 use std::sync::Arc;
 
 use super::config::{Config, Target};
+use super::locate;
 use crate::adapter::memory::MemoryBus;
-use crate::adapter::nats::{self, NatsOptions};
+use crate::adapter::nats::{self, NatsOptions, Way};
 use crate::client::{Client, ClientSettings, Wire};
 use crate::error::Result;
+use crate::observe::keep_metrics;
 use crate::port::{Bus, KvStore, Streams};
 
 impl Client {
     /// Connects a program that only calls.
     ///
     /// Errors: `Config` for a wrong configuration, `Disconnected` if no server answers within
-    /// `connect_timeout`, `Denied` at once if it refuses the login or if there is no trust in a
+    /// `connect_timeout` or `nats.url` is `auto` and none is found, `Denied` at once if it refuses the login or if there is no trust in a
     /// certificate.
     pub async fn connect(config: Config) -> Result<Self> {
         config.tell_strangers();
@@ -32,7 +34,12 @@ pub(crate) struct Connection {
 
 pub(crate) async fn open(config: &Config, name: &str) -> Result<Connection> {
     config.check()?;
-    let servers = match &config.target {
+    if config.telling.metrics {
+        keep_metrics();
+    }
+    super::collector::start(config, name);
+    let config = locate::located(Box::new(config.clone())).await?;
+    let (servers, way) = match &config.target {
         Target::Memory(name) => {
             let bus = MemoryBus::connect(name);
             let store = Arc::new(bus.store());
@@ -44,7 +51,10 @@ pub(crate) async fn open(config: &Config, name: &str) -> Result<Connection> {
                 streams,
             });
         }
-        Target::Nats(servers) => servers.clone(),
+        Target::Nats(servers) => (servers.clone(), Way::Direct),
+        Target::Found(found) => (vec![found.server.clone()], found.way.clone()),
+        // It has been looked for.
+        Target::Auto => (Vec::new(), Way::Direct),
     };
     let options = NatsOptions {
         servers,
@@ -54,6 +64,7 @@ pub(crate) async fn open(config: &Config, name: &str) -> Result<Connection> {
         inbox_prefix: config.inbox_prefix.clone(),
         connect_within: config.connect_timeout,
         ping_interval: config.ping_interval,
+        way,
     };
     // On the heap: it is large, and stands in the future of every start.
     let bus = Box::pin(nats::connect(options)).await?;
@@ -78,8 +89,11 @@ pub(super) fn client(config: &Config, connection: Connection, source: &str) -> R
         timeout: config.call_timeout,
         retry: config.retry,
         breaker: config.breaker,
+        calls_say_source: config.source.is_some(),
         source: config.source.clone().unwrap_or_else(|| source.to_owned()),
-        streams: config.streams.clone(),
+        streams: config.stream_settings(),
+        replicas: config.replicas.all,
+        registry_replicas: config.replicas.registry.or(config.replicas.all),
     };
     let Connection {
         bus,

@@ -79,6 +79,7 @@ where
         });
         // A handler that blocks its thread must not hold up the end.
         runtime.shutdown_background();
+        super::collector::flush();
         outcome
     });
     match outcome {

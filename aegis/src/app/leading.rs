@@ -54,7 +54,7 @@ impl Leading {
         let (bus, store) = control.ports(client);
         let control_state = bus.state();
         let name = client.layout().bucket(LEADERS);
-        let seats = Seats::new((bus, store), name, config.leader_replicas);
+        let seats = Seats::new((bus, store), name, config.leader_servers());
         let mut parts = Vec::new();
         for part in started {
             let (Some(led), Some(server)) = (&part.led, &part.server) else {

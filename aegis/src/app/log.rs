@@ -19,28 +19,70 @@ pub(super) fn check(_: &str) -> Result<(), String> {
     Ok(())
 }
 
-/// Starts the log output, unless the program has started its own.
-#[cfg(feature = "log")]
+/// Starts the log output and, with the feature `otel`, the recording of spans, unless the program
+/// has a subscriber of its own.
+#[cfg(any(feature = "log", feature = "otel"))]
 pub(super) fn start(filter: &str, format: LogFormat) {
-    use std::io::IsTerminal as _;
-    use tracing_subscriber::EnvFilter;
-    // The client library reports at `info` what the bus reports in better words.
-    let filter = if filter.contains("async_nats") {
-        filter.to_owned()
-    } else {
-        format!("{filter},async_nats=warn")
-    };
-    let filter = EnvFilter::try_new(filter).unwrap_or_else(|_| EnvFilter::new("info"));
-    let colours = std::io::stderr().is_terminal();
-    let log = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr);
+    use tracing_subscriber::layer::SubscriberExt as _;
+    use tracing_subscriber::util::SubscriberInitExt as _;
+    let subscriber = tracing_subscriber::registry();
+    #[cfg(feature = "otel")]
+    let subscriber = subscriber.with(super::collector::otel_layer());
+    #[cfg(feature = "log")]
+    let subscriber = subscriber.with(lines(filter, format));
+    #[cfg(not(feature = "log"))]
+    let _ = (filter, format);
     // An error means that the program has its own.
-    let _ = match format {
-        LogFormat::Pretty => log.with_ansi(colours).try_init(),
-        LogFormat::Json => log.json().try_init(),
-    };
+    let _ = subscriber.try_init();
 }
 
-#[cfg(not(feature = "log"))]
+#[cfg(not(any(feature = "log", feature = "otel")))]
 pub(super) fn start(_: &str, _: LogFormat) {}
+
+/// The log lines, as a layer of a subscriber.
+#[cfg(feature = "log")]
+pub(super) fn lines<S>(filter: &str, format: LogFormat) -> impl tracing_subscriber::Layer<S>
+where
+    S: tracing::Subscriber + for<'a> tracing_subscriber::registry::LookupSpan<'a>,
+{
+    use std::io::IsTerminal as _;
+    use tracing_subscriber::fmt;
+    use tracing_subscriber::{EnvFilter, Layer as _};
+
+    use super::log_line::{AsFields, AsText, Handled};
+
+    let filter = EnvFilter::try_new(quiet(filter)).unwrap_or_else(|_| EnvFilter::new("info"));
+    let log = fmt::layer().with_writer(std::io::stderr);
+    match format {
+        LogFormat::Pretty => {
+            let inner = fmt::format().with_ansi(std::io::stderr().is_terminal());
+            let lines = log.event_format(Handled::new(inner, AsText));
+            lines.with_filter(filter).boxed()
+        }
+        LogFormat::Json => {
+            let inner = fmt::format().json();
+            let lines = log.json().event_format(Handled::new(inner, AsFields));
+            lines.with_filter(filter).boxed()
+        }
+    }
+}
+
+/// A filter without what would be said twice, unless it is asked for.
+#[cfg(feature = "log")]
+fn quiet(filter: &str) -> String {
+    let mut filter = filter.to_owned();
+    // The client library reports at `info` what the bus reports in better words; and lines say by
+    // themselves what is handled.
+    // What sends spans would tell of each request.
+    let quieter = [
+        ("async_nats", "warn"),
+        ("ureq", "warn"),
+        (crate::observe::SPANS, "off"),
+    ];
+    for (target, level) in quieter {
+        if !filter.contains(target) {
+            filter = format!("{filter},{target}={level}");
+        }
+    }
+    filter
+}

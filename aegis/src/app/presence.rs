@@ -1,7 +1,7 @@
 //! The program's place in the registry: one record per service, from the start to the stop.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use futures_util::future::join_all;
@@ -11,11 +11,12 @@ use tokio_util::task::AbortOnDropHandle;
 
 use super::config::Config;
 use super::control::Control;
+use super::facts::Facts;
 use super::pulse::Pulse;
 use super::running::Started;
 use super::vitals::{Record, now};
 use crate::client::Client;
-use crate::cluster::{Announced, Announcer, Registry};
+use crate::cluster::{Announced, Announcer, Heard, Registry};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::Lifecycle;
 use crate::observe;
@@ -28,6 +29,8 @@ const ANSWER: Duration = Duration::from_millis(500);
 /// The records of a program.
 pub(super) struct Presence {
     records: Vec<Announced>,
+    /// Whose they are.
+    services: Vec<String>,
     /// Of the connection that records are written over.
     state: watch::Receiver<ConnectionState>,
     tasks: Vec<AbortOnDropHandle<()>>,
@@ -40,13 +43,19 @@ impl Presence {
         client: &Client,
         control: &Control,
         started: &[Started],
-        state: &watch::Sender<Lifecycle>,
+        (state, facts): (&watch::Sender<Lifecycle>, &Facts),
     ) -> Result<Self> {
         let (bus, store) = control.ports(client);
-        let registry = Registry::new(store, bus.state(), client.layout());
+        let registry = Registry::new(
+            store,
+            bus.state(),
+            client.layout(),
+            client.registry_replicas(),
+        );
         let boot = format!("{:016x}", observe::random());
         let mut presence = Self {
             records: Vec::new(),
+            services: Vec::new(),
             state: bus.state(),
             tasks: Vec::new(),
         };
@@ -69,11 +78,16 @@ impl Presence {
                 led: part.led,
                 standing: part.standing.subscribe(),
                 epoch: AtomicU64::new(0),
+                last: Mutex::default(),
+                lag: metrics::gauge!(observe::EXECUTOR_LAG, "service" => home.service.to_string()),
             };
             let names = (&home.service, &home.instance);
-            let record = Announcer::new(registry.clone(), names, Arc::new(record), times)?;
+            let record = Arc::new(record);
+            facts.announced(&record);
+            let record = Announcer::new(registry.clone(), names, record, times)?;
             let (announced, task) = record.split();
             presence.records.push(announced);
+            presence.services.push(home.service.to_string());
             let task = control.spawn(task);
             presence.tasks.push(task);
         }
@@ -84,6 +98,12 @@ impl Presence {
     /// service that cannot be announced serves nevertheless.
     pub(super) async fn announce(&self) {
         join_all(self.records.iter().map(Announced::announce)).await;
+    }
+
+    /// When the registry heard of each service last.
+    pub(super) fn heard(&self) -> Vec<(String, Heard)> {
+        let records = self.records.iter().map(Announced::heard);
+        self.services.iter().cloned().zip(records).collect()
     }
 
     /// Says that the program stops.

@@ -62,7 +62,8 @@ pub(super) async fn run(app: App) -> Result<()> {
 /// Serves until the end is wanted; what was started is undone in order, also in the middle of the
 /// start.
 async fn serve(app: App, end: &CancellationToken) -> Result<()> {
-    let running = super::start::start(app, end.cancelled()).await?;
+    // On the heap: it is large, and stands in the future of every program.
+    let running = Box::pin(super::start::start(app, end.cancelled())).await?;
     end.cancelled().await;
     running.stop().await
 }

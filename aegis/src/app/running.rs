@@ -1,6 +1,7 @@
 //! A program that serves, and its orderly end.
 
 use std::fmt;
+use std::net::SocketAddr;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,8 +10,12 @@ use futures_util::future::{FutureExt, join_all};
 use serde_json::Value;
 use tokio::sync::watch;
 use tokio::time::Instant;
+use tokio_util::task::AbortOnDropHandle;
 
+use super::config::Config;
 use super::control::Control;
+use super::facts::Facts;
+use super::gauges::Gauges;
 use super::leading::{Leading, Led};
 use super::presence::Presence;
 use super::start::enter;
@@ -18,6 +23,7 @@ use crate::client::Client;
 use crate::error::{Error, ErrorKind, Result};
 use crate::lease::Standing;
 use crate::model::Lifecycle;
+use crate::observe::Snapshot;
 use crate::serve::{About, Context, Home, Hooks, Server};
 
 /// One service that has run its `#[on_start]`, and serves once it has a server.
@@ -59,7 +65,18 @@ pub struct Running {
     client: Client,
     state: watch::Sender<Lifecycle>,
     parts: Parts,
+    facts: Arc<Facts>,
+    gauges: Arc<Gauges>,
+    _telling: AbortOnDropHandle<()>,
+    /// What answers by HTTP, until everything has ended.
+    page: Option<Page>,
     drain_timeout: Duration,
+}
+
+/// What answers by HTTP, until it is dropped.
+pub(super) struct Page {
+    pub(super) address: SocketAddr,
+    pub(super) _accepting: AbortOnDropHandle<()>,
 }
 
 /// What a start has started so far.
@@ -85,19 +102,55 @@ impl Running {
         client: Client,
         state: watch::Sender<Lifecycle>,
         parts: Parts,
-        drain_timeout: Duration,
+        config: &Config,
+        facts: Arc<Facts>,
+        page: Option<Page>,
     ) -> Self {
+        let heard = parts.presence.as_ref().map(Presence::heard);
+        let gauges = Gauges::new(&client, &parts.started, &heard.unwrap_or_default());
+        facts.measured(&gauges);
+        let telling = gauges.keep_telling(parts.control.as_ref(), config.heartbeat);
         Self {
+            facts,
+            gauges,
+            _telling: telling,
+            page,
             client,
             state,
             parts,
-            drain_timeout,
+            drain_timeout: config.drain_timeout,
         }
+    }
+
+    pub(super) fn enter(&self, next: Lifecycle) {
+        enter(&self.state, next);
+    }
+
+    pub(super) fn parts(&self) -> &Parts {
+        &self.parts
     }
 
     /// A client on the program's own connection.
     pub fn client(&self) -> &Client {
         &self.client
+    }
+
+    /// Why this program should not get work now: it starts or drains, is not connected, or one of its
+    /// services is unhealthy; none if it should. What `/readyz` says, for a program with an HTTP server of its
+    /// own.
+    pub fn unready(&self) -> Option<String> {
+        self.facts.unready()
+    }
+
+    /// What `/status` says: `lifecycle`, `ready`, `reason`, `uptime_seconds`, `nats` and `services`, each
+    /// with its `status`, `load`, `leadership` and `handlers`.
+    pub fn status(&self) -> Value {
+        self.facts.status()
+    }
+
+    /// Where `/healthz` and the like are answered by HTTP, if they are (setting `http.address`).
+    pub fn http_address(&self) -> Option<SocketAddr> {
+        self.page.as_ref().map(|page| page.address)
     }
 
     /// The instance id of a service; none if it is not mounted.
@@ -110,13 +163,20 @@ impl Running {
         found.map(|part| part.home.instance.as_str())
     }
 
+    /// The metrics of this program, with what runs and waits at this moment; see [`metrics`](crate::metrics).
+    pub fn metrics(&self) -> Snapshot {
+        self.gauges.tell();
+        crate::observe::metrics()
+    }
+
     /// The program's state, to look at or to wait for.
     pub fn lifecycle(&self) -> watch::Receiver<Lifecycle> {
         self.state.subscribe()
     }
 
     /// Ends it in order: takes nothing new, finishes what runs within `drain_timeout`, runs
-    /// `#[on_stop]`, sends what is left, closes the connection.
+    /// `#[on_stop]`, sends what is left, closes the connection. With the feature `otel` it waits up to
+    /// 2 s more for a collector that does not answer.
     ///
     /// No call that the server had delivered to this instance is lost, unless its handler does not
     /// end in time: then its caller gets `CANCELLED`.
@@ -131,6 +191,7 @@ impl Running {
         }
         self.parts.undo(Instant::now() + self.drain_timeout).await;
         let closed = self.client.close().await;
+        super::collector::flushed().await;
         enter(
             &self.state,
             if closed.is_ok() {

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::address::{inbox_prefix, url};
 use super::config::Config;
+use super::telling;
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{Codec, Failover, InstanceId, Subject};
 
@@ -38,7 +39,11 @@ pub(super) const fn open(key: &'static str, env: &'static [&'static str], apply:
     }
 }
 
-const fn secret(key: &'static str, env: &'static [&'static str], apply: Apply) -> Setting {
+pub(super) const fn secret(
+    key: &'static str,
+    env: &'static [&'static str],
+    apply: Apply,
+) -> Setting {
     Setting {
         key,
         env,
@@ -126,6 +131,17 @@ const SETTINGS: &[Setting] = &[
             Ok(())
         },
     ),
+    open("builtin_rpcs", &["AEGIS_BUILTIN_RPCS"], |config, text| {
+        switch(text).map(|on| config.telling.builtin_rpcs = on)
+    }),
+    open(
+        "http.address",
+        &["AEGIS_HTTP_ADDRESS"],
+        telling::http_address,
+    ),
+    open("metrics", &["AEGIS_METRICS"], |config, text| {
+        switch(text).map(|on| config.telling.metrics = on)
+    }),
     open(
         "registry.enabled",
         &["AEGIS_REGISTRY_ENABLED"],
@@ -162,11 +178,11 @@ const SETTINGS: &[Setting] = &[
     ),
     open("log", &["AEGIS_LOG", "RUST_LOG"], |config, text| {
         super::log::check(text)?;
-        text.clone_into(&mut config.log);
+        text.clone_into(&mut config.telling.log);
         Ok(())
     }),
     open("log_format", &["AEGIS_LOG_FORMAT"], |config, text| {
-        config.log_format = match text {
+        config.telling.log_format = match text {
             "pretty" => LogFormat::Pretty,
             "json" => LogFormat::Json,
             _ => return Err("it is `pretty` or `json`".to_owned()),
@@ -196,8 +212,11 @@ pub(super) fn variables() -> impl Iterator<Item = &'static str> {
 fn all() -> impl Iterator<Item = &'static Setting> {
     SETTINGS
         .iter()
+        .chain(super::replica_settings::SETTINGS)
         .chain(super::stream_settings::SETTINGS)
         .chain(super::command_settings::SETTINGS)
+        .chain(super::locate_settings::SETTINGS)
+        .chain(super::collector::SETTINGS)
 }
 
 #[expect(
@@ -209,7 +228,7 @@ fn keep(slot: &mut Option<String>, text: &str) -> Result<(), String> {
     Ok(())
 }
 
-fn file(slot: &mut Option<PathBuf>, text: &str) -> Result<(), String> {
+pub(super) fn file(slot: &mut Option<PathBuf>, text: &str) -> Result<(), String> {
     let path = PathBuf::from(text);
     if !path.is_file() {
         return Err("there is no such file".to_owned());
@@ -218,7 +237,7 @@ fn file(slot: &mut Option<PathBuf>, text: &str) -> Result<(), String> {
     Ok(())
 }
 
-fn switch(text: &str) -> Result<bool, String> {
+pub(super) fn switch(text: &str) -> Result<bool, String> {
     match text.to_ascii_lowercase().as_str() {
         "true" | "1" | "yes" | "on" => Ok(true),
         "false" | "0" | "no" | "off" => Ok(false),
@@ -261,16 +280,26 @@ pub(super) fn load(mut config: Config, env: &dyn Fn(&str) -> Option<String>) -> 
     let mut mistakes = Vec::new();
     let named = said("AEGIS_CONFIG");
     let path = PathBuf::from(named.as_deref().unwrap_or("aegis.toml"));
-    match std::fs::read_to_string(&path) {
-        Ok(text) => from_file(
-            &mut config,
-            &text,
-            &path.display().to_string(),
-            &mut mistakes,
-        ),
-        Err(error) if named.is_none() && error.kind() == std::io::ErrorKind::NotFound => {}
-        Err(error) => mistakes.push(format!("{} cannot be read: {error}", path.display())),
+    let text = match std::fs::read_to_string(&path) {
+        Ok(text) => text,
+        Err(error) if named.is_none() && error.kind() == std::io::ErrorKind::NotFound => {
+            String::new()
+        }
+        Err(error) => {
+            mistakes.push(format!("{} cannot be read: {error}", path.display()));
+            String::new()
+        }
+    };
+    // The defaults of a profile come before all that is said.
+    if let Some(profile) = super::profile::said(said("AEGIS_PROFILE"), &text) {
+        config = config.profile(profile);
     }
+    from_file(
+        &mut config,
+        &text,
+        &path.display().to_string(),
+        &mut mistakes,
+    );
     for setting in all() {
         let found = setting
             .env

@@ -15,15 +15,18 @@ use super::builder::App;
 use super::config::Config;
 use super::connect;
 use super::control::Control;
+use super::facts::Facts;
 use super::leading::Leading;
+use super::locate;
 use super::mount::Mount;
 use super::presence::Presence;
-use super::running::{Parts, Running, Started};
+use super::running::{Page, Parts, Running, Started};
 use crate::client::Client;
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{Failure, InstanceId, Lifecycle, ServiceName};
 use crate::serve::{
-    Context, HandlerDescriptor, HandlerTable, Home, Metadata, ServeSettings, Server, manifest,
+    Context, HandlerDescriptor, HandlerTable, Home, Metadata, ServeSettings, Server, Tells,
+    manifest,
 };
 
 /// Changes the state; a way that does not exist is a mistake of ours, and said loudly.
@@ -41,39 +44,80 @@ pub(super) fn enter(state: &watch::Sender<Lifecycle>, next: Lifecycle) {
 pub(super) async fn start(app: App, cancel: impl Future<Output = ()>) -> Result<Running> {
     let (state, _) = watch::channel(Lifecycle::Initializing);
     enter(&state, Lifecycle::Starting);
-    let outcome = parts(app, &state, cancel).await;
+    let telling = Telling {
+        facts: Facts::new(state.subscribe()),
+        state,
+    };
+    let outcome = match listen(&app.config, &telling.facts).await {
+        Ok(page) => parts(app, &telling, cancel)
+            .await
+            .map(|parts| (parts, page)),
+        Err(error) => Err(error),
+    };
+    let Telling { state, facts } = telling;
     if outcome.is_err() {
         enter(&state, Lifecycle::Failed);
     }
-    let (client, config, parts) = outcome?;
-    enter(&state, Lifecycle::Started);
+    let ((client, config, parts), page) = outcome?;
+    let running = Running::new(client, state, parts, &config, facts, page);
+    running.enter(Lifecycle::Started);
+    let parts = running.parts();
     for part in &parts.started {
         let home = &part.home;
         tracing::info!(service = %home.service, instance = %home.instance, "serves");
     }
-    Ok(Running::new(client, state, parts, config.drain_timeout))
+    Ok(running)
+}
+
+/// What is told while a program comes up: its state, and what is known of it.
+struct Telling {
+    state: watch::Sender<Lifecycle>,
+    facts: Arc<Facts>,
+}
+
+/// Answers by HTTP from now on, also while the rest of the start takes its time.
+#[cfg(feature = "http")]
+async fn listen(config: &Config, facts: &Arc<Facts>) -> Result<Option<Page>> {
+    let Some(address) = config.telling.http else {
+        return Ok(None);
+    };
+    let page = super::http::serve(address, facts.clone()).await?;
+    Ok(Some(page))
+}
+
+#[cfg(not(feature = "http"))]
+#[expect(clippy::unused_async, reason = "the same face as with the feature")]
+async fn listen(_: &Config, _: &Arc<Facts>) -> Result<Option<Page>> {
+    Ok(None)
 }
 
 async fn parts(
     app: App,
-    state: &watch::Sender<Lifecycle>,
+    telling: &Telling,
     cancel: impl Future<Output = ()>,
-) -> Result<(Client, Config, Parts)> {
-    let App { config, mounts } = app;
+) -> Result<(Client, Box<Config>, Parts)> {
+    let App {
+        config,
+        mounts,
+        layers,
+    } = app;
     let mounts = checked(mounts)?;
     config.check()?;
     let name = mounts.first().map_or("aegis", |(mount, _)| mount.name);
     let mut cancel = std::pin::pin!(cancel);
-    let client = tokio::select! {
+    let (client, config) = tokio::select! {
         biased;
         () = &mut cancel => return Err(cancelled()),
-        client = connected(&config, name) => client?,
+        connected = connected(Box::new(config), name) => connected?,
     };
+    let client = client.with_layers(layers);
+    telling.facts.connected(&client);
     let mut parts = Parts::default();
     let outcome = tokio::select! {
         biased;
         () = &mut cancel => Err(cancelled()),
-        outcome = all(&config, mounts, &client, state, &mut parts) => outcome,
+        // On the heap: it is large, and stands in the future of every program.
+        outcome = Box::pin(all(&config, mounts, &client, telling, &mut parts)) => outcome,
     };
     if let Err(error) = outcome {
         // Every service before the one that failed has run its `#[on_start]`.
@@ -91,11 +135,14 @@ fn cancelled() -> Error {
     )
 }
 
-async fn connected(config: &Config, name: &str) -> Result<Client> {
+/// A client, and the configuration that says where NATS is: every other connection goes there too.
+async fn connected(config: Box<Config>, name: &str) -> Result<(Client, Box<Config>)> {
     config.tell_strangers();
-    let connection = connect::open(config, name).await?;
+    let config = locate::located(config).await?;
+    let connection = connect::open(&config, name).await?;
     tracing::info!(server = %connection.bus.name(), "connected");
-    connect::client(config, connection, name)
+    let client = connect::client(&config, connection, name)?;
+    Ok((client, config))
 }
 
 /// Everything that can be found wrong without a server.
@@ -151,7 +198,7 @@ async fn all(
     config: &Config,
     mounts: Vec<(Mount, HandlerTable)>,
     client: &Client,
-    state: &watch::Sender<Lifecycle>,
+    telling: &Telling,
     parts: &mut Parts,
 ) -> Result<()> {
     let number = crate::observe::random() & 0xffff_ffff;
@@ -165,6 +212,9 @@ async fn all(
             },
             metadata: Metadata::default(),
         });
+        if parts.started.is_empty() {
+            super::collector::name(&home, mount.about.version);
+        }
         if config.instance.is_some() {
             super::presence::is_free(&home).await?;
         }
@@ -181,9 +231,14 @@ async fn all(
     }
     let settings = ServeSettings {
         reply_prefixes: reply_prefixes(config),
-        replicas: config.leader_replicas,
-        state: state.subscribe(),
+        replicas: config.leader_servers(),
+        state: telling.state.subscribe(),
+        tells: config
+            .telling
+            .builtin_rpcs
+            .then(|| telling.facts.clone() as Arc<dyn Tells>),
     };
+    telling.facts.serve(&parts.started);
     for ((mount, table), part) in mounts.into_iter().zip(parts.started.iter_mut()) {
         let home = part.home.clone();
         let server = Server::new(&table, mount.about, &mount.service, home, settings.clone());
@@ -191,14 +246,14 @@ async fn all(
         part.server.insert(server).subscribe().await?;
     }
     client.bus().flush().await?;
-    presence(config, client, state, parts).await
+    presence(config, client, telling, parts).await
 }
 
 /// Lets itself be found, and takes part in elections.
 async fn presence(
     config: &Config,
     client: &Client,
-    state: &watch::Sender<Lifecycle>,
+    telling: &Telling,
     parts: &mut Parts,
 ) -> Result<()> {
     let started = &parts.started;
@@ -210,7 +265,8 @@ async fn presence(
     let control = parts.control.insert(control);
     // Each has its place before anybody can find it: undoing removes records, and gives up leases.
     if config.registry {
-        let presence = Presence::prepare(config, client, control, started, state).await?;
+        let (state, facts) = (&telling.state, &telling.facts);
+        let presence = Presence::prepare(config, client, control, started, (state, facts)).await?;
         parts.presence.insert(presence).announce().await;
     }
     if leads {

@@ -1,7 +1,7 @@
 //! The record of one instance, from everything that is known of it.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use futures_util::future::{BoxFuture, FutureExt};
@@ -41,6 +41,9 @@ pub(super) struct Record {
     pub(super) standing: watch::Receiver<Standing>,
     /// As which epoch it leads, in the words of the last record; 0 if it does not.
     pub(super) epoch: AtomicU64,
+    pub(super) lag: metrics::Gauge,
+    /// The last one that was made.
+    pub(super) last: Mutex<Option<Instance>>,
 }
 
 /// The present, as it stands in records.
@@ -62,6 +65,7 @@ impl Vitals for Record {
         let epoch = self.epoch_now();
         self.epoch.store(epoch, Ordering::Relaxed);
         measured.load.lag_ms = lag.as_secs_f64() * 1000.0;
+        self.lag.set(lag.as_secs_f64());
         let (status, reason) = judge(&Signs {
             draining: *self.state.borrow() == Lifecycle::Stopping,
             connected: self.is_connected(),
@@ -87,7 +91,7 @@ impl Vitals for Record {
         if let Some(reason) = reason {
             metadata.insert("reason".to_owned(), reason.into());
         }
-        Instance {
+        let record = Instance {
             service: self.home.service.to_string(),
             id: self.home.instance.to_string(),
             version: self.about.version.to_owned(),
@@ -95,7 +99,9 @@ impl Vitals for Record {
             last_heartbeat: now(),
             sticky_active_group: self.led.map(|led| led.group.to_owned()),
             metadata,
-        }
+        };
+        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(record.clone());
+        record
     }
 
     fn changed(&self) -> BoxFuture<'_, ()> {
@@ -112,6 +118,12 @@ impl Vitals for Record {
 }
 
 impl Record {
+    /// The last one that was made; none before the first.
+    pub(super) fn last(&self) -> Option<Instance> {
+        let last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        last.clone()
+    }
+
     /// Whether calls can come, as it is told from now on.
     fn is_connected(&self) -> bool {
         let connected = *self.connection.borrow() == ConnectionState::Connected;

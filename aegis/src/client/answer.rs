@@ -56,8 +56,12 @@ impl Answer {
         }
     }
 
-    pub(super) fn is_success(&self) -> bool {
-        matches!(self, Self::Success { .. })
+    /// The error of the service's own, if it is one.
+    pub(super) fn failure(&self) -> Option<&Failure> {
+        match self {
+            Self::Success { .. } => None,
+            Self::Failure(failure) => Some(failure),
+        }
     }
 
     /// Reads the value.
@@ -252,7 +256,7 @@ mod tests {
             assert!(!failure.is_retryable(), "{body}");
         }
         let silent = answer(&[], r#"{"success":false}"#, Wire::Envelope);
-        assert!(!silent.is_ok_and(|answer| answer.is_success()));
+        assert!(!silent.is_ok_and(|answer| answer.failure().is_none()));
     }
 
     #[test]

@@ -3,15 +3,20 @@
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures_util::future::FutureExt;
 use tokio::time::Instant;
 
 use super::answer::Answer;
 use super::call::Way;
 use super::core::{Client, Wire};
+use super::layered::refused;
+use super::spans;
 use super::target::Target;
 use crate::error::{Error, ErrorKind, Result};
+use crate::layer::{Operation, OperationKind, Sent};
 use crate::model::{
-    Headers, InstanceId, Layout, RetryPolicy, TraceContext, deadline_header, header, with_timeout,
+    Failure, Headers, InstanceId, Layout, RetryPolicy, TraceContext, deadline_header, header,
+    with_timeout,
 };
 use crate::observe;
 use crate::port::{ConnectionState, OpenCall, Outgoing};
@@ -29,7 +34,7 @@ pub(super) struct Prepared {
     pub(super) retry: RetryPolicy,
     pub(super) target: Target,
     pub(super) headers: Headers,
-    /// Instead of the trace of the call being handled.
+    /// Instead of the trace of the call being handled; once it is sent, what travels with it.
     pub(super) trace: Option<TraceContext>,
 }
 
@@ -59,10 +64,46 @@ impl Prepared {
     /// is over.
     pub(super) async fn send(&mut self) -> Result<Answer> {
         let start = Instant::now();
-        let outcome = self.attempts(start).await;
-        let failed = !matches!(&outcome, Ok(answer) if answer.is_success());
+        let traced = spans::call(&self.way.route, self.trace, &self.client.scope());
+        self.trace = traced.travels();
+        let outcome = if self.client.layers().is_empty() {
+            self.attempts(start).await
+        } else {
+            Box::pin(self.inside_layers(start)).await
+        };
+        let failed = match &outcome {
+            Ok(answer) => answer.failure().map(Failure::code),
+            Err(error) => Some(spans::name(error)),
+        };
+        if let Some(kind) = failed {
+            traced.failed(kind);
+        }
         self.way.route.count(start.elapsed(), failed);
         outcome
+    }
+
+    async fn inside_layers(&mut self, start: Instant) -> Result<Answer> {
+        let client = self.client.clone();
+        let route = self.way.route.clone();
+        let operation = Operation::sent(&Sent {
+            kind: OperationKind::Rpc,
+            service: &route.service,
+            name: &route.method,
+            source: &client.shared.settings.source,
+            headers: &self.headers,
+            deadline: self.deadline(start).ok().map(Instant::into_std),
+            trace: self.trace,
+        });
+        let attempts = move |operation: &Operation| {
+            // Moved, so that its future may hold on to it.
+            let call = self;
+            call.headers.clone_from(operation.headers());
+            call.attempts(start).boxed()
+        };
+        let layers = client.layers();
+        layers
+            .run(operation, attempts, how_it_failed, refused)
+            .await
     }
 
     async fn attempts(&mut self, start: Instant) -> Result<Answer> {
@@ -95,6 +136,7 @@ impl Prepared {
                 leaderless.pause()
             } else if let Some(delay) = self.retry.delay(attempt, observe::chance()) {
                 attempt += 1;
+                self.way.route.retries.increment(1);
                 delay
             } else {
                 return Err(told(error, "; `RetryPolicy` allows more"));
@@ -247,12 +289,10 @@ impl Prepared {
         if share != self.way.assumed {
             headers.own(header::DEADLINE, deadline_header(share));
         }
-        if let Some(trace) = self.trace.or(self.client.scope().trace) {
-            headers.own(
-                header::TRACEPARENT,
-                trace.child(observe::random()).to_string(),
-            );
+        if let Some(trace) = self.trace {
+            headers.own(header::TRACEPARENT, trace.to_string());
         }
+        self.client.scope().carry(&mut headers);
         if settings.codec != crate::model::Codec::Json {
             headers.own(
                 header::CONTENT_TYPE,
@@ -261,8 +301,18 @@ impl Prepared {
         }
         if self.wire == Wire::Envelope {
             headers.own(header::VERSION, "1".to_owned());
+        } else if settings.calls_say_source {
+            headers.own(header::SOURCE, settings.source.clone());
         }
         headers
+    }
+}
+
+/// What layers are told of an answer.
+fn how_it_failed(answer: &Result<Answer>) -> Option<Failure> {
+    match answer {
+        Ok(answer) => answer.failure().cloned(),
+        Err(error) => Some(error.as_failure()),
     }
 }
 

@@ -26,7 +26,8 @@ impl Client {
     pub(super) fn open_bucket(&self, name: &str, codec: Codec) -> OpenBucket {
         let settings = &self.shared.settings;
         let name = settings.layout.bucket(name);
-        OpenBucket::new(self.shared.store.clone(), name, codec, settings.timeout)
+        let store = self.shared.store.clone();
+        OpenBucket::new(store, name, codec, settings.timeout).replicas_if_new(settings.replicas)
     }
 
     /// An inbox, to be opened: it makes effects happen once for an id. Its bucket is

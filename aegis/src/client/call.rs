@@ -152,6 +152,12 @@ impl<T, E> Call<T, E> {
         })
     }
 
+    /// Says what the call belongs to: it stands in the log lines of its handler, and on all that the
+    /// handler sends. Inside a handler it is what that handler's work belongs to, without a word.
+    pub fn correlation_id(self, id: &str) -> Self {
+        self.with(|call| call.set(header::CORRELATION_ID, id))
+    }
+
     /// Makes the call part of a trace (W3C trace context). Inside a handler it is part of the
     /// trace of the call being handled without a word.
     pub fn trace(self, trace: TraceContext) -> Self {

@@ -13,8 +13,9 @@ use super::command::{JobShelf, KnownCommands};
 use super::publish::StreamSettings;
 use super::route::{Route, Routes};
 use super::scope::Scope;
-use crate::cluster::{Directory, Discovery, DiscoveryMode, Registry, SharedDiscovery};
+use crate::cluster::{Directory, Discovery, DiscoveryMode, REGISTRY, Registry, SharedDiscovery};
 use crate::error::Result;
+use crate::layer::{Layer, Layers};
 use crate::model::{
     BreakerPolicy, BreakerState, Codec, Failure, Layout, MethodName, RetryPolicy, ServiceName,
 };
@@ -42,8 +43,14 @@ pub(crate) struct ClientSettings {
     pub(crate) breaker: BreakerPolicy,
     /// Who calls, for envelopes; who publishes.
     pub(crate) source: String,
+    /// Plain calls say it as well: somebody has set it.
+    pub(crate) calls_say_source: bool,
     /// How the framework's streams are set up.
     pub(crate) streams: StreamSettings,
+    /// On how many servers new buckets are kept, if nothing else is said.
+    pub(crate) replicas: Option<u8>,
+    /// The same for the registry.
+    pub(crate) registry_replicas: Option<u8>,
 }
 
 /// Calls services: cheap to clone, safe to share.
@@ -67,6 +74,8 @@ pub struct Client {
     pub(super) shared: Arc<Shared>,
     /// What calls inherit, if this client was handed to a handler.
     scope: Option<Scope>,
+    /// What stands around what it sends.
+    layers: Layers,
 }
 
 pub(super) struct Shared {
@@ -111,6 +120,7 @@ impl Client {
         Self {
             shared: Arc::new(shared),
             scope: None,
+            layers: Layers::default(),
         }
     }
 
@@ -150,7 +160,26 @@ impl Client {
     }
 
     pub(crate) fn registry(&self) -> Registry {
-        Registry::new(self.store().clone(), self.bus().state(), self.layout())
+        let replicas = self.registry_replicas();
+        Registry::new(
+            self.store().clone(),
+            self.bus().state(),
+            self.layout(),
+            replicas,
+        )
+    }
+
+    /// On how many servers a new registry is kept.
+    pub(crate) fn registry_replicas(&self) -> Option<u8> {
+        self.shared.settings.registry_replicas
+    }
+
+    /// Tells how long the live table of instances has not been current.
+    pub(crate) fn tell_staleness(&self) {
+        if let Some(time) = self.shared.discovery.staleness() {
+            let bucket = self.layout().bucket(REGISTRY);
+            metrics::gauge!(observe::WATCH_STALE, "bucket" => bucket).set(time.as_secs_f64());
+        }
     }
 
     /// The state of the circuit breaker of a method, as this client sees it.
@@ -201,7 +230,8 @@ impl Client {
         &self.shared.settings.streams
     }
 
-    pub(crate) fn layout(&self) -> &Layout {
+    /// Which subject, stream and bucket serves which purpose, under the prefix of this client.
+    pub fn layout(&self) -> &Layout {
         &self.shared.settings.layout
     }
 
@@ -210,10 +240,29 @@ impl Client {
         Self {
             shared: self.shared.clone(),
             scope: Some(scope),
+            layers: self.layers.clone(),
         }
     }
 
+    /// The same client, with another layer around all that it sends, inside of those it has.
+    #[must_use]
+    pub fn layer<L: Layer>(&self, layer: L) -> Self {
+        self.with_layers(self.layers.with(layer))
+    }
+
+    pub(crate) fn with_layers(&self, layers: Layers) -> Self {
+        Self {
+            layers,
+            ..self.clone()
+        }
+    }
+
+    pub(crate) fn layers(&self) -> &Layers {
+        &self.layers
+    }
+
     pub(super) fn scope(&self) -> Scope {
-        self.scope.or_else(Scope::current).unwrap_or_default()
+        let own = self.scope.clone();
+        own.or_else(Scope::current).unwrap_or_default()
     }
 }

@@ -1,9 +1,9 @@
 //! Layer 3: how do I call. `client` is what a program holds, `call` one call before it is sent,
 //! `attempt` the sending with deadline, retry and breaker, `route` what is remembered of a method,
 //! `answer` what came back, `target` which instance it goes to, `scope` what calls inside a handler
-//! inherit, `stub` what generated clients use, `ask` the questions of NATS micro, `buckets` the way
+//! inherit, `layered` the layers around what is sent, `spans` its spans, `stub` what generated clients use, `ask` the questions of NATS micro, `buckets` the way
 //! to key-value buckets, `leaders` who leads, `publish` events, `observe` looks at
-//! them, `dead` at those that were given up.
+//! them, `dead` at those that were given up, `server` asks the server itself.
 
 mod answer;
 mod ask;
@@ -13,11 +13,14 @@ mod call;
 mod command;
 mod core;
 mod dead;
+mod layered;
 mod leaders;
 mod observe;
 mod publish;
 mod route;
 mod scope;
+mod server;
+mod spans;
 mod stub;
 mod target;
 

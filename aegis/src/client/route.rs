@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{Breaker, BreakerPolicy, BreakerState, Subject};
-use crate::observe;
+use crate::observe::{self, Errors};
 
 /// Methods remembered at most; further ones work, but their circuit never opens.
 const MOST_ROUTES: usize = 4096;
@@ -28,8 +28,9 @@ pub(super) struct Route {
     /// closed and there is nothing to note, so nobody needs the lock.
     troubled: AtomicBool,
     calls: metrics::Counter,
-    errors: metrics::Counter,
+    errors: Errors,
     duration: metrics::Histogram,
+    pub(super) retries: metrics::Counter,
 }
 
 /// A call that the circuit has let through: how many answers there were when it began.
@@ -42,9 +43,10 @@ impl Route {
         subject: Subject,
         policy: BreakerPolicy,
     ) -> Self {
+        let (of_service, of_method) = observe::told_apart(service, method);
         let labels = [
-            ("service", service.to_owned()),
-            ("method", method.to_owned()),
+            ("service", of_service.to_owned()),
+            ("method", of_method.to_owned()),
         ];
         Self {
             service: service.to_owned(),
@@ -55,8 +57,12 @@ impl Route {
             breaker: Mutex::new(Breaker::new(policy)),
             troubled: AtomicBool::new(false),
             calls: metrics::counter!(observe::CLIENT_CALLS, &labels),
-            errors: metrics::counter!(observe::CLIENT_ERRORS, &labels),
-            duration: metrics::histogram!(observe::CLIENT_DURATION, &labels),
+            errors: Errors::new(observe::CLIENT_ERRORS, &labels),
+            retries: metrics::counter!(observe::CLIENT_RETRIES, &labels),
+            duration: metrics::histogram!(
+                observe::CLIENT_DURATION,
+                "rpc_service" => of_service.to_owned(), "rpc_method" => of_method.to_owned()
+            ),
         }
     }
 
@@ -106,12 +112,12 @@ impl Route {
         self.answers.load(Ordering::Relaxed) != permit.0
     }
 
-    /// Counts a call.
-    pub(super) fn count(&self, took: Duration, failed: bool) {
+    /// Counts a call, with what kind of error it ended in.
+    pub(super) fn count(&self, took: Duration, failed: Option<&str>) {
         self.calls.increment(1);
         self.duration.record(took);
-        if failed {
-            self.errors.increment(1);
+        if let Some(kind) = failed {
+            self.errors.count(kind);
         }
     }
 

@@ -12,6 +12,7 @@ use futures_util::future::BoxFuture;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::Instant;
 
+use super::announced::{Announced, Heard, Order};
 use super::registry::{Registry, key, record};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{Expect, Instance, InstanceId, KvEntry, KvKey, KvWrite, ServiceName};
@@ -57,6 +58,7 @@ pub(crate) struct Announcer {
     failures: u32,
     lasting: bool,
     seldom: Seldom,
+    heard: Heard,
     written: metrics::Counter,
     failed: metrics::Counter,
 }
@@ -65,36 +67,6 @@ struct Opened {
     bucket: Arc<dyn KvBucket>,
     /// A record can have a time of its own.
     key_ttl: bool,
-}
-
-enum Order {
-    /// Write now.
-    Announce(oneshot::Sender<Result<()>>),
-    /// Remove it, and end.
-    Leave(oneshot::Sender<Result<()>>),
-}
-
-/// A record that is being kept alive. Dropping it ends that; the record then runs out.
-#[derive(Debug)]
-pub(crate) struct Announced(mpsc::Sender<Order>);
-
-impl Announced {
-    /// Writes the record as it is now.
-    pub(crate) async fn announce(&self) -> Result<()> {
-        self.order(Order::Announce).await
-    }
-
-    /// Removes the record.
-    pub(crate) async fn leave(self) -> Result<()> {
-        self.order(Order::Leave).await
-    }
-
-    async fn order(&self, order: fn(oneshot::Sender<Result<()>>) -> Order) -> Result<()> {
-        let ended = || Error::new(ErrorKind::Lifecycle, "the heartbeat has ended");
-        let (done, outcome) = oneshot::channel();
-        self.0.send(order(done)).await.map_err(|_| ended())?;
-        outcome.await.map_err(|_| ended())?
-    }
 }
 
 impl Announcer {
@@ -122,6 +94,7 @@ impl Announcer {
             failures: 0,
             lasting: false,
             seldom: Seldom::default(),
+            heard: Heard::default(),
             written: metrics::counter!(observe::REGISTRY_WRITES, &labels),
             failed: metrics::counter!(observe::REGISTRY_FAILURES, &labels),
         })
@@ -130,7 +103,10 @@ impl Announcer {
     /// What keeps the record alive, and what it is told through.
     pub(crate) fn split(self) -> (Announced, impl Future<Output = ()> + Send + 'static) {
         let (orders, received) = mpsc::channel(4);
-        (Announced(orders), self.run(received))
+        (
+            Announced::new(orders, self.heard.clone()),
+            self.run(received),
+        )
     }
 
     async fn run(mut self, mut orders: mpsc::Receiver<Order>) {
@@ -180,6 +156,7 @@ impl Announcer {
         match error {
             None => {
                 self.written.increment(1);
+                self.heard.now();
                 if std::mem::take(&mut self.failures) > 0 {
                     tracing::info!(key, "the registry hears from this instance again");
                 }

@@ -13,7 +13,7 @@ use crate::model::{
 use crate::port::{ConnectionState, KvBucket, KvScan, KvStore};
 
 /// Its name, as in `AegisSDK` 1.0.
-const BUCKET: &str = "service_registry";
+pub(crate) const BUCKET: &str = "service_registry";
 /// What its keys start with.
 const ROOT: &str = "service-instances.";
 /// How long a record lives where records cannot have a time of their own, as in `AegisSDK` 1.0.
@@ -27,6 +27,8 @@ pub(crate) struct Registry {
     store: Arc<dyn KvStore>,
     connection: watch::Receiver<ConnectionState>,
     bucket: String,
+    /// On how many servers it is kept if it is made now.
+    replicas: Option<u8>,
 }
 
 impl Registry {
@@ -34,11 +36,13 @@ impl Registry {
         store: Arc<dyn KvStore>,
         connection: watch::Receiver<ConnectionState>,
         layout: &Layout,
+        replicas: Option<u8>,
     ) -> Self {
         Self {
             store,
             connection,
             bucket: layout.bucket(BUCKET),
+            replicas,
         }
     }
 
@@ -58,6 +62,7 @@ impl Registry {
         let key_ttl = self.store.features().key_ttl;
         let life = if key_ttl { LONGEST_LIFE } else { SHARED_TTL };
         spec.ttl = Some(ttl.max(life));
+        spec.replicas_if_new = self.replicas;
         match self.store.open(spec.clone(), deadline).await {
             // Somebody else has just made it, in another way.
             Err(error) if error.kind() == ErrorKind::Config => {

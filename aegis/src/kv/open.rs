@@ -63,6 +63,11 @@ impl OpenBucket {
         }
     }
 
+    /// On how many servers a new bucket is kept if [`replicas`](Self::replicas) does not say it.
+    pub(crate) fn replicas_if_new(self, servers: Option<u8>) -> Self {
+        self.with(|spec| spec.replicas_if_new = servers)
+    }
+
     fn with(mut self, change: impl FnOnce(&mut BucketSpec)) -> Self {
         change(&mut self.spec);
         self
@@ -98,7 +103,8 @@ impl OpenBucket {
         self.with(|spec| spec.storage = Some(storage))
     }
 
-    /// On how many servers of a cluster it is kept, 1 to 5. Default: 1.
+    /// On how many servers of a cluster it is kept, 1 to 5. Default: what `nats.replicas` says for a
+    /// new one, else 1.
     pub fn replicas(self, servers: u8) -> Self {
         self.with(|spec| spec.replicas = Some(servers))
     }

@@ -84,6 +84,22 @@ impl Failure {
         Self::framework(Code::Internal, message)
     }
 
+    /// A refusal by a guard: code `FORBIDDEN`, number 403, with a text that the caller sees.
+    ///
+    /// ```
+    /// use aegis::{Context, Failure};
+    ///
+    /// fn desk_only(call: &Context) -> Result<(), Failure> {
+    ///     match call.header("Desk") {
+    ///         Some(_) => Ok(()),
+    ///         None => Err(Failure::forbidden("only desks may do that")),
+    ///     }
+    /// }
+    /// ```
+    pub fn forbidden(message: impl Into<String>) -> Self {
+        Self::framework(Code::Forbidden, message)
+    }
+
     pub(crate) fn framework(code: Code, message: impl Into<String>) -> Self {
         Self {
             code: Cow::Borrowed(code.text()),
@@ -132,6 +148,15 @@ impl Failure {
     pub fn with_status(mut self, status: u16) -> Self {
         self.status = (400..=599).contains(&status).then_some(status);
         self
+    }
+
+    /// What logs and statistics tell of it: why something cannot be read quotes that, and it may be
+    /// secret. Whoever sent it is told, and a dead letter says it.
+    pub(crate) fn logged(&self) -> String {
+        if self.code == Code::InvalidParams.text() {
+            return format!("{}: the params cannot be read", self.code);
+        }
+        self.to_string()
     }
 
     /// The code to branch on.

@@ -17,6 +17,8 @@ pub(crate) const EPOCH: &str = "Aegis-Epoch";
 pub(crate) const TRACEPARENT: &str = "traceparent";
 /// W3C trace context, vendor part: passed on untouched.
 pub(crate) const TRACESTATE: &str = "tracestate";
+/// W3C baggage: passed on untouched.
+pub(crate) const BAGGAGE: &str = "baggage";
 /// Who sends an event.
 pub(crate) const SOURCE: &str = "Aegis-Source";
 /// What an event belongs to.
@@ -208,7 +210,8 @@ impl Headers {
 }
 
 /// The framework's own names.
-const KNOWN: [&str; 30] = [
+const KNOWN: [&str; 31] = [
+    BAGGAGE,
     JOB_ID,
     DELAY,
     DEADLINE,
@@ -291,7 +294,8 @@ mod tests {
 
     #[test]
     fn the_names_of_the_framework_are_not_a_users() {
-        for own in KNOWN.iter().filter(|name| **name != TRACESTATE) {
+        let handed_on = [TRACESTATE, BAGGAGE];
+        for own in KNOWN.iter().filter(|name| !handed_on.contains(*name)) {
             assert!(word_for(own).is_some(), "{own}");
             assert!(word_for(&own.to_lowercase()).is_some(), "{own}");
         }

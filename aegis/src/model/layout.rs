@@ -53,6 +53,16 @@ impl Layout {
         self
     }
 
+    /// The first tokens of self-description: `$SRV`, or what stands for it.
+    pub(crate) fn micro_root(&self) -> &str {
+        &self.micro
+    }
+
+    /// What stands before every subject: the prefix with its dot, or nothing.
+    pub(crate) fn before(&self) -> &str {
+        &self.prefix
+    }
+
     /// The prefix without its dot; empty if there is none.
     pub fn prefix(&self) -> &str {
         self.prefix.trim_end_matches('.')

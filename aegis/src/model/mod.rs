@@ -3,7 +3,8 @@
 //! `grammar`, `name`, `subject`, `layout` say what may be named how; `header`, `codec`, `envelope`,
 //! `failure`, `deadline`, `trace` are what travels; `kv` is what buckets hold, `stream` what
 //! streams do, `instance` and `roster` are who is there; `retry`, `breaker`, `lifecycle`, `select`,
-//! `health`, `election`, `inbox`, `checkpoint` decide.
+//! `health`, `election`, `inbox`, `checkpoint` decide; `environment` and `locate` where NATS is looked
+//! for; `permissions` tells what a program may need.
 
 mod arguments;
 mod breaker;
@@ -14,6 +15,7 @@ mod dead;
 mod deadline;
 mod election;
 mod envelope;
+mod environment;
 mod event;
 mod failure;
 pub(crate) mod grammar;
@@ -24,10 +26,13 @@ mod instance;
 mod kv;
 mod layout;
 mod lifecycle;
+mod locate;
 mod name;
+mod permissions;
 mod retry;
 mod roster;
 mod select;
+mod server;
 mod status;
 mod stream;
 mod subject;
@@ -56,6 +61,8 @@ pub use election::{Failover, FailoverError, Leader};
 pub(crate) use envelope::{
     Facts, InEnvelope, RequestEnvelope, ResponseEnvelope, read_facts, with_timeout,
 };
+pub(crate) use environment::MachineSigns;
+pub use environment::{Environment, EnvironmentError};
 pub(crate) use event::{
     ACCIDENTS, DEFAULT_BACKOFF, DEFAULT_RETRIES, EventEnvelope, EventSource, LONGEST_BACKOFF,
     NoTaker, Verdict, back_to, full_id, handler_place, instance_place, named, process_place,
@@ -77,16 +84,19 @@ pub use kv::{
     BucketSpec, BucketStatus, Expect, KeyError, KvEntry, KvFence, KvFilter, KvKey, KvOperation,
     KvWrite, SpecError, Storage,
 };
-pub(crate) use kv::{DEFAULT_MAX_BYTES, Differences, MARKER_TTL, check_ttl};
+pub(crate) use kv::{DEFAULT_MAX_BYTES, Differences, MARKER_TTL, Replicas, check_ttl};
 pub use layout::Layout;
 pub(crate) use layout::STEP_DOWN;
 pub use lifecycle::{IllegalTransition, Lifecycle};
+pub(crate) use locate::{ClusterNats, Place, Tried, nowhere, places};
 pub use name::{InstanceId, MethodName, NameError, ServiceName};
+pub use permissions::{Grant, HandlerManifest, Manifest, Permissions, ServiceManifest};
 pub use retry::RetryPolicy;
 pub use roster::InstanceEvent;
 pub(crate) use roster::{LOOK, Roster, changes};
 pub use select::Select;
 pub(crate) use select::{Candidate, Chance, choose};
+pub use server::ServerFacts;
 pub use status::Code;
 pub use stream::{
     ConsumerDrift, ConsumerSpec, ConsumerStatus, DeliverFrom, Discard, ExpectSequence, Retention,

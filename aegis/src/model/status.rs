@@ -10,6 +10,8 @@ pub enum Code {
     InvalidParams,
     /// The instance has no such method; nothing ran.
     UnknownMethod,
+    /// The method's guard refused the call; nothing ran.
+    Forbidden,
     /// The deadline passed before there was a result.
     Timeout,
     /// The reply is larger than the server's limit; the work was done.
@@ -27,9 +29,10 @@ pub enum Code {
 }
 
 impl Code {
-    const ALL: [(Self, &'static str, u16); 9] = [
+    const ALL: [(Self, &'static str, u16); 10] = [
         (Self::InvalidParams, "INVALID_PARAMS", 400),
         (Self::UnknownMethod, "UNKNOWN_METHOD", 404),
+        (Self::Forbidden, "FORBIDDEN", 403),
         (Self::Timeout, "TIMEOUT", 408),
         (Self::TooLarge, "TOO_LARGE", 413),
         (Self::Overloaded, "OVERLOADED", 429),

@@ -50,6 +50,28 @@ impl TraceContext {
         }
     }
 
+    /// The same with ids and flags as they are; none for ids that are zero.
+    #[cfg(feature = "otel")]
+    pub(crate) fn of_parts(trace: u128, span: u64, flags: u8) -> Option<Self> {
+        (trace != 0 && span != 0).then_some(Self { trace, span, flags })
+    }
+
+    /// The ids of the trace and of the span, and the flags.
+    #[cfg(feature = "otel")]
+    pub(crate) fn parts(self) -> (u128, u64, u8) {
+        (self.trace, self.span, self.flags)
+    }
+
+    /// Whether it is recorded somewhere: the flag `sampled`.
+    pub fn is_sampled(self) -> bool {
+        self.flags & 1 == 1
+    }
+
+    /// The span's id: 16 lower-case hexadecimal digits.
+    pub fn span_id(&self) -> String {
+        format!("{:016x}", self.span)
+    }
+
     /// The trace's id: 32 lower-case hexadecimal digits.
     pub fn trace_id(&self) -> String {
         format!("{:032x}", self.trace)

@@ -15,7 +15,7 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use crate::error::Result;
-use crate::model::{Headers, Pattern, Subject};
+use crate::model::{Headers, Pattern, ServerFacts, Subject};
 
 /// A message that arrived.
 #[derive(Debug, Clone)]
@@ -166,6 +166,11 @@ pub trait Bus: Send + Sync + fmt::Debug {
     /// Returns when the server has handled everything handed over before.
     fn flush(&self) -> BoxFuture<'_, Result<()>>;
 
+    /// The same, and nothing else: refusals of subscriptions may come later. To measure the way.
+    fn round_trip(&self) -> BoxFuture<'_, Result<()>> {
+        self.flush()
+    }
+
     /// Sends what is left and closes the connection; later calls fail.
     fn close(&self) -> BoxFuture<'_, Result<()>>;
 
@@ -180,6 +185,11 @@ pub trait Bus: Send + Sync + fmt::Debug {
 
     /// The largest message in bytes, headers included.
     fn max_payload(&self) -> usize;
+
+    /// What the server says of itself; none if there is no server.
+    fn server(&self) -> Option<ServerFacts> {
+        None
+    }
 
     /// Where this bus leads, without secrets, for logs.
     fn name(&self) -> String;

@@ -32,7 +32,11 @@ impl Endpoint {
             Ok(reply) => {
                 let ours = self.keep(job, &reply).await;
                 // Asked last: what is answered was true when it was sent.
-                match job.pass.as_ref().filter(|pass| !ours || !pass.is_valid()) {
+                match job
+                    .pass
+                    .as_ref()
+                    .filter(|pass| !job.is_repeated && (!ours || !pass.is_valid()))
+                {
                     None => self.answer(job, reply).await,
                     Some(pass) => {
                         // Whoever asks with the key again hears what came of it.
@@ -97,9 +101,13 @@ impl Endpoint {
                 tracing::warn!(method = self.row.name, %error, "a reply was not sent");
             }
         }
+        if let Some(failed) = &failure {
+            job.request.traced.failed(failed.failure.code());
+        }
         let took = job.arrived.elapsed();
         tracing::debug!(
-            service = %self.shared.home.service, method = self.row.name, ?took, ?failure, "answered"
+            service = %self.shared.home.service, method = self.row.name, ?took,
+            failure = failure.as_ref().map(|failed| failed.text.as_str()), "answered"
         );
         self.figures.count(took, failure);
     }

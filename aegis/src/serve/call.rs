@@ -10,11 +10,13 @@ use super::cancel::{Cancels, Watched};
 use super::context::{Context, Home};
 use super::gate::Pass;
 use super::once::Ticket;
+use super::respond::Reply;
 use crate::client::Scope;
 use crate::lease::Leadership;
 use crate::model::{
     Codec, DEFAULT_TIMEOUT, Facts, Subject, TraceContext, deadline_of, header, read_facts,
 };
+use crate::observe::{Linked, Parent, SPANS, Traced};
 use crate::port::Message;
 
 /// A request with everything a handler's code needs: read the arguments from it, reply to it.
@@ -24,6 +26,23 @@ pub struct Request {
     pub(super) call: Arc<Incoming>,
     /// As what an exclusive handler runs.
     pub(super) leader: Option<Leadership>,
+    pub(super) traced: Traced,
+}
+
+/// The span of one request (OpenTelemetry's conventions for RPC).
+fn span(home: &Home, method: &'static str) -> tracing::Span {
+    let service = home.service.as_str();
+    tracing::info_span!(
+        target: SPANS,
+        "rpc",
+        otel.name = %format_args!("{service}/{method}"),
+        otel.kind = "server",
+        rpc.system.name = "aegis",
+        rpc.method = %format_args!("{service}/{method}"),
+        service.instance.id = home.instance.as_str(),
+        error.r#type = tracing::field::Empty,
+        otel.status_code = tracing::field::Empty,
+    )
 }
 
 impl Request {
@@ -71,15 +90,18 @@ impl Request {
             (Some(one), None) | (None, Some(one)) => one,
             (None, None) => DEFAULT_TIMEOUT,
         };
+        let came = headers.get(header::TRACEPARENT);
+        let parent = Parent::Remote(came.and_then(TraceContext::parse), Linked::No);
+        let traced = Traced::new(parent, || span(home, method));
         let scope = Scope {
             // Beyond what the clock can hold there is no deadline to speak of.
             deadline: arrived.checked_add(allowed),
-            trace: headers
-                .get(header::TRACEPARENT)
-                .and_then(TraceContext::parse),
+            trace: traced.context,
+            carried: Scope::carried(&headers),
         };
         let extended = headers.get(header::VERSION).is_some();
-        let source = envelope.as_ref().and_then(|facts| facts.source.clone());
+        let said = headers.get(header::SOURCE).map(str::to_owned);
+        let source = said.or_else(|| envelope.as_ref().and_then(|facts| facts.source.clone()));
         let call = Incoming {
             codec,
             body: payload,
@@ -92,6 +114,7 @@ impl Request {
             context,
             call: Arc::new(call),
             leader: None,
+            traced,
         }
     }
 
@@ -110,6 +133,10 @@ pub(super) struct Job {
     pub(super) pass: Option<Pass>,
     /// What lets it run once, if it also has a key.
     pub(super) ticket: Option<Ticket>,
+    /// What came of it before, and is told again: inside the layers, as any other answer.
+    pub(super) stored: Option<Reply>,
+    /// It is told again: that was true already.
+    pub(super) is_repeated: bool,
     /// From before it waits for anything, so that no cancellation is missed.
     pub(super) watched: Option<Watched>,
 }

@@ -12,8 +12,10 @@ use super::call::Request;
 use super::command::Task;
 use super::metadata::Metadata;
 use crate::client::{Client, Publish, Scope};
+use crate::layer::{Operation, OperationKind, Received};
 use crate::lease::Leadership;
 use crate::model::{AnyEvent, Event, Headers, InstanceId, ServiceName, TraceContext, header};
+use crate::observe;
 
 /// The call being handled: who calls, how long there is, and a client for further calls.
 ///
@@ -53,6 +55,12 @@ pub(super) struct State {
     pub(super) task: Option<Arc<Task>>,
     cancel: OnceLock<CancellationToken>,
     repeats: AtomicBool,
+    /// What it belongs to, if nobody said so and somebody asks.
+    belongs_to: OnceLock<String>,
+}
+
+tokio::task_local! {
+    static CURRENT: Context;
 }
 
 impl State {
@@ -67,6 +75,7 @@ impl State {
             task: None,
             cancel: OnceLock::new(),
             repeats: AtomicBool::new(false),
+            belongs_to: OnceLock::new(),
         }
     }
 }
@@ -134,16 +143,60 @@ impl Context {
         })
     }
 
+    /// What layers see of what is handled.
+    pub(super) fn operation(&self, kind: OperationKind, attempt: u32) -> Operation {
+        let event = self.state.event.as_ref().map(AnyEvent::name);
+        Operation::received(&Received {
+            kind,
+            service: self.service(),
+            name: self.method(),
+            event,
+            instance: self.instance(),
+            source: self.source(),
+            headers: self.headers(),
+            deadline: self.deadline(),
+            trace: self.trace(),
+            attempt,
+        })
+    }
+
     /// A client whose calls inherit the remaining time and the trace, also in tasks of their own.
     ///
     /// The client of a hook has nothing to hand on: a service may keep it, and calls made with it
     /// inside a handler inherit from that handler's call.
     pub fn client(&self) -> Client {
-        let (client, scope) = (&self.state.home.client, self.state.scope);
+        let (client, scope) = (&self.state.home.client, &self.state.scope);
         if scope.is_empty() {
             return client.clone();
         }
-        client.within(scope)
+        client.within(scope.clone())
+    }
+
+    /// What is handled belongs to this: what its sender said (`correlation_id`), else for an event its
+    /// id, for a command its job, for a call its trace; else an id that is made for it. It stands in
+    /// the log lines of a handler, and what was said, and that of an event or a command, on all that
+    /// a handler sends.
+    pub fn correlation_id(&self) -> &str {
+        let scope = &self.state.scope;
+        scope.correlation_id().unwrap_or_else(|| {
+            let made = || match scope.trace {
+                Some(trace) => trace.trace_id(),
+                None => format!("{:016x}", observe::random()),
+            };
+            self.state.belongs_to.get_or_init(made)
+        })
+    }
+
+    /// The context of the handler that runs in this task, if one does.
+    #[cfg(feature = "log")]
+    pub(crate) fn current() -> Option<Self> {
+        CURRENT.try_with(Self::clone).ok()
+    }
+
+    /// Runs one step of a handler inside this context.
+    pub(super) fn enter<T>(&self, step: impl FnOnce() -> T) -> T {
+        let step = || self.state.scope.enter(step);
+        CURRENT.sync_scope(self.clone(), step)
     }
 
     /// Publishes an event, as [`Client::publish`] does, in the name of the service. In a handler for
@@ -171,14 +224,7 @@ impl Context {
     /// # }
     /// ```
     pub fn publish<E: Event>(&self, event: &E) -> Publish {
-        let publish = self.client().publish(event).source(self.service());
-        match self.event() {
-            Some(cause) => {
-                let correlation = cause.correlation_id().unwrap_or(cause.id());
-                publish.caused_by(correlation)
-            }
-            None => publish,
-        }
+        self.client().publish(event).source(self.service())
     }
 
     /// The service.

@@ -11,6 +11,7 @@ use super::call::Request;
 use super::command::CommandHandler;
 use super::context::Context;
 use super::event::EventHandler;
+use super::guard::Guard;
 use super::respond::Reply;
 use crate::lease::Leadership;
 use crate::model::{EventMode, Failover, Failure, Health, Names, Subject};
@@ -190,6 +191,8 @@ pub struct RpcHandler {
     pub idempotent: bool,
     /// Whether only the leader of the service's [`GROUP`](Service::GROUP) runs it.
     pub exclusive: bool,
+    /// Who may call it; default everybody.
+    pub guard: Option<Guard>,
     /// How many calls run at once at most; default 256.
     pub concurrency: Option<usize>,
     /// How many calls wait at most when as many run as may; default 1,024.

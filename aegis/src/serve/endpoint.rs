@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::task::Poll;
 use std::time::Duration;
 
+use futures_util::future::FutureExt;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -18,13 +19,15 @@ use super::context::Home;
 use super::descriptor::{HandlerDescriptor, RpcHandler};
 use super::figures::Figures;
 use super::gate::{Gate, Origin};
+use super::guard::guarded;
 use super::inboxes::Inboxes;
 use super::latency::Taken;
 use super::load::Metered;
 use super::once::Once;
 use super::reader::Takes;
-use super::respond::Reply;
-use super::work::Work;
+use super::respond::{self, Reply};
+use super::work::{InsideLayers, Work};
+use crate::layer::{Began, OperationKind};
 use crate::model::DEFAULT_TIMEOUT;
 use crate::port::{Bus, Message};
 
@@ -114,6 +117,8 @@ impl Endpoint {
             arrived,
             pass: None,
             ticket: None,
+            stored: None,
+            is_repeated: false,
             watched: None,
         })
     }
@@ -166,12 +171,12 @@ impl Endpoint {
     }
 
     /// Starts the user's code and answers if that is all it needs.
-    async fn first_step(&self, job: Job) -> Option<(Job, Work<Reply>)> {
+    async fn first_step(&self, mut job: Job) -> Option<(Job, Work<Reply>)> {
         let started = Instant::now();
         if self.is_too_late(&job, started).await {
             return None;
         }
-        let mut work = self.begin(&job);
+        let mut work = self.begin(&mut job);
         let step = work.first_step();
         let took = started.elapsed();
         self.long_steps.store(took > LONG_STEP, Ordering::Relaxed);
@@ -204,17 +209,46 @@ impl Endpoint {
         true
     }
 
-    fn begin(&self, job: &Job) -> Work<Reply> {
+    fn begin(&self, job: &mut Job) -> Work<Reply> {
+        let stored = job.stored.take();
         let context = &job.request.context;
-        let span = tracing::debug_span!(
-            "rpc",
-            service = context.service(),
-            method = self.row.name,
-            instance = context.instance()
-        );
+        let span = job.request.traced.span.clone();
         let (call, service, request) =
             (self.handler.call, self.service.clone(), job.request.clone());
-        Work::begin(context.state.scope, span, move || call(service, request))
+        let layers = self.shared.home.client.layers();
+        if layers.is_empty() {
+            return Work::begin(context, span, move || call(service, request));
+        }
+        let operation = context.operation(OperationKind::Rpc, 1);
+        let incoming = request.call.clone();
+        let work = InsideLayers {
+            layers: layers.clone(),
+            operation,
+            work: move || match stored {
+                Some(reply) => std::future::ready(reply).boxed(),
+                None => call(service, request),
+            },
+            failure: Reply::failure,
+            refusal: move |failure, began| {
+                let mut reply = respond::failure(&incoming, &failure);
+                reply.unbegun = began == Began::No;
+                reply
+            },
+        };
+        Work::begin(context, span, move || work.run())
+    }
+
+    /// Whether the method's guard lets a call pass; if not, it is answered.
+    async fn passes_guard(&self, job: &Job) -> bool {
+        let Some(guard) = self.handler.guard else {
+            return true;
+        };
+        let refused = guarded(guard, &job.request.context);
+        let Err(failure) = refused else {
+            return true;
+        };
+        self.answer_failure(job, &failure).await;
+        false
     }
 
     /// Waits for the user's code, as long as its work is wanted.
@@ -272,6 +306,7 @@ impl Endpoint {
                 }
             };
             drop(place);
+            endpoint.figures.waited.record(job.arrived.elapsed());
             // The semaphore is never closed.
             if let Ok(permit) = permit {
                 endpoint.run_here(job, permit).await;
@@ -294,6 +329,9 @@ impl Endpoint {
         let Some(job) = self.admit(job, origin).await else {
             return;
         };
+        if !self.passes_guard(&job).await {
+            return;
+        }
         match self.running.clone().try_acquire_owned() {
             Ok(permit) => self.run(job, permit).await,
             Err(_) => self.wait_or_refuse(job).await,
@@ -354,5 +392,9 @@ impl Metered for Endpoint {
 
     fn sums(&self, taken: &mut Taken) -> (u64, u64, u64) {
         self.figures.sums(taken)
+    }
+
+    fn tell(&self) {
+        self.figures.tell(self.load());
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::latency::{Latencies, Taken};
 use super::respond::Failed;
-use crate::observe;
+use crate::observe::{self, Errors};
 
 /// Figures since the start.
 #[derive(Debug)]
@@ -19,11 +19,14 @@ pub(super) struct Figures {
     latencies: Latencies,
     last_error: Mutex<String>,
     pub(super) requests_metric: metrics::Counter,
-    errors_metric: metrics::Counter,
+    errors_metric: Errors,
     duration_metric: metrics::Histogram,
     pub(super) panics: metrics::Counter,
     pub(super) overloads: metrics::Counter,
     pub(super) ignored: metrics::Counter,
+    pub(super) waited: metrics::Histogram,
+    running: metrics::Gauge,
+    queued: metrics::Gauge,
 }
 
 /// The figures at one moment.
@@ -49,11 +52,17 @@ impl Figures {
             latencies: Latencies::new(),
             last_error: Mutex::default(),
             requests_metric: metrics::counter!(observe::SERVER_REQUESTS, &labels),
-            errors_metric: metrics::counter!(observe::SERVER_ERRORS, &labels),
-            duration_metric: metrics::histogram!(observe::SERVER_DURATION, &labels),
+            errors_metric: Errors::new(observe::SERVER_ERRORS, &labels),
+            duration_metric: metrics::histogram!(
+                observe::SERVER_DURATION,
+                "rpc_service" => service.to_owned(), "rpc_method" => method.to_owned()
+            ),
             panics: metrics::counter!(observe::SERVER_PANICS, &labels),
             overloads: metrics::counter!(observe::SERVER_OVERLOADS, &labels),
             ignored: metrics::counter!(observe::SERVER_IGNORED, &labels),
+            waited: metrics::histogram!(observe::SERVER_QUEUE_WAIT, &labels),
+            running: metrics::gauge!(observe::SERVER_IN_FLIGHT, &labels),
+            queued: metrics::gauge!(observe::SERVER_QUEUED, &labels),
         }
     }
 
@@ -69,7 +78,7 @@ impl Figures {
             self.faults
                 .fetch_add(u64::from(failed.is_fault), Ordering::Relaxed);
             self.errors.fetch_add(1, Ordering::Relaxed);
-            self.errors_metric.increment(1);
+            self.errors_metric.count(failed.failure.code());
             let (number, text) = (failed.status, failed.text);
             let text: String = text.chars().take(256).collect();
             *self
@@ -77,6 +86,12 @@ impl Figures {
                 .lock()
                 .unwrap_or_else(PoisonError::into_inner) = format!("{number}:{text}");
         }
+    }
+
+    /// Tells how many requests run and wait now.
+    pub(super) fn tell(&self, (running, waiting): (usize, usize)) {
+        self.running.set(observe::number(running));
+        self.queued.set(observe::number(waiting));
     }
 
     /// Requests, errors and faults since the start; how long the requests took since this was

@@ -16,6 +16,8 @@ pub(super) trait Metered: Send + Sync {
     /// What it has done, what failed, and what failed by no fault of who asked, since the start; how
     /// long that took since this was asked last is added to `taken`.
     fn sums(&self, taken: &mut Taken) -> (u64, u64, u64);
+    /// Tells how busy it is now.
+    fn tell(&self);
     /// For how long it has heard nothing of the server, with its name, if it waits for events.
     fn silence(&self) -> Option<(&'static str, Duration)> {
         None
@@ -72,6 +74,13 @@ impl LoadMeter {
             self.renew(&mut last);
         }
         last.measured
+    }
+
+    /// Tells how busy each handler is now.
+    pub(crate) fn tell(&self) {
+        for handler in &self.handlers {
+            handler.tell();
+        }
     }
 
     /// The handler that has heard nothing of the server for longest.

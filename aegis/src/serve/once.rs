@@ -17,7 +17,7 @@ use tokio::time::Instant;
 
 use crate::error::{ErrorKind, Result};
 use crate::lease::Leadership;
-use crate::model::{BucketSpec, Codec, Expect, Failure, KvEntry, KvKey, KvWrite};
+use crate::model::{BucketSpec, Codec, Expect, Failure, KvEntry, KvKey, KvWrite, Replicas};
 use crate::observe;
 use crate::port::{KvBucket, KvStore};
 
@@ -36,7 +36,7 @@ pub(super) struct Once {
     store: Arc<dyn KvStore>,
     name: String,
     opened: tokio::sync::Mutex<Option<Arc<dyn KvBucket>>>,
-    replicas: Option<u8>,
+    replicas: Replicas,
     /// What runs here now.
     running: Mutex<HashSet<KvKey>>,
     /// Marks of ours that may stand although their work never began, the latest last.
@@ -125,7 +125,7 @@ impl Kept {
 }
 
 impl Once {
-    pub(super) fn new(store: Arc<dyn KvStore>, name: String, replicas: Option<u8>) -> Arc<Self> {
+    pub(super) fn new(store: Arc<dyn KvStore>, name: String, replicas: Replicas) -> Arc<Self> {
         Arc::new(Self {
             store,
             name,
@@ -143,7 +143,7 @@ impl Once {
         }
         let mut spec = BucketSpec::new(&self.name);
         spec.ttl = Some(KEPT);
-        spec.replicas = self.replicas;
+        spec.keep_on(self.replicas);
         spec.description = Some("results of exclusive work with idempotency keys".to_owned());
         let bucket = self.store.open(spec, deadline).await?;
         Ok(opened.insert(bucket).clone())

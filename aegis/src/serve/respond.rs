@@ -22,6 +22,17 @@ pub struct Reply {
     pub(super) payload: Bytes,
     /// What goes into the statistics, if it is a failure.
     pub(super) failure: Option<Failed>,
+    /// A layer refused before the handler began.
+    pub(super) unbegun: bool,
+}
+
+impl Reply {
+    /// The failure it tells of.
+    pub(super) fn failure(&self) -> Option<Failure> {
+        self.failure
+            .as_ref()
+            .map(|failed| (*failed.failure).clone())
+    }
 }
 
 /// A failure, as statistics count it.
@@ -126,6 +137,7 @@ pub fn reply<T: Returned, E: DomainError>(request: &Request, outcome: Result<T, 
             headers: content_type(call),
             payload,
             failure: None,
+            unbegun: false,
         },
         Err(cause) => {
             let text = format!("the result cannot be sent: {cause}");
@@ -140,6 +152,7 @@ pub(super) fn encoded(call: &Incoming, payload: Bytes) -> Reply {
         headers: content_type(call),
         payload,
         failure: None,
+        unbegun: false,
     }
 }
 
@@ -147,7 +160,8 @@ pub(super) fn encoded(call: &Incoming, payload: Bytes) -> Reply {
 /// that the handler made, would tell the caller that nothing ran, and make it repeat the work.
 fn own(failure: Failure) -> Failure {
     match Code::parse(failure.code()) {
-        None | Some(Code::Internal) => failure,
+        // Who may not do it is a handler's to say as well.
+        None | Some(Code::Internal | Code::Forbidden) => failure,
         Some(_) => Failure::internal(failure.to_string()),
     }
 }
@@ -172,20 +186,12 @@ pub(super) fn failure(call: &Incoming, failure: &Failure) -> Reply {
         payload: encoded.unwrap_or_default(),
         failure: Some(Failed {
             status: failure.status(),
-            text: told(failure, text),
+            text: failure.logged(),
             is_fault: Code::parse(failure.code()) == Some(Code::Internal),
             failure: Box::new(failure.clone()),
         }),
+        unbegun: false,
     }
-}
-
-/// What statistics and logs tell of a failure: why params cannot be read quotes them, and they may
-/// be secret.
-fn told(failure: &Failure, text: String) -> String {
-    if Code::parse(failure.code()) == Some(Code::InvalidParams) {
-        return format!("{}: the params cannot be read", failure.code());
-    }
-    text
 }
 
 /// The body of a failure to a plain request.

@@ -1,19 +1,17 @@
 //! One service on a bus: its subscriptions, the tasks that read them, and their orderly end.
 
 use std::any::Any;
-use std::collections::HashMap;
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use serde_json::{Value, json};
 use tokio::sync::watch;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::{AbortOnDropHandle, TaskTracker};
 
-use super::call::Request;
+use super::builtin::{Answers, Builtin, Calls, Tells};
 use super::cancel::Cancels;
 use super::command::{self, CommandReading, CommandWorker};
 use super::context::Home;
@@ -21,30 +19,32 @@ use super::descriptor::HandlerKind;
 use super::endpoint::{Endpoint, GRACE, Shared};
 use super::event::{self, Reader, Reading, Worker};
 use super::exclusive::Exclusive;
-use super::gate::{Gate, Origin};
+use super::gate::Gate;
 use super::inboxes::Inboxes;
 use super::load::{LoadMeter, Metered};
 use super::micro::{About, Micro};
 use super::once::{Once, RESULTS};
+use super::own_calls::OwnCalls;
 use super::reader::{self, Takes};
-use super::respond;
 use super::table::HandlerTable;
 use crate::error::Result;
-use crate::model::{Code, Failure, Layout, Lifecycle, STEP_DOWN};
-use crate::port::{Message, Outgoing, Stop, Subscription};
+use crate::model::{Layout, Lifecycle, MethodName, Replicas};
+use crate::port::{Stop, Subscription};
 
 /// How long it may take to say how what was dropped has ended.
 const SETTLED: Duration = Duration::from_secs(1);
 
 /// What all services of one program have in common.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(crate) struct ServeSettings {
     /// Prefixes that a reply subject may have.
     pub(crate) reply_prefixes: Vec<String>,
     /// On how many servers the results of exclusive work are kept.
-    pub(crate) replicas: Option<u8>,
+    pub(crate) replicas: Replicas,
     /// The program's state, for self-description.
     pub(crate) state: watch::Receiver<Lifecycle>,
+    /// Answers `health` and `metrics`, unless they are switched off.
+    pub(crate) tells: Option<Arc<dyn Tells>>,
 }
 
 /// One service that serves. [`stop`](Self::stop) ends it in order; dropping it ends the reading of
@@ -58,6 +58,7 @@ pub(crate) struct Server {
     command_readings: Vec<CommandReading>,
     about: About,
     state: watch::Receiver<Lifecycle>,
+    tells: Option<Arc<dyn Tells>>,
     /// Ends what brings calls.
     stops: Vec<Stop>,
     readers: Vec<AbortOnDropHandle<()>>,
@@ -122,6 +123,7 @@ impl Server {
             endpoints,
             about,
             state: settings.state,
+            tells: settings.tells,
             stops: Vec::new(),
             readers: Vec::new(),
             last_stops: Vec::new(),
@@ -149,6 +151,13 @@ impl Server {
             let calls = shared.bus.subscribe(subject.into(), Some(queue)).await?;
             self.read(calls, endpoint.clone());
         }
+        let builtin = self.tells.clone().map(|tells| Answers {
+            tells,
+            shared: shared.clone(),
+        });
+        if let Some(answers) = &builtin {
+            self.subscribe_builtin(answers).await?;
+        }
         let own = layout.rpc_instance(&home.service, &home.instance);
         // A group of one: should another process have the same id, a call still runs once.
         let queue = Layout::instance_queue(&home.service, &home.instance);
@@ -159,6 +168,7 @@ impl Server {
                 .map(|endpoint| (endpoint.row.name, endpoint.clone()))
                 .collect(),
             shared: shared.clone(),
+            builtin,
         };
         self.read(calls, own);
         let inboxes = shared.inboxes.clone();
@@ -171,6 +181,24 @@ impl Server {
         }
         self.read_events().await?;
         self.read_commands().await
+    }
+
+    /// Answers what every service answers, unless it has a method of that name.
+    async fn subscribe_builtin(&mut self, answers: &Answers) -> Result<()> {
+        let home = &answers.shared.home;
+        let layout = home.client.layout();
+        for which in Builtin::ALL {
+            let mut own = self.endpoints.iter();
+            if own.any(|endpoint| endpoint.row.name == which.name()) {
+                continue;
+            }
+            let subject = layout.rpc(&home.service, &MethodName::parse(which.name())?);
+            let queue = Layout::rpc_queue(&home.service);
+            let bus = &answers.shared.bus;
+            let calls = bus.subscribe(subject.into(), Some(queue)).await?;
+            self.read(calls, Calls(which, answers.clone()));
+        }
+        Ok(())
     }
 
     /// Makes the lanes of its commands, and takes what waits there from then on.
@@ -280,78 +308,5 @@ pub(super) async fn end(stops: Vec<Stop>) {
 async fn read_cancels(mut messages: Subscription, cancels: Arc<Cancels>) {
     while let Some(message) = messages.next().await {
         cancels.cancel(message.subject.as_str());
-    }
-}
-
-/// Calls that were meant for this instance: `rpc.{service}.{method}.{instance}`.
-struct OwnCalls {
-    by_name: HashMap<&'static str, Arc<Endpoint>>,
-    shared: Arc<Shared>,
-}
-
-impl OwnCalls {
-    fn endpoint(&self, message: &Message) -> Option<&Arc<Endpoint>> {
-        self.by_name.get(method_of(message))
-    }
-}
-
-fn method_of(message: &Message) -> &str {
-    let subject = message.subject.as_str();
-    subject.rsplit('.').nth(1).unwrap_or_default()
-}
-
-impl Takes for OwnCalls {
-    fn limit(&self) -> usize {
-        let limits = self.by_name.values().map(Takes::limit);
-        limits.max().unwrap_or(1)
-    }
-
-    async fn take(&self, message: Message, arrived: Instant) {
-        match self.endpoint(&message) {
-            Some(endpoint) => endpoint.take_from(Origin::Own, message, arrived).await,
-            None if method_of(&message) == STEP_DOWN => stand_aside(message, &self.shared).await,
-            None => refuse_unknown(message, &self.shared).await,
-        }
-    }
-
-    async fn refuse(&self, message: Message, arrived: Instant) {
-        match self.endpoint(&message) {
-            Some(endpoint) => endpoint.refuse_from(Origin::Own, message, arrived).await,
-            None => refuse_unknown(message, &self.shared).await,
-        }
-    }
-}
-
-async fn refuse_unknown(message: Message, shared: &Shared) {
-    let (home, method) = (&shared.home, method_of(&message));
-    let text = format!(
-        "{} {} has no method {method:?}",
-        home.service, home.instance
-    );
-    let failure = Failure::framework(Code::UnknownMethod, text);
-    answer_here(message, shared, Err(failure)).await;
-}
-
-/// Hands over, if this instance leads; the answer says which leadership ends.
-async fn stand_aside(message: Message, shared: &Shared) {
-    let outcome = match shared.gate.ask_to_stand_aside() {
-        Some(epoch) => Ok(json!({"epoch": epoch})),
-        None => Err(shared.gate.not_active("stepping down")),
-    };
-    answer_here(message, shared, outcome).await;
-}
-
-async fn answer_here(message: Message, shared: &Shared, outcome: Result<Value, Failure>) {
-    let Some(reply) = shared.inboxes.reply_of(&message) else {
-        return;
-    };
-    let request = Request::read(message, &shared.home, "unknown", None, Instant::now());
-    let answer = match outcome {
-        Ok(value) => respond::reply(&request, Ok::<_, Failure>(value)),
-        Err(failure) => respond::failure(&request.call, &failure),
-    };
-    let message = Outgoing::new(reply, answer.payload).with_headers(answer.headers);
-    if let Err(error) = shared.bus.publish(message).await {
-        tracing::warn!(%error, "a reply was not sent");
     }
 }

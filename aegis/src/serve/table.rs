@@ -157,6 +157,7 @@ mod tests {
                 timeout: None,
                 idempotent: false,
                 exclusive: false,
+                guard: None,
                 concurrency: None,
                 queue: None,
                 call: |_, request| async move { reply(&request, Ok::<(), Failure>(())) }.boxed(),

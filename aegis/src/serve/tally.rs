@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use super::latency::{Latencies, Taken};
+use crate::observe;
 
 /// Counts since the start.
 #[derive(Debug)]
@@ -12,16 +13,50 @@ pub(super) struct Tally {
     failed: AtomicU64,
     latencies: Latencies,
     duration: metrics::Histogram,
+    redeliveries: metrics::Counter,
+    dead_letters: metrics::Counter,
+    in_hand: metrics::Gauge,
 }
 
 impl Tally {
-    pub(super) fn new(duration: metrics::Histogram) -> Self {
+    /// Of one handler, whose messages stand in that stream.
+    pub(super) fn new(stream: &'static str, service: &str, handler: &str) -> Self {
+        let labels = [
+            ("service", service.to_owned()),
+            ("handler", handler.to_owned()),
+        ];
+        let duration = metrics::histogram!(
+            observe::PROCESS_DURATION,
+            "messaging_system" => "nats",
+            "messaging_destination_name" => stream,
+            "messaging_consumer_group_name" => format!("{service}__{handler}"),
+        );
         Self {
+            redeliveries: metrics::counter!(observe::REDELIVERIES, &labels),
+            dead_letters: metrics::counter!(observe::DEAD_LETTERS, &labels),
+            in_hand: metrics::gauge!(observe::IN_HAND, &labels),
             ended: AtomicU64::new(0),
             failed: AtomicU64::new(0),
             latencies: Latencies::new(),
             duration,
         }
+    }
+
+    /// A delivery has come, and it is that one of its message.
+    pub(super) fn delivered(&self, attempt: u64) {
+        if attempt > 1 {
+            self.redeliveries.increment(1);
+        }
+    }
+
+    /// It was given up, and noted.
+    pub(super) fn buried(&self) {
+        self.dead_letters.increment(1);
+    }
+
+    /// So much is worked on now.
+    pub(super) fn tell(&self, in_hand: usize) {
+        self.in_hand.set(observe::number(in_hand));
     }
 
     pub(super) fn count(&self, has_failed: bool, took: Duration) {

@@ -9,6 +9,7 @@ use tokio::time::Instant;
 use crate::app::{App, Config, Running};
 use crate::client::Client;
 use crate::error::{Error, ErrorKind, Result};
+use crate::layer::Layer;
 use crate::model::{Headers, MethodName, ServiceName, Subject};
 use crate::port::{Answer, Bus, KvStore, Outgoing, Streams};
 use crate::serve::Service;
@@ -69,6 +70,11 @@ impl TestApp {
     /// Mounts a service.
     pub fn service<S: Service>(self, service: S) -> Self {
         Self(self.0.service(service))
+    }
+
+    /// Puts a layer around all that it serves and sends, as [`App::layer`] does.
+    pub fn layer<L: Layer>(self, layer: L) -> Self {
+        Self(self.0.layer(layer))
     }
 
     /// Starts it.

@@ -1,7 +1,9 @@
 //! A `nats-server` of one's own, for development and tests: free port, own store, loopback only.
 //! `NatsServer` is one that runs, `NatsServerBuilder` says how, `Launch` knows how to start it again.
-//! `process` keeps it from outliving this process; `port` keeps parallel tests apart.
+//! `process` keeps it from outliving this process; `port` keeps parallel tests apart; `cluster` is
+//! several of them.
 
+mod cluster;
 mod port;
 mod process;
 
@@ -17,6 +19,7 @@ use tokio::net::TcpStream;
 use tokio::time::{sleep, timeout};
 
 use super::binary::{ServerError, find, find_version};
+pub use cluster::NatsCluster;
 use port::Port;
 use process::{Process, Signal};
 

@@ -37,6 +37,8 @@ pub(super) mod code {
     /// Of memory, of disk, of what the account may use, of streams or of consumers.
     pub(in crate::adapter::nats) const NO_ROOM: [u32; 6] =
         [10023, 10028, 10047, 10002, 10026, 10027];
+    /// More servers are asked for than there are, or than can take it.
+    pub(in crate::adapter::nats) const NO_SERVERS: [u32; 2] = [10074, 10005];
     /// A cluster that elects, or a server that is asked too much at once.
     pub(in crate::adapter::nats) const NOT_NOW: [u32; 3] = [10008, 10009, 10167];
     pub(in crate::adapter::nats) const MESSAGE_TOO_LARGE: u32 = 10054;
@@ -132,6 +134,17 @@ pub(super) fn read<T: DeserializeOwned>(answer: &Answer) -> Asked<T> {
     }
 }
 
+/// Not enough servers for the replicas that are asked for.
+pub(super) fn no_servers(what: &str, refusal: Refusal) -> Error {
+    let text = format!(
+        "{what}: {refusal}: it is to be kept on more servers than can take it; set `nats.replicas`, \
+         or what is said of this alone (`events.replicas`, `leader.replicas`, `.replicas(..)`), to the \
+         number of servers in the cluster at most, or add servers; of those that there are, some may \
+         be down or full"
+    );
+    Error::new(ErrorKind::Config, text).because(refusal)
+}
+
 /// A refusal without a meaning of its own.
 pub(super) fn refused(what: &str, refusal: Refusal) -> Error {
     if code::NO_ROOM.contains(&refusal.err_code) {
@@ -140,6 +153,9 @@ pub(super) fn refused(what: &str, refusal: Refusal) -> Error {
              `max_bytes`, remove what is not needed, or give the server more"
         );
         return Error::new(ErrorKind::Overloaded, text).because(refusal);
+    }
+    if code::NO_SERVERS.contains(&refusal.err_code) {
+        return no_servers(what, refusal);
     }
     if code::NOT_NOW.contains(&refusal.err_code) {
         let text = format!("{what}: JetStream cannot do it now: {refusal}; try again");

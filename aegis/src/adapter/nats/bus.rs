@@ -14,9 +14,10 @@ use tokio_util::task::AbortOnDropHandle;
 use super::connect::Watch;
 use super::convert;
 use super::listener::Listener;
+use super::options::Way;
 use super::refusal::denied;
 use crate::error::{Error, ErrorKind, Result};
-use crate::model::{Headers, Pattern, ServerVersion, Subject};
+use crate::model::{Headers, Pattern, ServerFacts, ServerVersion, Subject};
 use crate::observe;
 use crate::port::{Answer, Bus, ConnectionState, OpenCall, Outgoing, Stop, Subscription};
 
@@ -32,6 +33,7 @@ pub(crate) struct NatsBus {
     /// Reads the answers; ends with the last clone, and so does the connection.
     _answers: Arc<AbortOnDropHandle<()>>,
     name: Arc<str>,
+    _way: Way,
 }
 
 impl fmt::Debug for NatsBus {
@@ -49,6 +51,7 @@ impl NatsBus {
         watch: Arc<Watch>,
         inbox: async_nats::Subscriber,
         name: String,
+        way: Way,
     ) -> Self {
         let answers = tokio::spawn(watch.inbox.clone().receive(inbox));
         Self {
@@ -56,6 +59,7 @@ impl NatsBus {
             watch,
             _answers: Arc::new(AbortOnDropHandle::new(answers)),
             name: name.into(),
+            _way: way,
         }
     }
 
@@ -170,7 +174,7 @@ impl NatsBus {
 
     /// Sends a message to ourselves: the server handles a connection's lines in order, so its
     /// arrival proves that everything before was handled. (`Client::flush` only writes.)
-    async fn round_trip(&self) -> Result<()> {
+    async fn there_and_back(&self) -> Result<()> {
         let deadline = Instant::now() + STUCK;
         let mut state = self.watch.state.subscribe();
         loop {
@@ -208,7 +212,7 @@ impl NatsBus {
     }
 
     async fn flush_now(&self) -> Result<()> {
-        self.round_trip().await?;
+        self.there_and_back().await?;
         // A refusal takes another way through the client than the answer just received. Users who
         // need no login can be limited as well (`no_auth_user`), and nothing tells.
         tokio::time::sleep(LATE_REFUSAL).await;
@@ -253,7 +257,7 @@ impl NatsBus {
         // Without a connection nothing is on the way.
         if self.is_connected() {
             listener.stop_delivery().await;
-            delivered = self.round_trip().await;
+            delivered = self.there_and_back().await;
         }
         listener.end();
         delivered
@@ -305,10 +309,14 @@ impl Bus for NatsBus {
         self.flush_now().boxed()
     }
 
+    fn round_trip(&self) -> BoxFuture<'_, Result<()>> {
+        self.there_and_back().boxed()
+    }
+
     fn close(&self) -> BoxFuture<'_, Result<()>> {
         async {
             let flushed = if self.is_connected() {
-                self.round_trip().await
+                self.there_and_back().await
             } else {
                 Ok(())
             };
@@ -330,6 +338,17 @@ impl Bus for NatsBus {
 
     fn max_payload(&self) -> usize {
         self.client.max_payload()
+    }
+
+    fn server(&self) -> Option<ServerFacts> {
+        let info = self.client.server_info();
+        Some(ServerFacts {
+            name: info.server_name,
+            version: info.version,
+            cluster: info.cluster.filter(|name| !name.is_empty()),
+            jetstream: info.jetstream,
+            max_payload: info.max_payload,
+        })
     }
 
     fn name(&self) -> String {

@@ -8,8 +8,9 @@ use async_nats::{ClientError, ConnectOptions, Event, ServerAddr, ServerError};
 use tokio::sync::watch;
 
 use super::bus::NatsBus;
+use super::denials::Denials;
 use super::inbox::Inbox;
-use super::options::{Authentication, NatsOptions};
+use super::options::{Authentication, NatsOptions, Way};
 use super::refusal::{Reason, explained, parse_violation};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::ServerVersion;
@@ -18,6 +19,8 @@ use crate::port::ConnectionState;
 
 /// One attempt to connect, the server's greeting included.
 const ATTEMPT: Duration = Duration::from_secs(2);
+/// The same through a way that must be made first.
+const ATTEMPT_THROUGH: Duration = Duration::from_secs(10);
 /// A wait for the first connection that takes longer is told.
 const SILENT_WAIT: Duration = Duration::from_secs(1);
 /// The longest wait between two attempts to connect again; before jitter.
@@ -30,6 +33,7 @@ const MOST_REFUSALS: usize = 64;
 pub(super) struct Watch {
     pub(super) state: watch::Sender<ConnectionState>,
     pub(super) inbox: Arc<Inbox>,
+    pub(super) denials: Denials,
     /// The same as in `state`, for every call to look at without a lock.
     connected: AtomicBool,
     refused: Mutex<Vec<String>>,
@@ -58,6 +62,7 @@ impl Watch {
             Event::Connected => {
                 self.login_refused.store(false, Ordering::Relaxed);
                 self.inbox.allow();
+                self.denials.forget();
                 // Every subscription was made anew: who is still refused is refused again.
                 self.refused
                     .lock()
@@ -140,17 +145,33 @@ impl Watch {
             tracing::debug!(error = %text, "NATS refuses a message to ourselves");
             return self.inbox.denied(subject);
         }
-        tracing::error!(error = %text, "the NATS server reports an error");
-        match violation {
-            Some(("publish", subject)) => self.inbox.denied(subject),
-            Some((_, subject)) if subject == self.inbox.pattern() => self.inbox.refuse(),
-            Some((_, subject)) => {
+        let Some((verb, subject)) = violation else {
+            if text.to_ascii_lowercase().contains("expired") {
+                return tracing::error!(
+                    error = %text,
+                    "the credentials have expired: replace the file, it is read anew at each attempt \
+                     to connect"
+                );
+            }
+            return tracing::error!(error = %text, "the NATS server reports an error");
+        };
+        tracing::error!(
+            error = %text,
+            "NATS does not let this user {verb} there: grant the permission, `aegis permissions` \
+             prints what is needed"
+        );
+        match verb {
+            "publish" => {
+                self.inbox.denied(subject);
+                self.denials.note(subject);
+            }
+            _ if subject == self.inbox.pattern() => self.inbox.refuse(),
+            _ => {
                 let mut refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
                 if refused.len() < MOST_REFUSALS {
                     refused.push(subject.to_owned());
                 }
             }
-            None => {}
         }
     }
 }
@@ -163,6 +184,7 @@ pub(crate) async fn connect(options: NatsOptions) -> Result<Arc<NatsBus>> {
     let watch = Arc::new(Watch {
         state,
         inbox: inbox.clone(),
+        denials: Denials::default(),
         connected: AtomicBool::new(true),
         refused: Mutex::default(),
         lost: Mutex::default(),
@@ -174,7 +196,7 @@ pub(crate) async fn connect(options: NatsOptions) -> Result<Arc<NatsBus>> {
         .subscribe(inbox.pattern())
         .await
         .map_err(|cause| Error::new(ErrorKind::Internal, "no inbox for answers").because(cause))?;
-    let bus = NatsBus::new(client, watch, answers, names(&options));
+    let bus = NatsBus::new(client, watch, answers, names(&options), options.way);
     // The inbox is refused here rather than at the first call.
     crate::port::Bus::flush(&bus).await?;
     Ok(Arc::new(bus))
@@ -207,9 +229,9 @@ async fn attempts(options: &NatsOptions, watch: &Arc<Watch>) -> Result<async_nat
             Err(error) => error,
         };
         let wait = reconnect_delay(attempts);
-        let refused = Reason::of(&error) != Reason::Absent;
+        let refused = !Reason::of(&error).passes();
         if refused || start.elapsed() + wait >= options.connect_within {
-            return Err(explained(&names(options), options, error));
+            return Err(explained(&names(options), options, error).await);
         }
         tokio::time::sleep(wait).await;
     }
@@ -249,9 +271,21 @@ fn addresses(options: &NatsOptions) -> Result<Vec<ServerAddr>> {
 
 async fn client_options(options: &NatsOptions, watch: &Arc<Watch>) -> Result<ConnectOptions> {
     let watch = watch.clone();
-    let mut nats = ConnectOptions::new()
+    let attempt = match options.way {
+        Way::Direct => ATTEMPT.min(options.connect_within),
+        Way::Through(_) => ATTEMPT_THROUGH,
+    };
+    let nats = match &options.authentication {
+        Authentication::CredentialsFile(path) => {
+            // What is wrong with it is told before a server is asked.
+            super::credentials::read(path.clone()).await?;
+            super::credentials::options(path)
+        }
+        _ => ConnectOptions::new(),
+    };
+    let mut nats = nats
         .name(&options.name)
-        .connection_timeout(ATTEMPT.min(options.connect_within))
+        .connection_timeout(attempt)
         .ping_interval(options.ping_interval)
         .request_timeout(None)
         .custom_inbox_prefix(&options.inbox_prefix)
@@ -263,19 +297,16 @@ async fn client_options(options: &NatsOptions, watch: &Arc<Watch>) -> Result<Con
             std::future::ready(())
         });
     nats = match &options.authentication {
-        Authentication::None => nats,
+        Authentication::None | Authentication::CredentialsFile(_) => nats,
         Authentication::UserPassword { user, password } => {
             nats.user_and_password(user.clone(), password.clone())
         }
         Authentication::Token(token) => nats.token(token.clone()),
         Authentication::NKey(seed) => nats.nkey(seed.clone()),
-        Authentication::CredentialsFile(path) => {
-            nats.credentials_file(path).await.map_err(|cause| {
-                let text = format!("the credentials file {} cannot be used", path.display());
-                Error::new(ErrorKind::Config, text).because(cause)
-            })?
-        }
     };
+    if matches!(options.way, Way::Through(_)) {
+        nats = nats.ignore_discovered_servers();
+    }
     if options.tls.required {
         nats = nats.require_tls(true);
     }

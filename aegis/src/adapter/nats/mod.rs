@@ -2,7 +2,7 @@
 //!
 //! `options` says how to connect, `connect` does it, `refusal` explains why it may not, `inbox`
 //! receives the answers to calls, `listener` is one subscription, `bus` the port, `ask` its
-//! requests, `convert` translates messages. `api` asks JetStream, `stored` reads what it holds, `place` where a
+//! requests, `convert` translates messages, `greeting` asks whether a server is there. `api` asks JetStream, `stored` reads what it holds, `place` where a
 //! delivered message stands; `kv` are the buckets, `stream` the streams.
 
 mod api;
@@ -10,6 +10,9 @@ mod ask;
 mod bus;
 mod connect;
 mod convert;
+mod credentials;
+mod denials;
+mod greeting;
 mod inbox;
 mod kv;
 mod listener;
@@ -20,6 +23,7 @@ mod stored;
 mod stream;
 
 pub(crate) use connect::connect;
+pub(crate) use greeting::{Greeting, greeting};
 pub(crate) use kv::NatsStore;
-pub(crate) use options::{Authentication, NatsOptions, Tls};
+pub(crate) use options::{Authentication, NatsOptions, Tls, Way};
 pub(crate) use stream::NatsStreams;

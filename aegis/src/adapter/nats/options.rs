@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use url::Url;
@@ -20,7 +21,24 @@ pub(crate) struct NatsOptions {
     pub(crate) connect_within: Duration,
     /// How often the connection is checked.
     pub(crate) ping_interval: Duration,
+    pub(crate) way: Way,
 }
+
+/// How the servers are reached.
+#[derive(Debug, Clone)]
+pub(crate) enum Way {
+    /// By their addresses.
+    Direct,
+    /// Through something that lasts as long as it is held. The addresses that servers tell of each
+    /// other lead nowhere from here.
+    #[expect(dead_code, reason = "it is held, and never looked at")]
+    Through(Arc<dyn Held>),
+}
+
+/// What only needs to be held.
+pub(crate) trait Held: fmt::Debug + Send + Sync {}
+
+impl<T: fmt::Debug + Send + Sync> Held for T {}
 
 /// As whom to connect.
 #[derive(Clone)]

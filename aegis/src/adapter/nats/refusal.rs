@@ -4,7 +4,8 @@ use std::error::Error as _;
 use std::io;
 
 use async_nats::rustls::{self, AlertDescription};
-use async_nats::{ConnectError, ConnectErrorKind};
+use async_nats::{ConnectError, ConnectErrorKind, ServerError};
+use time::OffsetDateTime;
 
 use super::options::{Authentication, NatsOptions};
 use crate::error::{Error, ErrorKind};
@@ -12,8 +13,12 @@ use crate::error::{Error, ErrorKind};
 /// Why an attempt to connect failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Reason {
-    /// Nobody is there, or not yet: the only reason for another attempt.
+    /// Nobody is there, or not yet: a reason for another attempt, as the next two.
     Absent,
+    /// The name of the host leads nowhere.
+    Unknown,
+    /// The server has as many connections as it takes.
+    Full,
     /// The server does not take the login.
     Login,
     /// We cannot sign with what should be a seed.
@@ -22,6 +27,10 @@ pub(super) enum Reason {
     TlsSetup,
     /// We do not trust the server's certificate.
     TheirCertificate,
+    /// It was good once, or will be.
+    NotNow,
+    /// It is good, for another host.
+    OtherHost,
     /// The server does not trust our certificate, or misses one.
     OurCertificate,
     /// The two sides find no common way to encrypt.
@@ -34,13 +43,25 @@ impl Reason {
             ConnectErrorKind::AuthorizationViolation => Self::Login,
             ConnectErrorKind::Authentication => Self::Seed,
             ConnectErrorKind::Tls => Self::TlsSetup,
+            ConnectErrorKind::Dns => Self::Unknown,
+            _ if says_full(error) => Self::Full,
             _ => tls_error(error).map_or(Self::Absent, Self::of_tls),
         }
     }
 
     fn of_tls(error: &rustls::Error) -> Self {
         use AlertDescription as Alert;
+        use rustls::CertificateError as Certificate;
         match error {
+            rustls::Error::InvalidCertificate(
+                Certificate::Expired
+                | Certificate::ExpiredContext { .. }
+                | Certificate::NotValidYet
+                | Certificate::NotValidYetContext { .. },
+            ) => Self::NotNow,
+            rustls::Error::InvalidCertificate(
+                Certificate::NotValidForName | Certificate::NotValidForNameContext { .. },
+            ) => Self::OtherHost,
             rustls::Error::InvalidCertificate(_) | rustls::Error::NoCertificatesPresented => {
                 Self::TheirCertificate
             }
@@ -61,12 +82,20 @@ impl Reason {
 
     fn kind(self) -> ErrorKind {
         match self {
-            Self::Absent => ErrorKind::Disconnected,
+            Self::Absent | Self::Unknown | Self::Full => ErrorKind::Disconnected,
             Self::Seed | Self::TlsSetup => ErrorKind::Config,
-            Self::Login | Self::TheirCertificate | Self::OurCertificate | Self::Handshake => {
-                ErrorKind::Denied
-            }
+            Self::Login
+            | Self::TheirCertificate
+            | Self::NotNow
+            | Self::OtherHost
+            | Self::OurCertificate
+            | Self::Handshake => ErrorKind::Denied,
         }
+    }
+
+    /// Whether a later attempt may find it otherwise.
+    pub(super) fn passes(self) -> bool {
+        self.kind() == ErrorKind::Disconnected
     }
 
     fn text(self, names: &str, options: &NatsOptions) -> String {
@@ -76,7 +105,21 @@ impl Reason {
                  dev` starts one; AEGIS_NATS_URL names another",
                 options.connect_within
             ),
+            Self::Unknown => format!(
+                "the host of NATS at {names} was not found within {:?}: check the name in `nats.url` \
+                 (AEGIS_NATS_URL), and that this machine can resolve it",
+                options.connect_within
+            ),
+            Self::Full => format!(
+                "NATS at {names} takes no more connections: raise its `max_connections`, or that of \
+                 the account, or run fewer programs (a service has two connections, a client one)"
+            ),
             Self::Login => login(names, &options.authentication),
+            Self::Seed if matches!(options.authentication, Authentication::CredentialsFile(_)) => {
+                "the file of `nats.credentials_file` changed while it was read, or cannot be used: \
+                 the log says why"
+                    .to_owned()
+            }
             Self::Seed => "`nats.nkey` is not a seed to log in with: it is the text that starts \
                            with SU, not the public key"
                 .to_owned(),
@@ -86,7 +129,15 @@ impl Reason {
             ),
             Self::TheirCertificate => format!(
                 "the certificate of NATS at {names} is not trusted: check that `nats.tls_ca` is \
-                 the authority that signed it, and that it is valid for this host and day"
+                 the authority that signed it"
+            ),
+            Self::NotNow => format!(
+                "the certificate of NATS at {names} has expired, or is not valid yet: renew it on \
+                 the server, and check the clocks of both machines"
+            ),
+            Self::OtherHost => format!(
+                "the certificate of NATS at {names} is for another host: connect by a name that is \
+                 in it (`nats.url`), or have one made for this name"
             ),
             Self::OurCertificate => format!(
                 "NATS at {names} wants a client certificate that it trusts: check `nats.tls_cert` \
@@ -104,6 +155,16 @@ impl Reason {
 fn tls_error(error: &ConnectError) -> Option<&rustls::Error> {
     let cause = error.source()?.downcast_ref::<io::Error>()?;
     cause.get_ref()?.downcast_ref()
+}
+
+/// A server that is full says so before it asks who we are.
+fn says_full(error: &ConnectError) -> bool {
+    let said = error.source().and_then(|cause| cause.downcast_ref());
+    let Some(ServerError::Other(text)) = said else {
+        return false;
+    };
+    let text = text.to_ascii_lowercase();
+    text.contains("maximum") && text.contains("connections exceeded")
 }
 
 fn login(names: &str, authentication: &Authentication) -> String {
@@ -131,9 +192,25 @@ fn login(names: &str, authentication: &Authentication) -> String {
 }
 
 /// The error for attempts that came to nothing.
-pub(super) fn explained(names: &str, options: &NatsOptions, error: ConnectError) -> Error {
+pub(super) async fn explained(names: &str, options: &NatsOptions, error: ConnectError) -> Error {
     let reason = Reason::of(&error);
-    Error::new(reason.kind(), reason.text(names, options)).because(error)
+    let text = match (reason, &options.authentication) {
+        (Reason::Login, Authentication::CredentialsFile(path)) => {
+            let read = super::credentials::read(path.clone()).await.ok();
+            let expired = read.and_then(|read| read.expired(OffsetDateTime::now_utc()));
+            expired.map(|end| {
+                format!(
+                    "NATS at {names} refuses the login: the credentials in \
+                     `nats.credentials_file` ({}) expired at {end}: have new ones made, and put them \
+                     there",
+                    path.display()
+                )
+            })
+        }
+        _ => None,
+    };
+    let text = text.unwrap_or_else(|| reason.text(names, options));
+    Error::new(reason.kind(), text).because(error)
 }
 
 /// Reads `Permissions Violation for Publish to "subject"`, as servers since 2.0 word it.
@@ -154,7 +231,10 @@ pub(super) fn parse_violation(text: &str) -> Option<(&'static str, &str)> {
 pub(super) fn denied(verb: &str, subject: &str) -> Error {
     Error::new(
         ErrorKind::Denied,
-        format!("NATS does not allow this user to {verb} on {subject}: grant the permission"),
+        format!(
+            "NATS does not allow this user to {verb} on {subject}: grant the permission (`aegis \
+             permissions` prints what is needed)"
+        ),
     )
 }
 
@@ -164,7 +244,8 @@ pub(super) fn no_inbox(pattern: &str) -> Error {
         ErrorKind::Denied,
         format!(
             "NATS does not allow this user to subscribe on {pattern}, where answers to its calls \
-             come in: grant the permission, or set `nats.inbox_prefix` to an inbox it may use"
+             come in: grant the permission (`aegis permissions` prints what is needed), or set \
+             `nats.inbox_prefix` to an inbox it may use"
         ),
     )
 }
@@ -226,6 +307,39 @@ mod tests {
             (
                 io_error(rustls::Error::InvalidMessage(garbage)),
                 Reason::Handshake,
+                ErrorKind::Denied,
+            ),
+        ] {
+            assert_eq!(Reason::of(&error), reason, "{error}");
+            assert_eq!(reason.kind(), kind, "{error}");
+            let passes = kind == ErrorKind::Disconnected;
+            assert_eq!(reason.passes(), passes, "{error}");
+        }
+    }
+
+    #[test]
+    fn what_is_mended_in_other_ways_is_told_apart() {
+        let certificate = rustls::Error::InvalidCertificate;
+        let full = ServerError::Other("maximum connections exceeded".to_owned());
+        for (error, reason, kind) in [
+            (
+                ConnectErrorKind::Dns.into(),
+                Reason::Unknown,
+                ErrorKind::Disconnected,
+            ),
+            (
+                ConnectError::with_source(ConnectErrorKind::Io, full),
+                Reason::Full,
+                ErrorKind::Disconnected,
+            ),
+            (
+                io_error(certificate(rustls::CertificateError::Expired)),
+                Reason::NotNow,
+                ErrorKind::Denied,
+            ),
+            (
+                io_error(certificate(rustls::CertificateError::NotValidForName)),
+                Reason::OtherHost,
                 ErrorKind::Denied,
             ),
         ] {

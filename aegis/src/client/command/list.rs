@@ -7,10 +7,10 @@ use time::OffsetDateTime;
 use tokio::time::Instant;
 
 use super::super::core::Client;
-use super::store::JobStore;
+use super::store::{BUCKET, JobStore};
 use crate::error::{Error, ErrorKind, Result};
 use crate::kv::Change;
-use crate::model::{JobRecord, JobState, JobStatus};
+use crate::model::{Codec, JobRecord, JobState, JobStatus};
 use crate::observe;
 
 /// The jobs that are known: those that have not ended, and for 24 h those that have.
@@ -128,6 +128,35 @@ impl Jobs {
         }
         let sorted = newest.into_sorted_vec().into_iter();
         Ok(sorted.map(|Reverse(aged)| aged.1.into_status()).collect())
+    }
+
+    /// The ids of records that cannot be read, at most so many: jobs that nobody works on, as nobody
+    /// knows what they are. It reads all records, whatever was said of state, service and command.
+    ///
+    /// Errors: as [`list`](Self::list).
+    pub async fn unreadable(self, most: usize) -> Result<Vec<String>> {
+        let within = self.client.shared.settings.timeout;
+        let found = self.client.open_bucket(BUCKET, Codec::Json).within(within);
+        let Some(bucket) = found.find_bytes().await? else {
+            return Ok(Vec::new());
+        };
+        let mut all = bucket.watch_all().within(within).await?;
+        let mut ids = Vec::new();
+        while ids.len() < most {
+            let next = tokio::time::timeout(within, all.next()).await;
+            let change = next.map_err(|_| silent(bucket.name()))?;
+            match change.transpose()? {
+                Some(Change::Put(entry)) => {
+                    if serde_json::from_slice::<JobRecord>(&entry.value).is_err() {
+                        ids.push(entry.key);
+                    }
+                }
+                Some(Change::Reset) => ids.clear(),
+                Some(Change::Ready) | None => break,
+                Some(_) => {}
+            }
+        }
+        Ok(ids)
     }
 
     fn wants(&self, record: &JobRecord) -> bool {

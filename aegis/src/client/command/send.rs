@@ -1,17 +1,21 @@
 //! The way of a command into the queue: its message first, so that nothing is noted of a job that
 //! is not there; then its record, which a worker writes as well if it is faster.
 
+use futures_util::future::FutureExt;
 use time::OffsetDateTime;
 use tokio::time::Instant;
 
 use super::super::core::Client;
-use super::super::publish::{Storing, commands, in_time, until_held, waits};
+use super::super::layered::inside_layers;
+use super::super::publish::{SEND, Storing, commands, in_time, until_held, waits};
+use super::super::spans;
 use super::known;
 use super::store::JobStore;
 use super::word::Prepared;
 use crate::error::{Error, ErrorKind, Result};
+use crate::layer::{self, OperationKind};
 use crate::model::{
-    JobId, JobRecord, JobState, Stored, StreamMessage, StreamSpec, deadline_header, header,
+    Headers, JobId, JobRecord, JobState, Stored, StreamMessage, StreamSpec, deadline_header, header,
 };
 use crate::observe;
 
@@ -62,11 +66,49 @@ impl Sent {
     }
 }
 
-/// Sends a command; tells its job.
-pub(super) async fn send(prepared: Prepared) -> Result<Sent> {
-    let client = &prepared.client;
+/// Sends a command, inside the layers of its client; tells its job.
+pub(super) async fn send(mut prepared: Prepared) -> Result<Sent> {
+    let client = prepared.client.clone();
+    let scope = client.scope();
     let own = in_time(prepared.within.unwrap_or(client.shared.settings.timeout));
-    let deadline = client.scope().deadline.map_or(own, |scope| scope.min(own));
+    let deadline = scope.deadline.map_or(own, |scope| scope.min(own));
+    let (service, command) = (prepared.service.clone(), prepared.command.clone());
+    let name = format!("{service}.{command}");
+    let traced = spans::stored(SEND, (&name, None), &mut prepared.headers, &scope);
+    if client.layers().is_empty() {
+        let outcome = queue(prepared, deadline).await;
+        spans::ended(&traced, &outcome);
+        return outcome;
+    }
+    let headers = prepared.headers.clone();
+    let sent = layer::Sent {
+        kind: OperationKind::Command,
+        service: service.as_str(),
+        name: command.as_str(),
+        source: &client.shared.settings.source,
+        headers: &headers,
+        deadline: Some(deadline.into_std()),
+        trace: traced.context,
+    };
+    let queueing = |headers: &Headers| {
+        let headers = headers.clone();
+        queue(
+            Prepared {
+                headers,
+                ..prepared
+            },
+            deadline,
+        )
+        .boxed()
+    };
+    let outcome = inside_layers(client.layers(), &sent, queueing).await;
+    spans::ended(&traced, &outcome);
+    outcome
+}
+
+/// Queues it.
+async fn queue(prepared: Prepared, deadline: Instant) -> Result<Sent> {
+    let client = &prepared.client;
     let jobs = JobStore::new(client);
     if prepared.checked {
         known::check(client, &prepared.service, &prepared.command, deadline).await?;

@@ -13,7 +13,7 @@ use crate::model::{Codec, JobId, JobRecord, JobState, StateNews};
 use crate::port::Outgoing;
 
 /// Its name, as in `docs/subjects.md`.
-const BUCKET: &str = "aegis_jobs";
+pub(super) const BUCKET: &str = "aegis_jobs";
 /// How much longer a job that has not ended is known than one that has: what waits for a worker
 /// waits over a holiday as well.
 const WAITS: Duration = Duration::from_secs(7 * 24 * 3600);

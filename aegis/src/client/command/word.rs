@@ -10,6 +10,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::super::core::Client;
+use super::super::publish::{SEND, count};
 use super::job::Job;
 use super::send;
 use crate::error::{Error, ErrorKind, Result};
@@ -17,7 +18,6 @@ use crate::model::{
     Codec, DomainError, Failure, Headers, LONGEST_DELAY, MethodName, Priority, ServiceName,
     TraceContext, header,
 };
-use crate::observe;
 
 /// Longest idempotency key, in bytes.
 const LONGEST_KEY: usize = 256;
@@ -120,10 +120,7 @@ impl Prepared {
             Error::new(ErrorKind::Encode, text).because(cause)
         })?;
         let mut headers = Headers::new();
-        if let Some(trace) = client.scope().trace {
-            let trace = trace.child(observe::random());
-            headers.own(header::TRACEPARENT, trace.to_string());
-        }
+        client.scope().carry(&mut headers);
         if settings.codec != Codec::Json {
             let content_type = settings.codec.content_type().to_owned();
             headers.own(header::CONTENT_TYPE, content_type);
@@ -277,7 +274,8 @@ impl<T, E> Command<T, E> {
     pub async fn send(self) -> Result<Job<T, E>> {
         let prepared = self.prepared?;
         let client = prepared.client.clone();
-        let sent = Box::pin(send::send(*prepared)).await?;
-        Ok(Job::sent(client, &sent))
+        let sent = Box::pin(send::send(*prepared)).await;
+        count(SEND, &sent);
+        Ok(Job::sent(client, &sent?))
     }
 }

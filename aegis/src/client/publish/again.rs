@@ -23,6 +23,10 @@ pub(in super::super) fn waits() -> RetryPolicy {
         .max_delay(Duration::from_millis(500))
 }
 
+/// What is done with an event, and with a command.
+pub(in super::super) const PUBLISH: &str = "publish";
+pub(in super::super) const SEND: &str = "send";
+
 /// Longer is the same as for ever.
 const LONGEST: Duration = Duration::from_secs(365 * 24 * 3600);
 
@@ -53,6 +57,31 @@ pub(in super::super) trait Storing: Sync {
     /// Whether a conflict comes of an attempt before this one.
     fn before(&self, _until: Instant) -> impl Future<Output = Before> + Send {
         std::future::ready(Before::Unknown)
+    }
+}
+
+/// Counts a message that was to be stored: an event, or a command.
+pub(in super::super) fn count<T>(operation: &'static str, outcome: &Result<T>) {
+    let stream = if operation == SEND {
+        "COMMANDS"
+    } else {
+        "EVENTS"
+    };
+    match outcome {
+        Ok(_) => metrics::counter!(
+            observe::SENT_MESSAGES,
+            "messaging_system" => "nats",
+            "messaging_operation_name" => operation,
+            "messaging_destination_name" => stream,
+        )
+        .increment(1),
+        Err(error) => metrics::counter!(
+            observe::SENT_FAILURES,
+            "messaging_operation_name" => operation,
+            "messaging_destination_name" => stream,
+            "error_type" => error.kind().name(),
+        )
+        .increment(1),
     }
 }
 

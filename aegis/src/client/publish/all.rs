@@ -12,10 +12,10 @@ use futures_util::stream::{FuturesOrdered, StreamExt};
 use tokio::task::unconstrained;
 
 use super::super::core::Client;
+use super::again::{PUBLISH, count};
 use super::word::{Publish, Published};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::Event;
-use crate::observe;
 
 /// Events on their way at once, if nothing is said.
 const WINDOW: usize = 512;
@@ -143,8 +143,9 @@ impl<'a, E: Event> PublishAll<'a, E> {
         }
         if let Some(kind) = stopped.get() {
             for _ in outcomes.len()..self.events.len() {
-                metrics::counter!(observe::EVENTS_UNPUBLISHED).increment(1);
-                outcomes.push(Err(unsent::<E>(*kind)));
+                let outcome = Err(unsent::<E>(*kind));
+                count(PUBLISH, &outcome);
+                outcomes.push(outcome);
             }
         }
         let named = self.id_of.is_some();

@@ -9,7 +9,7 @@ mod send;
 mod streams;
 mod word;
 
-pub(super) use again::{Storing, in_time, until_held, waits};
+pub(super) use again::{SEND, Storing, count, in_time, until_held, waits};
 pub use all::{PublishAll, PublishedAll};
 pub(crate) use streams::{StreamSettings, commands, dead_letters, events};
 pub use word::{Publish, Published};

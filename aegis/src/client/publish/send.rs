@@ -1,30 +1,68 @@
 //! One event, sent until the stream holds it.
 
+use futures_util::future::FutureExt;
 use tokio::time::Instant;
 
 use super::super::core::Client;
-use super::again::{Before, Storing, in_time, until_held};
+use super::super::layered::inside_layers;
+use super::super::spans;
+use super::again::{Before, PUBLISH, Storing, count, in_time, until_held};
 use super::fence;
 use super::streams::events;
 use super::word::{Prepared, Published};
 use crate::error::{Error, Result};
+use crate::layer::{OperationKind, Sent};
 use crate::model::{ExpectSequence, Stored, StreamSpec, header};
-use crate::observe;
 
-/// Sends it, under one id, until the stream holds it or the time is over.
-pub(super) async fn until_stored(prepared: Box<Prepared>) -> Result<Published> {
-    let mut sent = false;
+/// Sends it, inside the layers of its client.
+pub(super) async fn send(mut prepared: Box<Prepared>) -> Result<Published> {
     let settings = &prepared.client.shared.settings;
     let own = in_time(prepared.within.unwrap_or(settings.timeout));
     let scope = prepared.client.scope();
     let deadline = scope.deadline.map_or(own, |scope| scope.min(own));
-    match until_held(&*prepared, deadline, &mut sent).await {
-        Ok(stored) => {
-            metrics::counter!(observe::EVENTS_PUBLISHED).increment(1);
-            Ok(Published::of(prepared.id, &stored))
+    let client = prepared.client.clone();
+    let headers = &mut prepared.message.headers;
+    let traced = spans::stored(
+        PUBLISH,
+        (&prepared.name, Some(&prepared.id)),
+        headers,
+        &scope,
+    );
+    prepared.finish()?;
+    if client.layers().is_empty() {
+        let outcome = until_stored(prepared, deadline).await;
+        spans::ended(&traced, &outcome);
+        return outcome;
+    }
+    let sent = Sent {
+        kind: OperationKind::Event,
+        service: "",
+        name: &prepared.name,
+        source: &client.shared.settings.source,
+        headers: &prepared.message.headers,
+        deadline: Some(deadline.into_std()),
+        trace: traced.context,
+    };
+    let outcome = inside_layers(client.layers(), &sent, {
+        let mut prepared = prepared.clone();
+        move |headers| {
+            prepared.message.headers.clone_from(headers);
+            until_stored(prepared, deadline).boxed()
         }
+    })
+    .await;
+    spans::ended(&traced, &outcome);
+    outcome
+}
+
+/// Sends it, under one id, until the stream holds it or the time is over.
+async fn until_stored(prepared: Box<Prepared>, deadline: Instant) -> Result<Published> {
+    let mut sent = false;
+    let outcome = until_held(&*prepared, deadline, &mut sent).await;
+    count(PUBLISH, &outcome);
+    match outcome {
+        Ok(stored) => Ok(Published::of(prepared.id, &stored)),
         Err(error) => {
-            metrics::counter!(observe::EVENTS_UNPUBLISHED).increment(1);
             let outcome = if sent {
                 "may be published, or not"
             } else {

@@ -18,7 +18,6 @@ use crate::model::{
     Codec, Event, EventEnvelope, ExpectSequence, Headers, Stored, StreamMessage, Subject,
     TraceContext, full_id, header,
 };
-use crate::observe;
 
 /// Longest id that can be given, in bytes.
 const LONGEST_ID: usize = 256;
@@ -48,6 +47,7 @@ pub struct Publish {
 }
 
 /// What is sent, and how.
+#[derive(Clone)]
 pub(super) struct Prepared {
     pub(super) client: Client,
     pub(super) name: String,
@@ -61,6 +61,7 @@ pub(super) struct Prepared {
 }
 
 /// What stands in an envelope.
+#[derive(Clone)]
 struct Envelope {
     payload: serde_json::Value,
     version: &'static str,
@@ -160,7 +161,7 @@ impl Client {
             leader: None,
             envelope: None,
         });
-        send::until_stored(prepared).await
+        send::send(prepared).await
     }
 }
 
@@ -205,18 +206,6 @@ impl Publish {
         self.with(|prepared| {
             let set = prepared.message.headers.set(header::CORRELATION_ID, id);
             set.map_err(|cause| Error::new(ErrorKind::Invalid, cause.to_string()))
-        })
-    }
-
-    /// Says what it belongs to, which an event of another program said: what cannot travel in a header
-    /// is made so that it can.
-    pub(crate) fn caused_by(self, id: &str) -> Self {
-        self.with(|prepared| {
-            let headers = &mut prepared.message.headers;
-            if headers.set(header::CORRELATION_ID, id).is_err() {
-                headers.own_text(header::CORRELATION_ID, id);
-            }
-            Ok(())
         })
     }
 
@@ -282,8 +271,8 @@ impl Publish {
 
     pub(super) async fn send(self) -> Result<Published> {
         let mut prepared = self.prepared?;
-        prepared.finish()?;
-        send::until_stored(prepared).await
+        prepared.name_it()?;
+        send::send(prepared).await
     }
 }
 
@@ -309,10 +298,7 @@ impl Prepared {
             Error::new(ErrorKind::Encode, text).because(cause)
         };
         let mut headers = Headers::new();
-        if let Some(trace) = client.scope().trace {
-            let trace = trace.child(observe::random());
-            headers.own(header::TRACEPARENT, trace.to_string());
-        }
+        client.scope().carry(&mut headers);
         if settings.codec != Codec::Json {
             let content_type = settings.codec.content_type().to_owned();
             headers.own(header::CONTENT_TYPE, content_type);
@@ -352,7 +338,8 @@ impl Prepared {
     }
 
     /// Gives it an id, and writes the envelope around it.
-    fn finish(&mut self) -> Result<()> {
+    /// Checks it, and gives it an id if it has none.
+    fn name_it(&mut self) -> Result<()> {
         if self.leader.is_some() && self.message.expect.is_some() {
             let text = "`.fenced(..)` and `.expect_last_sequence(..)` do not go together: NATS \
                         checks one condition; a leader is the only publisher, so let it fence";
@@ -363,6 +350,11 @@ impl Prepared {
             self.id = uuid::Uuid::now_v7().simple().to_string();
             self.message.id = Some(self.id.clone());
         }
+        Ok(())
+    }
+
+    /// Writes the envelope, if there is one, once it is known which trace it belongs to.
+    pub(super) fn finish(&mut self) -> Result<()> {
         let Some(envelope) = self.envelope.take() else {
             return Ok(());
         };

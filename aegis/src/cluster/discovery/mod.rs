@@ -101,6 +101,20 @@ impl Shared {
         }
     }
 
+    /// For how long the live table has not been current; none if nobody listens.
+    pub(crate) fn staleness(&self) -> Option<Duration> {
+        let kept = self
+            .directory
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let alive = kept.as_ref().filter(|directory| !directory.is_over())?;
+        Some(match alive.table().staleness() {
+            Staleness::Live => Duration::ZERO,
+            Staleness::Never => alive.began.elapsed(),
+            Staleness::Stale(time) => time,
+        })
+    }
+
     /// The live table; another one if nobody keeps the last one any more.
     pub(crate) fn directory(&self, registry: &Registry) -> Arc<Directory> {
         let mut kept = self

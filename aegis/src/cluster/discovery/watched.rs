@@ -119,6 +119,7 @@ impl Table {
 /// A table that follows the registry until it is dropped.
 #[derive(Debug)]
 pub(crate) struct Directory {
+    pub(super) began: Instant,
     table: watch::Receiver<Arc<Table>>,
     _follows: Option<AbortOnDropHandle<()>>,
 }
@@ -137,6 +138,7 @@ impl Directory {
         let runtime = tokio::runtime::Handle::try_current().ok();
         let follows = runtime.map(|runtime| AbortOnDropHandle::new(runtime.spawn(follower.run())));
         Self {
+            began: Instant::now(),
             table,
             _follows: follows,
         }

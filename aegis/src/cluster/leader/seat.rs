@@ -11,8 +11,8 @@ use tokio::time::Instant;
 
 use crate::error::{ErrorKind, Result};
 use crate::model::{
-    BucketSpec, Expect, KvEntry, KvKey, KvWrite, Layout, LeaderRecord, Outcome, ServiceName,
-    Subject,
+    BucketSpec, Expect, KvEntry, KvKey, KvWrite, Layout, LeaderRecord, Outcome, Replicas,
+    ServiceName, Subject,
 };
 use crate::observe;
 use crate::port::{Bus, KvBucket, KvStore, Outgoing, Subscription};
@@ -30,7 +30,7 @@ pub(crate) struct Seats {
     store: Arc<dyn KvStore>,
     bus: Arc<dyn Bus>,
     name: String,
-    replicas: Option<u8>,
+    replicas: Replicas,
     opened: Mutex<Option<Arc<dyn KvBucket>>>,
 }
 
@@ -39,7 +39,7 @@ impl Seats {
     pub(crate) fn new(
         (bus, store): (Arc<dyn Bus>, Arc<dyn KvStore>),
         name: String,
-        replicas: Option<u8>,
+        replicas: Replicas,
     ) -> Arc<Self> {
         Arc::new(Self {
             store,
@@ -58,7 +58,7 @@ impl Seats {
         let mut spec = BucketSpec::new(&self.name);
         spec.history = Some(1);
         spec.max_bytes = Some(MAX_BYTES);
-        spec.replicas = self.replicas;
+        spec.keep_on(self.replicas);
         spec.description = Some("who leads: one record per service and group".to_owned());
         // Epochs are revisions. They grow also if the bucket is lost and made anew, as long as it
         // is not written to a million times in a second.

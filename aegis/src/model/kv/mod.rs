@@ -10,4 +10,4 @@ pub use entry::{Expect, KvEntry, KvFence, KvOperation, KvWrite};
 pub use filter::KvFilter;
 pub use key::{KeyError, KvKey};
 pub use spec::{BucketSpec, BucketStatus, SpecError, Storage};
-pub(crate) use spec::{DEFAULT_MAX_BYTES, Differences, MARKER_TTL, check_ttl};
+pub(crate) use spec::{DEFAULT_MAX_BYTES, Differences, MARKER_TTL, Replicas, check_ttl};

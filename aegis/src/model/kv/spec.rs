@@ -59,11 +59,22 @@ pub struct BucketSpec {
     pub storage: Option<Storage>,
     /// On how many servers it is kept, 1 to 5; default 1.
     pub replicas: Option<u8>,
+    /// The same for a bucket that does not exist yet, if `replicas` does not say it.
+    pub replicas_if_new: Option<u8>,
     /// Values with a time to live of their own must be possible; without this they are where the
     /// server can.
     pub key_ttl: bool,
     /// The revision of the first write; only a new bucket can obey.
     pub first_sequence: Option<u64>,
+}
+
+/// On how many servers of a cluster something is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Replicas {
+    /// What is asked for: something that exists on fewer is an error.
+    pub(crate) asked: Option<u8>,
+    /// What something new gets if nothing is asked for.
+    pub(crate) if_new: Option<u8>,
 }
 
 /// A bucket, a stream or a consumer that cannot be asked for.
@@ -142,6 +153,17 @@ impl BucketSpec {
         )))
     }
 
+    /// On how many servers it is to be kept.
+    pub(crate) fn keep_on(&mut self, replicas: Replicas) {
+        self.replicas = replicas.asked;
+        self.replicas_if_new = replicas.if_new;
+    }
+
+    /// On how many servers a new bucket of this kind is kept.
+    pub(crate) fn servers(&self) -> u8 {
+        self.replicas.or(self.replicas_if_new).unwrap_or(1)
+    }
+
     /// Whether such a bucket can be.
     pub fn check(&self) -> Result<(), SpecError> {
         Self::check_name(&self.name)?;
@@ -149,7 +171,7 @@ impl BucketSpec {
             let name = &self.name;
             Err(SpecError(format!("the bucket {name} cannot be: {what}")))
         };
-        match (self.history, self.replicas) {
+        match (self.history, self.replicas.or(self.replicas_if_new)) {
             (Some(history), _) if !(1..=MOST_HISTORY).contains(&history) => {
                 return refuse("`history` is 1 to 64 revisions per key");
             }

@@ -12,6 +12,7 @@ pub(super) struct CommandFigures {
     tally: Tally,
     outcomes: [metrics::Counter; Ended::ALL.len()],
     pub(super) waiting: metrics::Gauge,
+    stale: metrics::Gauge,
     pub(super) resumed: metrics::Counter,
 }
 
@@ -48,9 +49,10 @@ impl CommandFigures {
             metrics::counter!(observe::COMMANDS_HANDLED, &labels)
         });
         Self {
-            tally: Tally::new(metrics::histogram!(observe::COMMANDS_DURATION, &labels)),
+            tally: Tally::new("COMMANDS", service, command),
             outcomes,
             waiting: metrics::gauge!(observe::COMMANDS_WAITING, &labels),
+            stale: metrics::gauge!(observe::COMMANDS_STALE, &labels),
             resumed: metrics::counter!(observe::COMMANDS_RESUMED, &labels),
         }
     }
@@ -65,6 +67,22 @@ impl CommandFigures {
         }
         self.tally
             .count(matches!(ended, Ended::Retrying | Ended::Failed), took);
+    }
+
+    /// Tells how much is worked on now, and for how long the server was not heard.
+    pub(super) fn tell(&self, in_hand: usize, silence: Option<Duration>) {
+        self.tally.tell(in_hand);
+        self.stale.set(silence.unwrap_or_default().as_secs_f64());
+    }
+
+    /// A delivery has come, and it is that one of its message.
+    pub(super) fn delivered(&self, attempt: u64) {
+        self.tally.delivered(attempt);
+    }
+
+    /// It was given up, and noted.
+    pub(super) fn buried(&self) {
+        self.tally.buried();
     }
 
     /// [`Tally::sums`].

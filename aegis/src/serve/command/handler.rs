@@ -7,6 +7,7 @@ use std::time::Duration;
 use futures_util::future::BoxFuture;
 use serde_json::Value;
 
+use super::super::guard::Guard;
 use super::assigned::Assigned;
 use crate::model::{Failure, Names};
 
@@ -26,6 +27,8 @@ pub struct CommandHandler {
     pub ack_wait: Option<Duration>,
     /// How long an attempt may take; default as long as it wants.
     pub timeout: Option<Duration>,
+    /// Who may send it; default everybody. What it refuses has failed at once.
+    pub guard: Option<Guard>,
     /// How many are worked on at once, on one instance; default 16.
     pub concurrency: Option<usize>,
     /// The code.

@@ -7,17 +7,21 @@ use tokio::time::Instant;
 
 use super::super::context::{Context, Home};
 use super::super::endpoint::GRACE;
-use super::super::work::Work;
+use super::super::guard::guarded;
+use super::super::work::{InsideLayers, Work};
 use super::assigned::Assigned;
 use super::begin::Begun;
 use super::progress::Progress;
 use super::step::Task;
 use super::worker::{CommandWorker, Slot};
 use crate::client::Scope;
+use crate::layer::OperationKind;
 use crate::model::{Code, Failure, TraceContext, header};
+use crate::observe::{Parent, SPANS, Traced};
 
 /// What a handler returned, or the text of its panic.
-pub(super) type Outcome = Result<Result<Value, Failure>, String>;
+pub(super) type Outcome = Result<Ended, String>;
+type Ended = Result<Value, Failure>;
 
 /// How the work on a command ended.
 pub(super) enum End {
@@ -62,34 +66,102 @@ impl CommandWorker {
     }
 
     async fn run(&self, slot: &Slot, begun: &Begun, progress: &Progress, since: Instant) -> End {
-        let message = &slot.held.delivery.message;
-        let home: &Arc<Home> = &self.shared.home;
-        let trace = message.headers.get(header::TRACEPARENT);
+        let delivery = &slot.held.delivery;
+        let trace = delivery.message.headers.get(header::TRACEPARENT);
+        let trace = trace.and_then(TraceContext::parse);
+        let parent = Parent::delivered(trace, delivery.attempt);
+        let traced = Traced::new(parent, || self.span(slot, begun));
+        let context = self.context(slot, begun, &traced, since);
+        let asked = self.handler.guard.map(|guard| guarded(guard, &context));
+        let end = if let Some(Err(failure)) = asked {
+            End::Ended(Ok(Err(failure.terminal())))
+        } else {
+            let body = slot.held.delivery.message.payload.clone();
+            let assigned = Assigned::new(context.clone(), progress.clone(), body);
+            let work = self.start(assigned, begun, traced.span.clone());
+            self.finish(work, &context, begun, since).await
+        };
+        match &end {
+            End::Ended(Ok(Ok(_))) => {}
+            End::Ended(Ok(Err(failure))) => traced.failed(failure.code()),
+            End::Ended(Err(_)) => traced.failed(Code::Internal.text()),
+            End::Cancelled(_) | End::Stopped | End::Lost => traced.failed(Code::Cancelled.text()),
+        }
+        end
+    }
+
+    /// The span of one attempt (OpenTelemetry's conventions for messaging).
+    fn span(&self, slot: &Slot, begun: &Begun) -> tracing::Span {
+        let home = &self.shared.home;
+        let (service, command) = (home.service.as_str(), self.row.name);
+        let id = slot.held.id.as_str();
+        let said = slot
+            .held
+            .delivery
+            .message
+            .headers
+            .get(header::CORRELATION_ID);
+        tracing::info_span!(
+            target: SPANS,
+            "command",
+            otel.name = %format_args!("process {service}.{command}"),
+            otel.kind = "consumer",
+            messaging.system = "nats",
+            messaging.operation.name = "process",
+            messaging.operation.r#type = "process",
+            messaging.destination.name = %format_args!("{service}.{command}"),
+            messaging.consumer.group.name = %format_args!("{service}__{command}"),
+            messaging.message.id = id,
+            messaging.message.conversation_id = said.unwrap_or(id),
+            aegis.attempt = begun.attempt,
+            service.instance.id = home.instance.as_str(),
+            error.r#type = tracing::field::Empty,
+            otel.status_code = tracing::field::Empty,
+        )
+    }
+
+    fn context(&self, slot: &Slot, begun: &Begun, traced: &Traced, since: Instant) -> Context {
+        let headers = &slot.held.delivery.message.headers;
         let scope = Scope {
             deadline: self.handler.timeout.map(|limit| since + limit),
-            trace: trace.and_then(TraceContext::parse),
+            trace: traced.context,
+            carried: Some(Scope::belonging(headers, slot.held.id.as_str())),
         };
-        let context = Context::of_command(
-            home.clone(),
-            self.row.name,
-            message.headers.clone(),
-            scope,
-            Task {
-                keeper: begun.keeper.clone(),
-                attempt: begun.attempt,
-            },
-        );
-        let span = tracing::debug_span!(
-            "command",
-            service = home.service.as_str(),
-            handler = self.row.name,
-            instance = home.instance.as_str(),
-            job = %slot.held.id,
-            attempt = begun.attempt,
-        );
-        let assigned = Assigned::new(context.clone(), progress.clone(), message.payload.clone());
+        let task = Task {
+            keeper: begun.keeper.clone(),
+            attempt: begun.attempt,
+        };
+        let home: &Arc<Home> = &self.shared.home;
+        Context::of_command(home.clone(), self.row.name, headers.clone(), scope, task)
+    }
+
+    /// Starts the code, inside the layers.
+    fn start(&self, assigned: Assigned, begun: &Begun, span: tracing::Span) -> Work<Ended> {
+        let context = assigned.context().clone();
         let (call, service) = (self.handler.call, self.service.clone());
-        let mut work = Work::begin(scope, span, move || call(service, assigned));
+        let work = move || call(service, assigned);
+        let layers = self.shared.home.client.layers();
+        if layers.is_empty() {
+            return Work::begin(&context, span, work);
+        }
+        let work = InsideLayers {
+            layers: layers.clone(),
+            operation: context.operation(OperationKind::Command, begun.attempt),
+            work,
+            failure: |ended: &Ended| ended.as_ref().err().cloned(),
+            refusal: |failure, _| Err(failure),
+        };
+        Work::begin(&context, span, move || work.run())
+    }
+
+    /// Waits for it, as long as its work is wanted.
+    async fn finish(
+        &self,
+        mut work: Work<Ended>,
+        context: &Context,
+        begun: &Begun,
+        since: Instant,
+    ) -> End {
         let why = tokio::select! {
             biased;
             outcome = work.ended() => return End::Ended(outcome),

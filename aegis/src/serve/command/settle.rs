@@ -141,7 +141,7 @@ impl CommandWorker {
         let after = failure.wait().unwrap_or(after).min(LONGEST);
         if let Some(unsaid) = self.complaints.again() {
             tracing::warn!(
-                handler = %self.row.source, job = %held.id, failures, ?after, %failure, unsaid,
+                handler = %self.row.source, job = %held.id, failures, ?after, failure = failure.logged(), unsaid,
                 "a command failed and is tried again"
             );
         }
@@ -278,7 +278,10 @@ impl CommandWorker {
         let noted = note(&self.shared.home.client, self.letter(held, &failure, 0)).await;
         tracing::error!(handler = %self.row.source, %failure, "a command is not taken");
         let how = match noted {
-            Ok(_) => Settling::Terminate,
+            Ok(_) => {
+                self.figures.buried();
+                Settling::Terminate
+            }
             Err(_) => Settling::Retry { after: UNBURIED },
         };
         self.tell(held, how).await;
@@ -329,10 +332,11 @@ impl CommandWorker {
         match noted {
             Ok(_) => {
                 tracing::error!(
-                    handler = %self.row.source, job = %held.id, attempts = record.attempt, %failure,
+                    handler = %self.row.source, job = %held.id, attempts = record.attempt, failure = failure.logged(),
                     "a command has failed: `aegis command show` tells about it, `aegis command retry` \
                      brings it back"
                 );
+                self.figures.buried();
                 self.tell(held, Settling::Terminate).await;
             }
             // Somebody else has noted it, or brought the job back.
@@ -342,7 +346,7 @@ impl CommandWorker {
             Err(error) => {
                 if let Some(unsaid) = self.complaints.again() {
                     tracing::error!(
-                        handler = %self.row.source, job = %held.id, %failure, %error, unsaid,
+                        handler = %self.row.source, job = %held.id, failure = failure.logged(), %error, unsaid,
                         "a command has failed, and cannot be noted among the dead letters: that is \
                          tried again"
                     );

@@ -173,6 +173,7 @@ impl CommandWorker {
         }
         running.insert(number, held.clone());
         drop(running);
+        self.figures.delivered(held.delivery.attempt);
         Some(Slot {
             worker: self.clone(),
             number,
@@ -264,6 +265,11 @@ impl Metered for CommandWorker {
 
     fn sums(&self, taken: &mut Taken) -> (u64, u64, u64) {
         self.figures.sums(taken)
+    }
+
+    fn tell(&self) {
+        self.figures
+            .tell(self.busy(), self.silence().map(|(_, time)| time));
     }
 
     fn silence(&self) -> Option<(&'static str, Duration)> {

@@ -15,7 +15,7 @@ pub(super) struct EventFigures {
     dead: metrics::Counter,
     returned: metrics::Counter,
     pub(super) pending: metrics::Gauge,
-    pub(super) stale: metrics::Gauge,
+    stale: metrics::Gauge,
     pub(super) resumed: metrics::Counter,
 }
 
@@ -41,7 +41,7 @@ impl EventFigures {
             metrics::counter!(observe::EVENTS_HANDLED, &labels)
         };
         Self {
-            tally: Tally::new(metrics::histogram!(observe::EVENTS_DURATION, &labels)),
+            tally: Tally::new("EVENTS", service, handler),
             done: ended("done"),
             again: ended("again"),
             dead: ended("dead"),
@@ -60,10 +60,24 @@ impl EventFigures {
             Ended::Returned => &self.returned,
         };
         counter.increment(1);
+        if ended == Ended::Dead {
+            self.tally.buried();
+        }
         if ended == Ended::Returned {
             return;
         }
         self.tally.count(ended != Ended::Done, took);
+    }
+
+    /// Tells how much is worked on now, and for how long the server was not heard.
+    pub(super) fn tell(&self, in_hand: usize, silence: Option<Duration>) {
+        self.tally.tell(in_hand);
+        self.stale.set(silence.unwrap_or_default().as_secs_f64());
+    }
+
+    /// A delivery has come, and it is that one of its message.
+    pub(super) fn delivered(&self, attempt: u64) {
+        self.tally.delivered(attempt);
     }
 
     /// [`Tally::sums`].

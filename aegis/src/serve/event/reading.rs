@@ -304,7 +304,6 @@ async fn looking(
     loop {
         looks.tick().await;
         worker.note_heard(Some(heard()));
-        worker.figures.stale.set(heard().elapsed().as_secs_f64());
         let deadline = Instant::now() + WITHIN;
         let known = worker.whereabouts.get(source.stream);
         let looked = source.consumer.status(deadline).await;
@@ -342,7 +341,8 @@ impl Listening {
 impl Drop for Listening {
     fn drop(&mut self) {
         self.0.note_heard(None);
-        self.0.figures.stale.set(0.0);
+        // Whoever reads now tells what waits.
+        self.0.figures.pending.set(0.0);
     }
 }
 

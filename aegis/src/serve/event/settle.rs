@@ -31,6 +31,9 @@ impl Worker {
                 Some(Failure::internal(format!("the handler panicked: {panic}")))
             }
         };
+        if let Some(failure) = &failure {
+            job.traced.failed(failure.code());
+        }
         let held = &job.held;
         let delivery = &held.delivery;
         let outcome = failure.as_ref().map_or(Ok(()), Err);
@@ -80,7 +83,7 @@ impl Worker {
         if let Some(unsaid) = self.complaints.again() {
             tracing::warn!(
                 handler = self.place.handler(), event = %delivery.message.subject, sequence = delivery.sequence, attempt = delivery.attempt,
-                ?after, %failure, unsaid,
+                ?after, failure = failure.logged(), unsaid,
                 "an event was not handled and is tried again"
             );
         }
@@ -125,7 +128,7 @@ impl Worker {
             Ok(_) => {
                 tracing::error!(
                     handler = self.place.handler(), event = %delivery.message.subject,
-                    sequence = delivery.sequence, attempts = delivery.attempt, %failure,
+                    sequence = delivery.sequence, attempts = delivery.attempt, failure = failure.logged(),
                     "an event is given up: `aegis dead list` shows it, `aegis dead retry` brings it back"
                 );
                 self.unburied.remove(*made, delivery.sequence);
@@ -136,7 +139,7 @@ impl Worker {
             }
             Err(error) => {
                 tracing::error!(
-                    handler = self.place.handler(), sequence = delivery.sequence, %failure, %error,
+                    handler = self.place.handler(), sequence = delivery.sequence, failure = failure.logged(), %error,
                     "an event is to be given up, and cannot be noted among the dead letters: that is tried again"
                 );
                 self.unburied.insert(*made, delivery.sequence, failure);

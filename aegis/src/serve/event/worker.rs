@@ -16,7 +16,7 @@ use super::super::endpoint::{GRACE, Shared};
 use super::super::gate::Pass;
 use super::super::latency::Taken;
 use super::super::load::Metered;
-use super::super::work::{Step, Work};
+use super::super::work::{InsideLayers, Step, Work};
 use super::delivered::Delivered;
 use super::figures::EventFigures;
 use super::handler::EventHandler;
@@ -24,11 +24,12 @@ use super::place::{Place, ack_wait};
 use super::unburied::Unburied;
 use super::whereabouts::Whereabouts;
 use crate::client::Scope;
+use crate::layer::OperationKind;
 use crate::model::{
     AnyEvent, Code, DEFAULT_BACKOFF, DEFAULT_RETRIES, EventMode, EventSource, Failure,
     LONGEST_BACKOFF, RetryPolicy, Settling,
 };
-use crate::observe::Seldom;
+use crate::observe::{Parent, SPANS, Seldom, Traced};
 use crate::port::Delivery;
 
 /// Events of one handler that are worked on at once, if the handler says nothing.
@@ -85,6 +86,7 @@ pub(super) struct Job {
     context: Context,
     /// What lets it run, if its handler is exclusive.
     pass: Option<Pass>,
+    pub(super) traced: Traced,
 }
 
 impl Drop for Job {
@@ -184,6 +186,7 @@ impl Worker {
     pub(super) fn job(self: &Arc<Self>, held: Arc<Held>, pass: Option<Pass>) -> Job {
         let number = self.numbers.fetch_add(1, Ordering::Relaxed);
         self.running().insert(number, held.clone());
+        self.figures.delivered(held.delivery.attempt);
         let delivery = &held.delivery;
         let home = &self.shared.home;
         let subject = delivery.message.subject.as_str();
@@ -198,11 +201,16 @@ impl Worker {
                 attempt: delivery.attempt,
             },
         );
+        let belongs_to = event.correlation_id().unwrap_or(event.id());
+        let parent = Parent::delivered(event.trace(), delivery.attempt);
+        let traced = Traced::new(parent, || self.span(delivery, &event, belongs_to));
         let scope = Scope {
             deadline: None,
-            trace: event.trace(),
+            trace: traced.context,
+            carried: Some(Scope::belonging(event.headers(), belongs_to)),
         };
         Job {
+            traced,
             context: Context::of_event(home.clone(), self.row.name, event.clone(), scope),
             event,
             worker: self.clone(),
@@ -213,23 +221,48 @@ impl Worker {
         }
     }
 
+    /// The span of one delivery (OpenTelemetry's conventions for messaging).
+    fn span(&self, delivery: &Delivery, event: &AnyEvent, belongs_to: &str) -> tracing::Span {
+        let home = &self.shared.home;
+        tracing::info_span!(
+            target: SPANS,
+            "event",
+            otel.name = %format_args!("process {}", event.name()),
+            otel.kind = "consumer",
+            messaging.system = "nats",
+            messaging.operation.name = "process",
+            messaging.operation.r#type = "process",
+            messaging.destination.name = event.name(),
+            messaging.consumer.group.name = self.place.handler(),
+            messaging.message.id = event.id(),
+            messaging.message.conversation_id = belongs_to,
+            aegis.sequence = delivery.sequence,
+            aegis.attempt = delivery.attempt,
+            service.instance.id = home.instance.as_str(),
+            error.r#type = tracing::field::Empty,
+            otel.status_code = tracing::field::Empty,
+        )
+    }
+
     fn begin(&self, job: &Job) -> Work<Handled> {
         let context = &job.context;
-        let span = tracing::debug_span!(
-            "event",
-            service = context.service(),
-            handler = self.row.name,
-            instance = context.instance(),
-            sequence = job.held.delivery.sequence,
-        );
+        let span = job.traced.span.clone();
         let leader = job.pass.as_ref().map(|pass| pass.leader.clone());
         let delivered = Delivered::new(job.event.clone(), context.clone(), leader);
         let (call, service) = (self.handler.call, self.service.clone());
-        let scope = Scope {
-            deadline: None,
-            trace: job.event.trace(),
+        let layers = self.shared.home.client.layers();
+        if layers.is_empty() {
+            return Work::begin(context, span, move || call(service, delivered));
+        }
+        let attempt = u32::try_from(job.held.delivery.attempt).unwrap_or(u32::MAX);
+        let work = InsideLayers {
+            layers: layers.clone(),
+            operation: context.operation(OperationKind::Event, attempt),
+            work: move || call(service, delivered),
+            failure: |handled: &Handled| handled.as_ref().err().cloned(),
+            refusal: |failure, _| Err(failure),
         };
-        Work::begin(scope, span, move || call(service, delivered))
+        Work::begin(context, span, move || work.run())
     }
 
     /// Waits for the user's code, as long as its work is wanted and it may take.
@@ -303,6 +336,11 @@ impl Metered for Worker {
 
     fn sums(&self, taken: &mut Taken) -> (u64, u64, u64) {
         self.figures.sums(taken)
+    }
+
+    fn tell(&self) {
+        self.figures
+            .tell(self.busy(), self.silence().map(|(_, time)| time));
     }
 
     fn silence(&self) -> Option<(&'static str, Duration)> {

@@ -64,7 +64,7 @@ impl Log {
             max_value: spec.max_value,
             max_bytes: Some(spec.max_bytes.unwrap_or(DEFAULT_MAX_BYTES)),
             storage: spec.storage.unwrap_or_default(),
-            replicas: spec.replicas.unwrap_or(1),
+            replicas: spec.servers(),
             key_ttl: true,
             marker_ttl: self.spec.leaves_markers().then_some(MARKER_TTL),
             created: self.created,

@@ -82,7 +82,7 @@ impl StreamConfig {
             // A full bucket refuses: it does not forget.
             discard: "new".to_owned(),
             storage: spec.storage.unwrap_or_default().to_string(),
-            num_replicas: spec.replicas.unwrap_or(1),
+            num_replicas: spec.servers(),
             max_msgs: -1,
             max_msgs_per_subject: spec.history.unwrap_or(1).into(),
             max_bytes: i64::try_from(spec.max_bytes.unwrap_or(DEFAULT_MAX_BYTES))

@@ -8,7 +8,7 @@ use tokio::time::Instant;
 
 use super::bucket::NatsBucket;
 use super::config::StreamInfo;
-use super::session::{Begin, Deliver, Pulse, Session};
+use super::session::{Begin, Deliver, Lost, Pulse, Session};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{BucketStatus, KvFilter};
 use crate::observe;
@@ -146,7 +146,10 @@ impl Follower {
                     Ok(None) => continue,
                     Err(reason) => {
                         tracing::debug!(?reason, bucket = self.bucket.status.name, "a watch begins again");
-                        return if self.is_closed() { End::Final } else { End::Lost };
+                        if self.is_closed() {
+                            return End::Final;
+                        }
+                        return tell_refusal(reason, events).await;
                     }
                 },
             };
@@ -213,6 +216,20 @@ impl Follower {
     fn is_closed(&self) -> bool {
         *self.bucket.api.bus.state().borrow() == ConnectionState::Closed
     }
+}
+
+/// Tells the reader of what is not permitted, and waits a little: it would be so again.
+async fn tell_refusal(reason: Lost, events: &Events) -> End {
+    match reason {
+        Lost::Failed(error) if error.kind() == ErrorKind::Denied => {
+            if events.send(Err(error)).await.is_err() {
+                return End::Final;
+            }
+            tokio::time::sleep(SLOWEST_ATTEMPTS).await;
+        }
+        _ => {}
+    }
+    End::Lost
 }
 
 /// After how long marks of deletions and expiries may be gone that nobody told us of: then

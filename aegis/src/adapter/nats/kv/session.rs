@@ -95,6 +95,8 @@ pub(super) struct Session {
     arrival: Option<Arrival>,
     filter: KvFilter,
     pulse: Pulse,
+    /// Where the server was told last that it may go on: it waits for that.
+    told: Option<Subject>,
 }
 
 impl Session {
@@ -126,6 +128,7 @@ impl Session {
             arrival: (newest >= from).then(|| Arrival::new(newest, in_order)),
             filter: filter.clone(),
             pulse,
+            told: None,
         };
         let config = config(&name, &inbox, &bucket.prefix, filter, deliver);
         let body = json!({"stream_name": bucket.stream(), "config": config});
@@ -146,8 +149,16 @@ impl Session {
         let before = self.is_caught_up();
         loop {
             let quiet = tokio::time::sleep_until(self.pulse.last() + QUIET);
+            let denials = &self.bucket.api.bus.watch.denials;
+            let refusal = async {
+                match &self.told {
+                    Some(told) => denials.refusal(told.as_str()).await,
+                    None => std::future::pending().await,
+                }
+            };
             let message = tokio::select! {
                 biased;
+                error = refusal => return Err(Lost::Failed(error)),
                 _ = self.connection.changed() => return Err(Lost::Connection),
                 message = self.messages.next() => message.ok_or(Lost::Connection)?,
                 () = quiet => return Err(Lost::Quiet),
@@ -219,6 +230,7 @@ impl Session {
         }
         let stalled = stalled.map(|subject| Subject::trusted(subject.to_owned()));
         if let Some(subject) = message.reply.or(stalled) {
+            self.told = Some(subject.clone());
             let answer = self.bucket.api.bus.publish(Outgoing::new(subject, ""));
             answer.await.map_err(|_| Lost::Connection)?;
         }

@@ -1,12 +1,11 @@
 //! What went wrong with a stream, in words that say what to do.
 
-use super::super::api::{Refusal, code, refused};
+use super::super::api::{Refusal, code, no_servers, refused};
 use crate::error::{Error, ErrorKind};
 use crate::model::Subject;
 
-/// Settings that cannot be, of a stream and of a consumer: invalid configuration, too many replicas
-/// or no servers for them.
-const IMPOSSIBLE: [u32; 3] = [10052, 10074, 10005];
+/// Settings that cannot be, of a stream and of a consumer.
+const IMPOSSIBLE: u32 = 10052;
 /// A consumer that cannot be: filters that overlap or that its stream does not store, a begin that a
 /// work queue does not have, a limit of the server, a name that is no name.
 const NO_SUCH_CONSUMER: [u32; 12] = [
@@ -60,7 +59,10 @@ pub(super) fn no_pulling(stream: &str, consumer: &str, status: &str, description
 pub(super) fn of_stream(stream: &str, refusal: Refusal) -> Error {
     match refusal.err_code {
         code::STREAM_NOT_FOUND => no_stream(stream).because(refusal),
-        impossible if IMPOSSIBLE.contains(&impossible) => {
+        no if code::NO_SERVERS.contains(&no) => {
+            no_servers(&format!("the stream {stream} cannot be kept"), refusal)
+        }
+        IMPOSSIBLE => {
             let text = format!("the stream {stream} cannot be as it is asked for: {refusal}");
             Error::new(ErrorKind::Config, text).because(refusal)
         }

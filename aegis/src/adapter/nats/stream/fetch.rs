@@ -168,6 +168,7 @@ impl Desk {
 impl Question {
     async fn send(&mut self, deadline: Instant) -> Result<()> {
         let next = &self.desk.next;
+        self.desk.api.bus.watch.denials.retract(next.as_str());
         let body = format!("{{\"batch\":{},\"no_wait\":true}}", self.left);
         let message = Outgoing::new(next.clone(), body).with_reply(self.reply.clone());
         let sending = self.desk.api.bus.publish_now(message);
@@ -187,6 +188,10 @@ impl Question {
                     self.hear(message.ok_or_else(|| desk.lost())?)?;
                     (silence, before) = (SILENCE, None);
                     continue;
+                }
+                error = desk.api.bus.watch.denials.refusal(desk.next.as_str()) => {
+                    self.end = End::Answered;
+                    return Err(error);
                 }
                 _ = connection.changed() => return Err(desk.lost().after_sending()),
                 standing = desk.look(silence) => standing?,

@@ -75,6 +75,7 @@ pub(super) async fn begin(consumer: &NatsConsumer) -> Result<Pull> {
     let end = messages.stop_handle();
     let terms = Terms::within(consumer.limits);
     let next = format!("$JS.API.CONSUMER.MSG.NEXT.{stream}.{name}");
+    bus.watch.denials.retract(&next);
     let desk = Arc::new(Desk {
         api: consumer.api.clone(),
         stream: stream.clone(),
@@ -253,9 +254,11 @@ impl Reader {
                     };
                 }
             };
+            let denials = &self.desk.api.bus.watch.denials;
             tokio::select! {
                 biased;
                 message = self.messages.next() => return message.ok_or_else(|| self.lost()),
+                error = denials.refusal(self.desk.next.as_str()) => return Err(error),
                 _ = self.connection.changed() => return Err(self.lost()),
                 () = tokio::time::sleep_until(at) => {}
             }

@@ -1,0 +1,91 @@
+//! Subjects that the server refused: for those who publish and wait for something else than an answer.
+
+use std::collections::VecDeque;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::watch;
+
+use super::refusal::denied;
+use crate::error::Error;
+
+/// Refused subjects that are remembered, the latest last.
+const MOST: usize = 64;
+
+/// What was refused since the connection was made.
+#[derive(Debug, Default)]
+pub(super) struct Denials {
+    subjects: Mutex<VecDeque<String>>,
+    count: watch::Sender<u64>,
+}
+
+impl Denials {
+    pub(super) fn note(&self, subject: &str) {
+        let mut subjects = self.subjects();
+        if !subjects.iter().any(|known| known == subject) {
+            if subjects.len() == MOST {
+                subjects.pop_front();
+            }
+            subjects.push_back(subject.to_owned());
+        }
+        drop(subjects);
+        self.count
+            .send_modify(|count| *count = count.wrapping_add(1));
+    }
+
+    /// A new connection: perhaps with other permissions.
+    pub(super) fn forget(&self) {
+        self.subjects().clear();
+    }
+
+    /// It is tried again: the permission may be there by now.
+    pub(super) fn retract(&self, subject: &str) {
+        self.subjects().retain(|known| known != subject);
+    }
+
+    /// The error for whoever has published on a subject, if that was refused.
+    pub(super) fn of(&self, subject: &str) -> Option<Error> {
+        let subjects = self.subjects();
+        let found = subjects.iter().any(|known| known == subject);
+        found.then(|| denied("publish", subject))
+    }
+
+    /// Becomes ready when a subject was refused, now or since.
+    pub(super) async fn refusal(&self, subject: &str) -> Error {
+        let mut count = self.count.subscribe();
+        loop {
+            count.borrow_and_update();
+            if let Some(error) = self.of(subject) {
+                return error;
+            }
+            if count.changed().await.is_err() {
+                return std::future::pending().await;
+            }
+        }
+    }
+
+    fn subjects(&self) -> MutexGuard<'_, VecDeque<String>> {
+        self.subjects.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn who_waits_is_told_of_its_own_subject_until_there_is_another_connection() {
+        let denials = Denials::default();
+        denials.note("a.b");
+        assert!(denials.of("a.c").is_none());
+        let (error, ()) = tokio::join!(denials.refusal("a.c"), async { denials.note("a.c") });
+        assert!(error.to_string().contains("a.c"), "{error}");
+        denials.retract("a.c");
+        assert!(denials.of("a.c").is_none() && denials.of("a.b").is_some());
+        denials.forget();
+        assert!(denials.of("a.b").is_none());
+        for number in 0..=MOST {
+            denials.note(&number.to_string());
+        }
+        assert!(denials.of("0").is_none() && denials.of("1").is_some());
+    }
+}

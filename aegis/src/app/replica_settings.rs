@@ -1,0 +1,89 @@
+//! On how many servers of a cluster what the framework makes is kept: one setting for all of it.
+//!
+//! What says more of one thing (`events.replicas`, `leader.replicas` ..) wins. Streams that exist are
+//! changed to it; buckets that exist stay as they are.
+
+use super::config::Config;
+use super::settings::{Setting, open};
+use super::stream_settings::servers;
+use crate::client::StreamSettings;
+use crate::model::Replicas;
+
+/// What is `None` is not asked for.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct ReplicaSettings {
+    /// Of everything that says nothing else.
+    pub(super) all: Option<u8>,
+    pub(super) registry: Option<u8>,
+}
+
+pub(super) const SETTINGS: &[Setting] = &[
+    open("nats.replicas", &["AEGIS_NATS_REPLICAS"], |config, text| {
+        servers(text).map(|servers| config.replicas.all = Some(servers))
+    }),
+    open(
+        "registry.replicas",
+        &["AEGIS_REGISTRY_REPLICAS"],
+        |config, text| servers(text).map(|servers| config.replicas.registry = Some(servers)),
+    ),
+];
+
+impl Config {
+    /// On how many servers of a NATS cluster everything is kept that the framework makes, 1 to 5,
+    /// where nothing else is said: streams, buckets, the registry, the records of leaders. Default 1.
+    ///
+    /// Streams that exist are changed to it; buckets that exist stay as they are, and `aegis doctor`
+    /// names them.
+    #[must_use]
+    pub fn replicas(self, servers: u8) -> Self {
+        self.set("nats.replicas", &servers.to_string())
+    }
+
+    /// On how many servers of a NATS cluster the registry is kept, 1 to 5; default what
+    /// [`replicas`](Self::replicas) says, else 1. Only the first program that needs it can say it.
+    #[must_use]
+    pub fn registry_replicas(self, servers: u8) -> Self {
+        self.set("registry.replicas", &servers.to_string())
+    }
+
+    /// The same of the records of leaders, and of the results of exclusive work.
+    pub(super) fn leader_servers(&self) -> Replicas {
+        Replicas {
+            asked: self.leader_replicas,
+            if_new: self.replicas.all,
+        }
+    }
+
+    /// How the framework's streams are set up.
+    pub(super) fn stream_settings(&self) -> StreamSettings {
+        let mut settings = self.streams.clone();
+        settings.replicas = settings.replicas.or(self.replicas.all);
+        settings.commands.replicas = settings.commands.replicas.or(self.replicas.all);
+        settings
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_setting_is_for_all_that_says_nothing_else() {
+        let config = Config::default();
+        assert_eq!(config.stream_settings().replicas, None);
+        assert_eq!(config.leader_servers(), Replicas::default());
+        let config = config.replicas(3).events_replicas(5).leader_replicas(1);
+        let settings = config.stream_settings();
+        assert_eq!(
+            (settings.replicas, settings.commands.replicas),
+            (Some(5), Some(3))
+        );
+        let leaders = Replicas {
+            asked: Some(1),
+            if_new: Some(3),
+        };
+        assert_eq!(config.leader_servers(), leaders);
+        let text = config.replicas(6).check().unwrap_err().to_string();
+        assert!(text.contains("`nats.replicas` = \"6\""), "{text}");
+    }
+}
