@@ -67,6 +67,18 @@ impl fmt::Display for Broken {
 
 impl std::error::Error for Broken {}
 
+/// Something that was looked at is not as it should be; it was told already.
+#[derive(Debug)]
+pub(crate) struct Found;
+
+impl fmt::Display for Found {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("something is wrong, as told above")
+    }
+}
+
+impl std::error::Error for Found {}
+
 /// Another revision is there than the one expected; nothing was written.
 #[derive(Debug)]
 pub(crate) struct Conflicting(pub(crate) String);
@@ -127,7 +139,11 @@ pub(crate) fn code(outcome: anyhow::Result<()>) -> ExitCode {
         return ExitCode::SUCCESS;
     }
     tell(&error);
-    if error.is::<Answered>() || error.is::<Missing>() || error.is::<Broken>() {
+    if error.is::<Answered>()
+        || error.is::<Missing>()
+        || error.is::<Broken>()
+        || error.is::<Found>()
+    {
         ExitCode::from(ANSWERED)
     } else if error.is::<Conflicting>() {
         ExitCode::from(CONFLICT)

@@ -1,6 +1,6 @@
 //! The command-line tool of aegis: `cli` what can be said, `call`, `services`, `publish`, `events`,
-//! `command`, `dead`, `kv`, `leader`, `failover`, `dev` and `demo` the commands, `ending` errors and
-//! exit codes, `input` what is read, `out` what is printed, `body` how payloads look, `terminal` who
+//! `command`, `dead`, `kv`, `leader`, `failover`, `doctor`, `permissions`, `dev` and `demo` the commands, `ending`
+//! errors and exit codes, `input` what is read, `out` what is printed, `body` how payloads look, `terminal` who
 //! reads that, `signals` Ctrl-C and SIGTERM, `child` processes that the tool starts.
 
 mod body;
@@ -12,6 +12,7 @@ mod connection;
 mod dead;
 mod demo;
 mod dev;
+mod doctor;
 mod ending;
 mod events;
 mod failover;
@@ -19,6 +20,7 @@ mod input;
 mod kv;
 mod leader;
 mod out;
+mod permissions;
 mod publish;
 mod services;
 mod signals;
@@ -61,7 +63,9 @@ async fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Dead(wish) => dead::run(&wish, &common, out).await,
         Command::Kv(wish) => kv::run(&wish, &common, out).await,
         Command::Leader(wish) => leader::run(&wish, &common, out).await,
+        Command::Doctor(wish) => doctor::run(&wish, &common, out).await,
         Command::Failover(wish) => failover::run(&wish, &common, out).await,
+        Command::Permissions(wish) => permissions::run(&wish, &common, out).await,
         Command::FailoverInstance(wish) => failover::instance(&wish, out).await,
         Command::DemoInstance(wish) => demo::instance(&wish, out).await,
     }

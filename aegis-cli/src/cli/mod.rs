@@ -1,10 +1,12 @@
-//! What can be said on the command line; `command`, `event`, `kv` and `leader` the words of those
-//! commands.
+//! What can be said on the command line; `command`, `doctor`, `event`, `kv`, `leader` and `permissions`
+//! the words of those commands.
 
 mod command;
+mod doctor;
 mod event;
 mod kv;
 mod leader;
+mod permissions;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -13,24 +15,27 @@ use aegis::Config;
 use clap::{Args, Parser, Subcommand};
 
 pub(crate) use command::{Job, JobCommand, JobList, JobSend};
+pub(crate) use doctor::Doctor;
 pub(crate) use event::{
     Dead, DeadChoice, DeadCommand, DeadDrop, DeadList, DeadRetry, Events, Publish, Shown,
 };
 pub(crate) use kv::{Kv, KvCommand, KvDel, KvGet, KvHistory, KvLs, KvPut, KvWatch};
 pub(crate) use leader::{Failover, FailoverInstance, Fault, Leader};
+pub(crate) use permissions::Permitted;
 
 /// How long a connection may take: who waits at a terminal wants to know soon.
 const CONNECT_WITHIN: Duration = Duration::from_secs(2);
 
 const URL: &str = "\
-The NATS server: nats://host:4222, tls://.., several with commas between them
+The NATS server: nats://host:4222, tls://.., several with commas between them, or auto to look for one
 [default: AEGIS_NATS_URL, then aegis.toml, then nats://127.0.0.1:4222]";
 
 const EXIT_CODES: &str = "\
 Exit codes:
   0    done
   1    the answer is no: the service answered with an error, a job failed or was cancelled, there is
-       no such key, bucket, job or dead letter, nobody leads, a promise of a failover was broken
+       no such key, bucket, job or dead letter, nobody leads, a promise of a failover was broken,
+       the doctor found a problem
   2    it could not be done: no connection, no instance, no answer in time, calls of the demo failed
   3    conflict: another revision of the key is there than the one expected; nothing was written
   64   the command line or its JSON is wrong
@@ -41,7 +46,8 @@ The configuration is that of every aegis program: aegis.toml (or the file that A
 then the environment (AEGIS_NATS_URL, AEGIS_NATS_USER, AEGIS_SUBJECT_PREFIX ..), then these options.";
 
 /// The tool of the aegis service framework: try it, run a NATS server, call services, see who is
-/// there and who leads, publish and follow events, send commands, look into buckets, measure failovers.
+/// there and who leads, publish and follow events, send commands, look into buckets, measure
+/// failovers, and find out what is wrong.
 #[derive(Debug, Parser)]
 #[command(name = "aegis", version, after_help = EXIT_CODES)]
 pub(crate) struct Cli {
@@ -114,8 +120,12 @@ pub(crate) enum Command {
     Kv(Kv),
     /// Show who leads a service, follow it, or ask it to hand over
     Leader(Leader),
+    /// Look for what is wrong: server, streams, consumers, instances, leaders; and say what mends it
+    Doctor(Doctor),
     /// Measure failovers: do something to the leader, under load, and see what it costs
     Failover(Failover),
+    /// Print the least NATS permissions that a service or a client needs, and why
+    Permissions(Permitted),
     #[command(hide = true)]
     DemoInstance(DemoInstance),
     #[command(hide = true)]

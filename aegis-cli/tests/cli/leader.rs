@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::{Said, read_line_with, run, signal, start, wait_for};
 
 /// A service with exclusive work.
-struct Ledger;
+pub(crate) struct Ledger;
 
 #[aegis::service(name = "ledger", version = "1.0.0", failover = "aggressive")]
 impl Ledger {
@@ -21,7 +21,7 @@ impl Ledger {
 }
 
 /// An instance; the first one leads when this returns.
-async fn ledger(url: &str, id: &str) -> RunningTest {
+pub(crate) async fn ledger(url: &str, id: &str) -> RunningTest {
     let app = TestApp::new().on_nats(url);
     let app = app.configure(|config| {
         let config = config.instance_id(id).failover(Failover::aggressive());

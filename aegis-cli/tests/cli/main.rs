@@ -10,6 +10,8 @@ mod calculator;
 mod commands;
 mod dead;
 mod demo;
+mod doctor;
+mod doctor_stored;
 mod events;
 mod failover;
 mod importer;
@@ -18,6 +20,8 @@ mod jobs;
 mod kv;
 mod kv_watch;
 mod leader;
+mod locate;
+mod permissions;
 mod services;
 #[cfg(target_os = "linux")]
 mod terminal;

@@ -1,0 +1,167 @@
+//! `aegis permissions`: what a user of NATS must be allowed, for a service, for a client, or for the
+//! tool itself.
+
+use aegis::{App, Client, Config, DiscoveryMode, Manifest, Permissions};
+
+use crate::cli::{Common, Permitted};
+use crate::connection;
+use crate::ending::{Interrupted, Missing, Usage};
+use crate::input;
+use crate::out::Out;
+use crate::signals::Signals;
+
+const NOTHING: &str = "\
+nothing is said that a user does: --service or --manifest for one that serves, and what else it does, \
+such as --calls pricing.quote; aegis permissions --help lists all of it";
+
+pub(crate) async fn run(wish: &Permitted, common: &Common, out: &Out) -> anyhow::Result<()> {
+    if wish.does_nothing() {
+        return Err(Usage(NOTHING.to_owned()).into());
+    }
+    let config = common.config()?;
+    config.start_log();
+    let manifests = manifests(wish, config.clone()).await?;
+    let settings = settings(wish, &config, &manifests)?;
+    let permissions = all(wish, &settings, &manifests);
+    let permissions = permissions.map_err(|error| Usage(error.to_string()))?;
+    if wish.json {
+        out.line(serde_json::to_string_pretty(&permissions.to_json())?)?;
+        return Ok(());
+    }
+    if permissions.shares_inbox() {
+        out.line(
+            "# The answers of all users come to _INBOX.>, and who may listen there reads them all.\n\
+             # Set `nats.inbox_prefix`, such as _INBOX.shop, and say --inbox-prefix _INBOX.shop.",
+        )?;
+    }
+    out.line(permissions)?;
+    Ok(())
+}
+
+/// What is served, as it is told.
+async fn manifests(wish: &Permitted, config: Config) -> anyhow::Result<Vec<Manifest>> {
+    let mut manifests = Vec::new();
+    for source in &wish.manifest {
+        manifests.push(read(source)?);
+    }
+    if wish.service.is_empty() {
+        return Ok(manifests);
+    }
+    let config = match &wish.prefix {
+        Some(prefix) => config.subject_prefix(prefix),
+        None => config,
+    };
+    let mut signals = Signals::listen()?;
+    let client = connection::open(config, &mut signals).await?;
+    let found = tokio::select! {
+        found = running(&client, &wish.service) => found,
+        () = signals.next() => Err(Interrupted.into()),
+    };
+    connection::close(&client).await;
+    manifests.extend(found?);
+    Ok(manifests)
+}
+
+fn read(source: &str) -> anyhow::Result<Manifest> {
+    let text = match source {
+        "-" => input::bytes("-")?.to_vec(),
+        path => std::fs::read(path).map_err(|cause| Usage(format!("{path}: {cause}")))?,
+    };
+    Manifest::parse(&text).map_err(|cause| {
+        let way = "it is what `App::manifest` prints, or the record of an instance";
+        Usage(format!("{source} is no manifest: {cause}\n  {way}")).into()
+    })
+}
+
+/// The newest record of each service.
+async fn running(client: &Client, services: &[String]) -> anyhow::Result<Vec<Manifest>> {
+    let discovery = client.discovery(DiscoveryMode::Basic);
+    let mut manifests = Vec::new();
+    for service in services {
+        let all = discovery.all(service).await?;
+        let newest = all
+            .iter()
+            .max_by(|a, b| a.last_heartbeat.cmp(&b.last_heartbeat));
+        let newest = newest.ok_or_else(|| {
+            let text = format!(
+                "no instance of {service} is in the registry: start one, or read what the program \
+                 says of itself with --manifest (`App::manifest`)"
+            );
+            anyhow::Error::from(Missing(text))
+        })?;
+        manifests.push(Manifest::of_instance(newest));
+    }
+    Ok(manifests)
+}
+
+/// Under which settings the subjects are made.
+struct Settings {
+    subjects: String,
+    micro: String,
+    inbox: String,
+}
+
+/// What is said here wins, then what the program says of itself, then the configuration.
+fn settings(wish: &Permitted, config: &Config, told: &[Manifest]) -> anyhow::Result<Settings> {
+    let own = App::new(config.clone()).manifest()?;
+    // A record says nothing of settings: it was found under those of the configuration.
+    let told = told
+        .first()
+        .filter(|_| wish.service.is_empty())
+        .unwrap_or(&own);
+    let said = |said: &Option<String>, told: &str| said.clone().unwrap_or_else(|| told.to_owned());
+    let settings = Settings {
+        subjects: said(&wish.prefix, &told.subject_prefix),
+        micro: said(&wish.micro_prefix, &told.micro_prefix),
+        inbox: said(&wish.inbox_prefix, &told.inbox_prefix),
+    };
+    if !wish.manifest.is_empty() && settings.subjects != told.subject_prefix {
+        let text = format!(
+            "the manifest is of a program with the subject prefix {:?}: leave out --prefix, or print \
+             the manifest with that setting",
+            told.subject_prefix
+        );
+        return Err(Usage(text).into());
+    }
+    Ok(settings)
+}
+
+fn all(
+    wish: &Permitted,
+    settings: &Settings,
+    manifests: &[Manifest],
+) -> aegis::Result<Permissions> {
+    let mut permissions = Permissions::new()
+        .subject_prefix(&settings.subjects)?
+        .micro_prefix(&settings.micro)?
+        .inbox_prefix(&settings.inbox)?;
+    for manifest in manifests {
+        permissions = permissions.serves(manifest);
+    }
+    for called in &wish.calls {
+        permissions = permissions.calls(called)?;
+    }
+    for events in &wish.publishes {
+        permissions = permissions.publishes(events)?;
+    }
+    for sent in &wish.sends {
+        permissions = permissions.sends(sent)?;
+    }
+    for bucket in &wish.bucket {
+        permissions = match bucket.split_once(':') {
+            Some((name, "ro")) => permissions.reads_bucket(name)?,
+            Some((name, "rm")) => permissions.removes_bucket(name)?,
+            _ => permissions.bucket(bucket)?,
+        };
+    }
+    for events in &wish.observes {
+        permissions = permissions.observes(events)?;
+    }
+    if wish.discovers {
+        permissions = permissions.discovers();
+    }
+    if wish.tool {
+        permissions = permissions.tool();
+    }
+    Ok(permissions)
+}
