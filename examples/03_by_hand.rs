@@ -93,6 +93,7 @@ inventory::submit! {
             timeout: None,
             idempotent: false,
             exclusive: false,
+            guard: None,
             concurrency: None,
             queue: None,
             call: call_add,

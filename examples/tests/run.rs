@@ -26,6 +26,7 @@ const INVENTORY: &str = env!("CARGO_BIN_EXE_08_inventory");
 const EVENTS: &str = env!("CARGO_BIN_EXE_09_events");
 const EFFECTS_ONCE: &str = env!("CARGO_BIN_EXE_10_effects_once");
 const BATCH: &str = env!("CARGO_BIN_EXE_11_batch");
+const LAYERS: &str = env!("CARGO_BIN_EXE_12_layers");
 
 /// What each example says, among other things.
 const SAID: &[(&str, &[&str])] = &[
@@ -159,6 +160,15 @@ const SAID: &[(&str, &[&str])] = &[
             "noon, found by its id: 5\n",
             "worker: long is to stop\nlong: CANCELLED\n",
             "4 transfers, 1 of evening\n",
+        ],
+    ),
+    (
+        LAYERS,
+        &[
+            "audit: alice withdraw: ok\nalice withdraws Some(10)\n",
+            "bob: FORBIDDEN: withdraw needs a token\n",
+            "audit: bob balance: OVERLOADED\n",
+            "alice sees Some(1000)\n",
         ],
     ),
 ];

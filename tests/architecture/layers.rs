@@ -15,28 +15,33 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("observe", &["model", "error"]),
     ("adapter", &["model", "error", "port", "observe"]),
     ("lease", &["model", "error"]),
+    ("layer", &["model", "error"]),
     ("kv", &["model", "error", "port", "observe", "lease"]),
     ("cluster", &["model", "error", "port", "observe", "lease"]),
     (
         "client",
         &[
-            "model", "error", "port", "observe", "lease", "kv", "cluster",
+            "model", "error", "port", "observe", "lease", "layer", "kv", "cluster",
         ],
     ),
     (
         "serve",
-        &["model", "error", "port", "observe", "lease", "client"],
+        &[
+            "model", "error", "port", "observe", "lease", "layer", "client",
+        ],
     ),
     (
         "app",
         &[
-            "model", "error", "port", "observe", "lease", "cluster", "client", "serve", "adapter",
+            "model", "error", "port", "observe", "lease", "layer", "cluster", "client", "serve",
+            "adapter",
         ],
     ),
     (
         "testing",
         &[
-            "model", "error", "port", "observe", "lease", "client", "serve", "adapter", "app",
+            "model", "error", "port", "observe", "lease", "layer", "client", "serve", "adapter",
+            "app",
         ],
     ),
     // The face: they only name what the others make.
@@ -49,9 +54,17 @@ const MAY_USE: &[(&str, &[&str])] = &[
 /// Crates that only some modules may name.
 const CRATES: &[(&str, &[&str])] = &[
     ("async_nats", &["adapter"]),
+    ("kube", &["adapter"]),
+    ("k8s_openapi", &["adapter"]),
+    ("http", &["adapter"]),
     ("inventory", &["serve", "__private", "by_hand", "lib"]),
     ("toml", &["app"]),
-    ("tracing_subscriber", &["app"]),
+    ("tracing_subscriber", &["adapter", "app"]),
+    ("opentelemetry", &["adapter"]),
+    ("opentelemetry_proto", &["adapter"]),
+    ("opentelemetry_sdk", &["adapter"]),
+    ("tracing_opentelemetry", &["adapter"]),
+    ("ureq", &["adapter"]),
     // Values and decisions wait for nothing.
     (
         "tokio",
@@ -71,6 +84,7 @@ const CRATES: &[(&str, &[&str])] = &[
             "port",
             "adapter",
             "kv",
+            "layer",
             "cluster",
             "client",
             "serve",

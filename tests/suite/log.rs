@@ -1,4 +1,5 @@
-//! What this thread's tasks log, at every level and of every library.
+//! What this thread's tasks log, at every level and of every library; and what any thread logs that
+//! NATS does not permit.
 
 use std::cell::RefCell;
 use std::io;
@@ -29,16 +30,52 @@ impl Drop for Capture {
 /// There is one subscriber for the whole test binary: with one per thread, whether a line is of
 /// interest would be decided by the thread that comes first.
 pub(crate) fn capture() -> (Captured, Capture) {
+    subscribe();
+    let captured = Captured::default();
+    CURRENT.set(Some(captured.clone()));
+    (captured, Capture)
+}
+
+static REFUSED: Mutex<Vec<String>> = Mutex::new(Vec::new());
+
+/// Every line of any thread that tells of a violation of permissions, from now on. Tests tell theirs
+/// by the subject.
+pub(crate) fn refused() -> Vec<String> {
+    subscribe();
+    REFUSED
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .clone()
+}
+
+struct Refusals;
+
+impl io::Write for Refusals {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let line = String::from_utf8_lossy(bytes);
+        if line.contains("Permissions Violation") {
+            let mut lines = REFUSED.lock().unwrap_or_else(PoisonError::into_inner);
+            lines.push(line.into_owned());
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+fn subscribe() {
     static SUBSCRIBER: OnceLock<()> = OnceLock::new();
     SUBSCRIBER.get_or_init(|| {
         let wanted = dynamic_filter_fn(|_, _| CURRENT.with_borrow(Option::is_some));
         let lines = fmt::layer().with_ansi(false).with_writer(|| Writer);
-        let subscriber = Registry::default().with(lines.with_filter(wanted));
+        let refusals = fmt::layer().with_ansi(false).with_writer(|| Refusals);
+        let subscriber = Registry::default()
+            .with(lines.with_filter(wanted))
+            .with(refusals.with_filter(tracing_subscriber::filter::LevelFilter::ERROR));
         tracing::subscriber::set_global_default(subscriber).expect("no other subscriber");
     });
-    let captured = Captured::default();
-    CURRENT.set(Some(captured.clone()));
-    (captured, Capture)
 }
 
 impl Captured {

@@ -6,6 +6,7 @@
     reason = "a helper of a test that fails is a test that fails"
 )]
 
+mod asking;
 mod bad_input;
 mod calling;
 mod chaos;
@@ -13,6 +14,7 @@ mod checkpoint;
 mod commands;
 mod commands_loss;
 mod connection;
+mod deploy;
 mod ending;
 mod events;
 mod extremes;
@@ -22,14 +24,21 @@ mod hooks;
 mod inbox;
 mod interop;
 mod kv;
+mod layers;
+mod layers_keys;
 mod leader;
 mod lifecycle;
 mod limits;
+mod locate;
 mod log;
 mod loss;
+mod metrics;
 mod nats_server;
+mod otel;
+mod pages;
 mod presence;
 mod processes;
+mod replicas;
 mod round_trip;
 mod security;
 mod seed;

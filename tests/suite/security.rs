@@ -1,15 +1,23 @@
 //! Who may connect, who may do what, and what nobody gets to read; on real servers.
 //! `login` and `tls` are ways in, `permissions` limits within, `permissions_of_events` and
-//! `permissions_of_commands` those of streams and buckets, `revoked` the loss of a way in;
+//! `permissions_of_commands` those of streams and buckets, `least` those that are generated, `revoked` the loss of a way in,
+//! `rotated` a new one in its place, `shown` what the pages show, `messages` what all of that says, `flood` and `injection` what one client
+//! can do to others;
 //! `certificates` and `jwt` make what they need.
 
 mod certificates;
+mod flood;
+mod injection;
 mod jwt;
+mod least;
 mod login;
+mod messages;
 mod permissions;
 mod permissions_of_commands;
 mod permissions_of_events;
 mod revoked;
+mod rotated;
+mod shown;
 mod tls;
 
 use std::fmt::Write as _;
@@ -17,7 +25,7 @@ use std::time::Duration;
 
 use aegis::prelude::*;
 use aegis::testing::{NatsServer, NatsServerBuilder};
-use aegis::{Config, Error};
+use aegis::{Config, Error, Permissions};
 use aegis_tests::soon;
 
 /// Longer than any test waits: an attempt after the first would be noticed.
@@ -40,6 +48,14 @@ fn server(config: &str) -> NatsServerBuilder {
 
 async fn started(config: &str) -> NatsServer {
     server(config).start().await.unwrap()
+}
+
+/// The part of a server's configuration with these users, and no other.
+fn users(all: &[(&str, Permissions)]) -> String {
+    let one =
+        |(name, block): &(&str, Permissions)| format!("{{user: {name}, password: pw, {block} }}");
+    let all: Vec<String> = all.iter().map(one).collect();
+    format!("authorization {{ users: [ {} ] }}", all.join("\n"))
 }
 
 /// The server's URL with a login, or with another scheme.

@@ -1,6 +1,6 @@
 //! Shared by the tests: one server per test binary, and waiting for events. For tests with faults,
 //! `proxy` disturbs connections, `interrupted` drops futures in the middle, `history` judges what the
-//! processes say that happened.
+//! processes say that happened. `kube` stands in for a Kubernetes cluster.
 #![allow(
     clippy::expect_used,
     clippy::panic,
@@ -10,8 +10,11 @@
     reason = "a test fails by a panic"
 )]
 
+pub mod collector;
 pub mod history;
 pub mod interrupted;
+#[cfg(feature = "k8s")]
+pub mod kube;
 pub mod proxy;
 
 use std::future::Future;
@@ -37,6 +40,8 @@ pub async fn shared_server() -> String {
             Ok(version) => NatsServer::builder().version(&version),
             Err(_) => NatsServer::builder(),
         };
+        // Streams set room aside that they never use: of all tests together more than a disk may have.
+        let builder = builder.config("jetstream { max_file_store: 4TB, max_memory_store: 64GB }");
         builder.start().await.expect("a NATS server for the tests")
     });
     server.await.url()

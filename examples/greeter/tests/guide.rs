@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use aegis::testing::NatsServer;
-use aegis::{Client, Config};
+use aegis::{Client, Config, Permissions};
 
 const GREETER: &str = env!("CARGO_BIN_EXE_greeter");
 const CALLER: &str = env!("CARGO_BIN_EXE_caller");
@@ -67,6 +67,11 @@ fn program(path: &str, url: &str, folder: &Path) -> Command {
         command.env_remove(name);
     }
     command.env("AEGIS_NATS_URL", url).current_dir(folder);
+    // Somebody with permissions of his own has an inbox of his own.
+    if let Some((user, _)) = url.split_once(":pw@") {
+        let user = user.trim_start_matches("nats://");
+        command.env("AEGIS_NATS_INBOX_PREFIX", format!("_INBOX.{user}"));
+    }
     command
 }
 
@@ -116,16 +121,42 @@ fn said(mut command: Command) -> String {
 #[tokio::test]
 async fn the_callers_of_the_guide_call_its_service() {
     let server = NatsServer::start().await.unwrap();
-    let (url, here) = (server.url(), Path::new("."));
-    let mut greeter = program(GREETER, &url, here);
+    greeted(&server.url(), &server.url());
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn the_greeter_and_its_callers_work_with_their_own_permissions() {
+    let app = aegis::App::new(Config::default()).service(greeter::Greeter);
+    let own = |user: &str| {
+        let inbox = format!("_INBOX.{user}");
+        Permissions::new().inbox_prefix(&inbox).unwrap()
+    };
+    let greeter = own("greeter").serves(&app.manifest().unwrap());
+    let caller = own("caller").calls("greeter.greet").unwrap();
+    let server = NatsServer::builder().config(format!(
+        "authorization {{ users: [ {{user: greeter, password: pw, {greeter} }}\n\
+         {{user: caller, password: pw, {caller} }} ] }}"
+    ));
+    let server = server.start().await.unwrap();
+    let url = |user: &str| format!("nats://{user}:pw@127.0.0.1:{}", server.port());
+    greeted(&url("greeter"), &url("caller"));
+    let log = std::fs::read_to_string(server.log_file()).unwrap();
+    assert!(!log.contains("Violation"), "{log}");
+}
+
+#[cfg(unix)]
+fn greeted(service: &str, caller: &str) {
+    let here = Path::new(".");
+    let mut greeter = program(GREETER, service, here);
     greeter.env("AEGIS_INSTANCE_ID", "greeter-1");
     let greeter = Service::start(greeter);
     assert_eq!(
-        said(program(CALLER, &url, here)),
+        said(program(CALLER, caller, here)),
         "Hello, Ada! (from greeter-1)\nNobody to greet.\n"
     );
     assert_eq!(
-        said(program(ELSEWHERE, &url, here)),
+        said(program(ELSEWHERE, caller, here)),
         "Hello, Ada!\nNO_NAME: a name is needed to greet somebody\n"
     );
     greeter.stop();

@@ -7,6 +7,7 @@ use std::io::{BufRead, BufReader, Lines};
 use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Stdio};
 
+use aegis::Permissions;
 use aegis::testing::NatsServer;
 
 const RISK: &str = env!("CARGO_BIN_EXE_risk");
@@ -20,6 +21,11 @@ fn program(path: &str, url: &str) -> Command {
         command.env_remove(name);
     }
     command.env("AEGIS_NATS_URL", url);
+    // Somebody with permissions of his own has an inbox of his own.
+    if let Some((user, _)) = url.split_once(":pw@") {
+        let user = user.trim_start_matches("nats://");
+        command.env("AEGIS_NATS_INBOX_PREFIX", format!("_INBOX.{user}"));
+    }
     command
 }
 
@@ -71,24 +77,48 @@ fn said(path: &str, arguments: &[&str], url: &str) -> String {
 #[tokio::test]
 async fn a_book_is_valued_after_its_sender_and_its_first_worker_are_gone() {
     let server = NatsServer::start().await.unwrap();
-    let url = server.url();
+    valued("200", &server.url(), &server.url());
+}
+
+#[tokio::test]
+async fn a_worker_and_a_sender_work_with_their_own_permissions() {
+    let app = aegis::App::new(aegis::Config::default()).service(risk::Risk);
+    let own = |user: &str| {
+        let inbox = format!("_INBOX.{user}");
+        Permissions::new().inbox_prefix(&inbox).unwrap()
+    };
+    let worker = own("worker").serves(&app.manifest().unwrap());
+    let sender = own("sender").sends("risk.value").unwrap();
+    let server = NatsServer::builder().config(format!(
+        "authorization {{ users: [ {{user: worker, password: pw, {worker} }}\n\
+         {{user: sender, password: pw, {sender} }} ] }}"
+    ));
+    let server = server.start().await.unwrap();
+    let url = |user: &str| format!("nats://{user}:pw@127.0.0.1:{}", server.port());
+    valued("200", &url("worker"), &url("sender"));
+    let log = std::fs::read_to_string(server.log_file()).unwrap();
+    assert!(!log.contains("Violation"), "{log}");
+}
+
+/// By two workers, of which one is killed at it.
+fn valued(scenarios: &str, worker: &str, sender: &str) {
     // Nobody is there yet.
-    let id = said(SEND, &["equities", "200"], &url);
+    let id = said(SEND, &["equities", scenarios], sender);
     let id = id.trim();
-    let mut one = Worker::start("one", &url);
+    let mut one = Worker::start("one", worker);
     assert_eq!(one.tells(), "one values equities");
     drop(one);
-    let mut two = Worker::start("two", &url);
+    let mut two = Worker::start("two", worker);
     assert_eq!(two.tells(), "two values equities");
-    let told = said(FOLLOW, &[id], &url);
+    let told = said(FOLLOW, &[id], sender);
     assert!(told.contains("\nRUNNING "), "{told}");
     let end = "SUCCEEDED 100 %\n987 cents in scenario 173\n";
     assert!(told.ends_with(end), "{told}");
     // It ends what runs.
-    let id = said(SEND, &["rates", "20"], &url);
+    let id = said(SEND, &["rates", "20"], sender);
     assert_eq!(two.tells(), "two values rates");
     two.ends();
-    let told = said(FOLLOW, &[id.trim()], &url);
+    let told = said(FOLLOW, &[id.trim()], sender);
     assert!(told.starts_with("SUCCEEDED 100 %\n"), "{told}");
 }
 

@@ -49,6 +49,20 @@ impl Authority {
         self.signed("server", hosts.collect(), purpose)
     }
 
+    /// The same, which has expired.
+    pub(super) fn expired(&self, hosts: &[&str]) -> Certificate {
+        let certificate = self.server(hosts);
+        let mut params = CertificateParams::new(Vec::new()).unwrap();
+        params.subject_alt_names = vec![SanType::IpAddress("127.0.0.1".parse().unwrap())];
+        params.not_after = rcgen::date_time_ymd(2020, 1, 1);
+        params.not_before = rcgen::date_time_ymd(2019, 1, 1);
+        let pair = KeyPair::generate().unwrap();
+        let expired = params.signed_by(&pair, &self.issuer).unwrap();
+        std::fs::write(&certificate.file, expired.pem()).unwrap();
+        std::fs::write(&certificate.key, pair.serialize_pem()).unwrap();
+        certificate
+    }
+
     /// A client's certificate with an e-mail address, which a server can map to a user.
     pub(super) fn client(&self, mail: &str) -> Certificate {
         let names = vec![SanType::Rfc822Name(mail.try_into().unwrap())];

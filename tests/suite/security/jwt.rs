@@ -21,6 +21,8 @@ pub(super) struct Credentials {
     pub(super) file: PathBuf,
     pub(super) seed: String,
     pub(super) token: String,
+    /// The public key.
+    id: String,
 }
 
 impl Operator {
@@ -34,12 +36,21 @@ impl Operator {
 
     /// The part of a server's configuration that trusts this operator.
     pub(super) fn config(&self) -> String {
+        self.config_without(&[])
+    }
+
+    /// The same, where these users are revoked.
+    pub(super) fn config_without(&self, revoked: &[&Credentials]) -> String {
         let operator = sign(&self.keys, &self.keys, None, json!({"type": "operator"}));
         let limits = json!({
             "subs": -1, "data": -1, "payload": -1, "imports": -1, "exports": -1,
             "wildcards": true, "conn": -1, "leaf": -1,
         });
-        let claims = json!({"type": "account", "limits": limits});
+        let revocations = revoked
+            .iter()
+            .map(|user| (user.id.clone(), json!(now() + 60)));
+        let revocations: Value = revocations.collect::<serde_json::Map<_, _>>().into();
+        let claims = json!({"type": "account", "limits": limits, "revocations": revocations});
         let account = sign(&self.keys, &self.account, None, claims);
         let id = self.account.public_key();
         format!("operator: {operator}\nresolver: MEMORY\nresolver_preload: {{ {id}: {account} }}\n")
@@ -62,7 +73,13 @@ impl Operator {
              -----BEGIN USER NKEY SEED-----\n{seed}\n------END USER NKEY SEED------\n"
         );
         std::fs::write(&file, text).unwrap();
-        Credentials { file, seed, token }
+        let id = user.public_key();
+        Credentials {
+            file,
+            seed,
+            token,
+            id,
+        }
     }
 }
 

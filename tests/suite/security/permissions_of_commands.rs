@@ -5,10 +5,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use aegis::prelude::*;
 use aegis::testing::NatsServer;
-use aegis::{Config, JobState};
+use aegis::{Config, JobState, Permissions};
 use aegis_tests::{PATIENCE, eventually, soon};
 
-use super::says;
+use super::{says, users};
 
 /// Values books; the account of one is missing until it is told.
 #[derive(Clone, Default)]
@@ -39,22 +39,26 @@ impl Risk {
     }
 }
 
-/// The users of the page, with the password `pw`.
-fn users() -> String {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/configuration.md");
-    let page = std::fs::read_to_string(path).unwrap();
-    let section = page.split("### Commands").nth(1).unwrap();
-    let block = section.split("```text\n").nth(1).unwrap();
-    let block = block.split("```").next().unwrap();
-    block.replace("password: ...", "password: pw")
+/// What is printed for the three: the page shows it.
+pub(super) fn printed() -> [(&'static str, Permissions); 3] {
+    let own = Config::default().inbox_prefix("_INBOX.risk");
+    let risk = App::new(own).service(Risk::default()).manifest().unwrap();
+    let trader = Permissions::new().inbox_prefix("_INBOX.trader").unwrap();
+    let ops = Permissions::new().inbox_prefix("_INBOX.ops").unwrap();
+    [
+        ("risk", Permissions::of(&risk).unwrap()),
+        ("trader", trader.sends("risk").unwrap()),
+        ("ops", ops.tool()),
+    ]
 }
 
 fn user(server: &NatsServer, name: &str) -> Config {
     let config = super::config(server).user_and_password(name, "pw");
+    let config = config.inbox_prefix(&format!("_INBOX.{name}"));
     if name == "risk" {
         return config.instance_id("risk-1");
     }
-    config.inbox_prefix(&format!("_INBOX.{name}"))
+    config
 }
 
 async fn connected(config: Config) -> Client {
@@ -105,9 +109,9 @@ async fn send(desk: &Client) -> String {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_permissions_for_commands_are_enough_and_nothing_else_is_tried() {
-    let server = NatsServer::builder().config(format!("authorization {{ {} }}", users()));
+    let server = NatsServer::builder().config(users(&printed()));
     let server = server.start().await.unwrap();
-    let desk = connected(user(&server, "desk")).await;
+    let desk = connected(user(&server, "trader")).await;
     // The first one makes the queue.
     let early = RiskClient::new(&desk).value("early".to_owned()).send();
     let early = early.await.unwrap();

@@ -5,11 +5,11 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use aegis::prelude::*;
 use aegis::testing::NatsServer;
-use aegis::{Config, Storage};
+use aegis::{Config, Permissions, Storage};
 use aegis_tests::{eventually, soon};
 use serde::{Deserialize, Serialize};
 
-use super::says;
+use super::{says, users};
 
 #[derive(Debug, Serialize, Deserialize, aegis::Event)]
 #[event("orders.placed")]
@@ -62,25 +62,32 @@ impl Billing {
     }
 }
 
-/// The users of the page, with the password `pw`.
-fn users() -> String {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/configuration.md");
-    let page = std::fs::read_to_string(path).unwrap();
-    let section = page
-        .split("### Events, leaders and buckets")
-        .nth(1)
+/// What is printed for the three: the page shows it.
+pub(super) fn printed() -> [(&'static str, Permissions); 3] {
+    let own = Config::default().inbox_prefix("_INBOX.billing");
+    let billing = App::new(own)
+        .service(Billing::default())
+        .manifest()
         .unwrap();
-    let block = section.split("```text\n").nth(1).unwrap();
-    let block = block.split("```").next().unwrap();
-    block.replace("password: ...", "password: pw")
+    let billing = Permissions::of(&billing)
+        .unwrap()
+        .publishes("invoices.written");
+    let desk = Permissions::new().inbox_prefix("_INBOX.desk").unwrap();
+    let ops = Permissions::new().inbox_prefix("_INBOX.ops").unwrap();
+    [
+        ("billing", billing.unwrap().bucket("accounts").unwrap()),
+        ("desk", desk.publishes("orders.*").unwrap()),
+        ("ops", ops.tool()),
+    ]
 }
 
 fn user(server: &NatsServer, name: &str) -> Config {
     let config = super::config(server).user_and_password(name, "pw");
+    let config = config.inbox_prefix(&format!("_INBOX.{name}"));
     if name == "billing" {
         return config.instance_id("billing-1");
     }
-    config.inbox_prefix(&format!("_INBOX.{name}"))
+    config
 }
 
 async fn connected(config: Config) -> Client {
@@ -90,7 +97,7 @@ async fn connected(config: Config) -> Client {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_permissions_of_the_page_are_enough_and_nothing_else_is_tried() {
-    let server = NatsServer::builder().config(format!("authorization {{ {} }}", users()));
+    let server = NatsServer::builder().config(users(&printed()));
     let server = server.start().await.unwrap();
     let desk = connected(user(&server, "desk")).await;
     desk.publish(&Placed { id: 1 }).await.unwrap();

@@ -10,7 +10,7 @@ use aegis_tests::soon;
 use super::certificates::{Authority, Certificate};
 use super::{config, says, started, url, works};
 
-fn tls(authority: &Authority, own: &Certificate, more: &str) -> String {
+pub(super) fn tls(authority: &Authority, own: &Certificate, more: &str) -> String {
     let [cert, key, ca] = [&own.file, &own.key, &authority.file].map(|path| path.display());
     format!("tls {{ cert_file: \"{cert}\", key_file: \"{key}\", ca_file: \"{ca}\", {more} }}")
 }
@@ -58,7 +58,11 @@ async fn a_certificate_for_another_host_is_not_trusted() {
     let own = authority.server(&["nats.example.com"]);
     let nats = started(&tls(&authority, &own, "")).await;
     let error = refused(config(&nats).tls_ca(&authority.file)).await;
-    says(&error, ErrorKind::Denied, &["is not trusted", "this host"]);
+    says(
+        &error,
+        ErrorKind::Denied,
+        &["is for another host", "`nats.url`"],
+    );
 }
 
 #[tokio::test]

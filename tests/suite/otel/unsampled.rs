@@ -1,0 +1,61 @@
+//! Traces that are not recorded: as their beginning decided, or because nothing is.
+
+use super::*;
+
+const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
+
+/// What one process did, by itself, with this share of traces; the other settings are its own.
+async fn played(share: &str, more: &[(&str, &str)]) -> (Vec<Span>, String, usize) {
+    let collector = Collector::start(Mood::Takes).await;
+    let folder = Folder::new("otel");
+    let endpoint = collector.url();
+    let mut settings = vec![
+        ("AEGIS_NATS_URL", "memory://"),
+        ("AEGIS_OTEL_ENDPOINT", endpoint.as_str()),
+        ("AEGIS_OTEL_SAMPLE", share),
+        ("AEGIS_OTEL_METRICS", "false"),
+        ("AEGIS_TEST_ORDER", "order-7"),
+    ];
+    settings.extend(more);
+    let mut process = Process::start(folder.path(), "all", &settings);
+    process.done().await;
+    (collector.spans(), process.said(), collector.requests())
+}
+
+#[tokio::test]
+async fn what_is_left_out_sends_nothing_and_adds_no_header() {
+    for share in ["0.0", "0.000000000001"] {
+        let (spans, said, requests) = played(share, &[]).await;
+        assert_eq!((spans.len(), requests), (0, 0), "{share}: {spans:#?}");
+        assert!(said.contains("header without: None"), "{share}: {said}");
+    }
+}
+
+#[tokio::test]
+async fn what_was_left_out_where_it_began_is_left_out_here() {
+    let (spans, said, _) = played("1", &[]).await;
+    assert!(!spans.is_empty());
+    assert!(spans.iter().all(|span| span.trace != TRACE), "{spans:#?}");
+    // The program's own span in a handler begins no trace either.
+    let inside = spans.iter().filter(|span| span.name == "inside").count();
+    assert_eq!(inside, 1, "{spans:#?}");
+    let header = said
+        .split_once("header of one left out: Some(\"00-")
+        .unwrap();
+    assert!(header.1.starts_with(TRACE), "{said}");
+    assert_eq!(
+        header.1.get(49..54),
+        Some("-00\")"),
+        "the flag travels on: {said}"
+    );
+}
+
+#[tokio::test]
+async fn what_is_recorded_where_it_began_is_recorded_here() {
+    let recorded = format!("00-{TRACE}-00f067aa0ba902b7-01");
+    let (spans, _, _) = played("0", &[("AEGIS_TEST_TRACE", &recorded)]).await;
+    let mut names: Vec<&str> = spans.iter().map(|span| span.name.as_str()).collect();
+    names.sort_unstable();
+    assert_eq!(names, ["desk/quick", "desk/quick", "inside"]);
+    assert!(spans.iter().all(|span| span.trace == TRACE), "{spans:#?}");
+}
