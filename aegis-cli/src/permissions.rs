@@ -102,13 +102,14 @@ struct Settings {
 }
 
 /// What is said here wins, then what the program says of itself, then the configuration.
-fn settings(wish: &Permitted, config: &Config, told: &[Manifest]) -> anyhow::Result<Settings> {
+fn settings(wish: &Permitted, config: &Config, manifests: &[Manifest]) -> anyhow::Result<Settings> {
     let own = App::new(config.clone()).manifest()?;
     // A record says nothing of settings: it was found under those of the configuration.
-    let told = told
+    let told = manifests
         .first()
         .filter(|_| wish.service.is_empty())
         .unwrap_or(&own);
+    same(&wish.manifest, manifests)?;
     let said = |said: &Option<String>, told: &str| said.clone().unwrap_or_else(|| told.to_owned());
     let settings = Settings {
         subjects: said(&wish.prefix, &told.subject_prefix),
@@ -124,6 +125,37 @@ fn settings(wish: &Permitted, config: &Config, told: &[Manifest]) -> anyhow::Res
         return Err(Usage(text).into());
     }
     Ok(settings)
+}
+
+/// One user has one set of settings: its subjects are made once.
+fn same(sources: &[String], manifests: &[Manifest]) -> anyhow::Result<()> {
+    let of = |one: &Manifest| {
+        let Manifest {
+            subject_prefix,
+            micro_prefix,
+            inbox_prefix,
+            ..
+        } = one;
+        format!(
+            "subject_prefix {subject_prefix:?}, nats.micro_prefix {micro_prefix:?}, \
+             nats.inbox_prefix {inbox_prefix:?}"
+        )
+    };
+    let mut all = sources.iter().zip(manifests);
+    let Some((first, own)) = all.next() else {
+        return Ok(());
+    };
+    let other = all.find(|(_, other)| of(other) != of(own));
+    let Some((source, other)) = other else {
+        return Ok(());
+    };
+    let text = format!(
+        "{first} and {source} are of programs with other settings ({}; {}): print the permissions of \
+         each by itself",
+        of(own),
+        of(other)
+    );
+    Err(Usage(text).into())
 }
 
 fn all(

@@ -3,6 +3,7 @@
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use aegis::Config;
@@ -227,13 +228,54 @@ async fn a_service_that_says_it_is_unwell_is_not_ready() {
             Ok(())
         }
     }
-    let config = Config::default().url("memory://sick").http("127.0.0.1:0");
-    let running = App::new(config).service(Sick).start().await.unwrap();
-    let (status, _, body) = get(running.http_address().unwrap(), "GET /readyz").await;
-    assert_eq!(
-        (status, &*body),
-        (503, "not ready: sick is unhealthy: no database\n")
-    );
+    for registry in [true, false] {
+        let config = Config::default().url("memory://sick").http("127.0.0.1:0");
+        let app = App::new(config.registry(registry)).service(Sick);
+        let running = app.start().await.unwrap();
+        let address = running.http_address().unwrap();
+        let (status, _, body) = get(address, "GET /readyz").await;
+        assert_eq!(
+            (status, &*body),
+            (503, "not ready: sick is unhealthy: no database\n"),
+            "registry: {registry}"
+        );
+        running.stop().await.unwrap();
+    }
+}
+
+/// Nobody else is told, but whoever asks the program itself.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_service_that_is_in_no_registry_still_says_that_it_has_become_unwell() {
+    struct Fickle(Arc<AtomicBool>);
+    #[aegis::service(name = "fickle", version = "1.0.0")]
+    impl Fickle {
+        #[health]
+        async fn how(&self) -> Health {
+            if self.0.load(Ordering::SeqCst) {
+                Health::unhealthy("no database")
+            } else {
+                Health::healthy()
+            }
+        }
+
+        #[rpc]
+        async fn ping(&self) -> Result<(), Failure> {
+            Ok(())
+        }
+    }
+    let is_sick = Arc::new(AtomicBool::new(false));
+    let config = Config::default().url("memory://fickle").registry(false);
+    let config = config.heartbeat(Duration::from_millis(100));
+    let app = App::new(config).service(Fickle(is_sick.clone()));
+    let running = app.start().await.unwrap();
+    assert_eq!(running.unready(), None);
+    for sick in [true, false] {
+        is_sick.store(sick, Ordering::SeqCst);
+        eventually("it says so", || async {
+            running.unready().is_some() == sick
+        })
+        .await;
+    }
     running.stop().await.unwrap();
 }
 

@@ -135,6 +135,14 @@ fn a_manifest_is_read_from_a_file_or_from_standard_input() {
         "--json",
     ];
     assert_eq!(json(&run(&words)), printed);
+
+    let other = json!({"services": [{"name": "bills"}], "subject_prefix": "us"});
+    let said = run_with_input(
+        &[&words[..], &["--manifest", "-"]].concat(),
+        &other.to_string(),
+    );
+    assert_eq!(said.code, 64, "{}{}", said.out, said.err);
+    assert!(said.err.contains("with other settings"), "{}", said.err);
 }
 
 #[test]

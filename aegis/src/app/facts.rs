@@ -65,7 +65,7 @@ impl Facts {
     }
 
     /// This is the record of one of them.
-    pub(super) fn announced(&self, record: &Arc<Record>) {
+    pub(super) fn known(&self, record: &Arc<Record>) {
         let mut services = self.services();
         let mut own = services.iter_mut();
         if let Some(service) = own.find(|one| one.home.service == record.home.service) {

@@ -48,6 +48,7 @@ impl App {
         layout.micro_root().clone_into(&mut manifest.micro_prefix);
         config.inbox_prefix.clone_into(&mut manifest.inbox_prefix);
         manifest.registry = config.registry;
+        manifest.builtin_rpcs = config.telling.builtin_rpcs;
         Ok(manifest)
     }
 }

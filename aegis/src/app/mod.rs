@@ -4,7 +4,7 @@
 //! defaults, `address` the settings that name servers, `locate` looks for NATS, `surroundings` at the
 //! machine, `connect` from a configuration to a bus, `builder` the
 //! program, `start` and `running` its life, `control` the thread of heartbeats and leases,
-//! `presence` the registry, `gauges` what is measured, `facts` what is told of that, `manifest` what it says of itself, `http` by HTTP, `leading` the elections, `run` signals, `entry` what `#[aegis::main]`
+//! `records` what is known of each service, `presence` the registry, `gauges` what is measured, `facts` what is told of that, `manifest` what it says of itself, `http` by HTTP, `leading` the elections, `run` signals, `entry` what `#[aegis::main]`
 //! calls, `log` the log output, `log_line` one line of it, `telling` what is set about it,
 //! `collector` where traces and metrics are sent.
 
@@ -32,6 +32,7 @@ mod mount;
 mod presence;
 mod profile;
 mod pulse;
+mod records;
 mod replica_settings;
 mod run;
 mod running;

@@ -1,7 +1,6 @@
 //! The program's place in the registry: one record per service, from the start to the stop.
 
-use std::sync::atomic::{AtomicBool, AtomicU64};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::join_all;
@@ -9,17 +8,11 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 use tokio_util::task::AbortOnDropHandle;
 
-use super::config::Config;
 use super::control::Control;
-use super::facts::Facts;
-use super::pulse::Pulse;
-use super::running::Started;
-use super::vitals::{Record, now};
+use super::vitals::Record;
 use crate::client::Client;
 use crate::cluster::{Announced, Announcer, Heard, Registry};
 use crate::error::{Error, ErrorKind, Result};
-use crate::model::Lifecycle;
-use crate::observe;
 use crate::port::{ConnectionState, Outgoing};
 use crate::serve::Home;
 
@@ -38,12 +31,10 @@ pub(super) struct Presence {
 
 impl Presence {
     /// Prepares the record of every service; none is written before [`announce`](Self::announce).
-    pub(super) async fn prepare(
-        config: &Config,
+    pub(super) fn prepare(
         client: &Client,
         control: &Control,
-        started: &[Started],
-        (state, facts): (&watch::Sender<Lifecycle>, &Facts),
+        records: Vec<Arc<Record>>,
     ) -> Result<Self> {
         let (bus, store) = control.ports(client);
         let registry = Registry::new(
@@ -52,38 +43,16 @@ impl Presence {
             client.layout(),
             client.registry_replicas(),
         );
-        let boot = format!("{:016x}", observe::random());
         let mut presence = Self {
             records: Vec::new(),
             services: Vec::new(),
             state: bus.state(),
             tasks: Vec::new(),
         };
-        for part in started {
-            let Some(server) = &part.server else { continue };
-            let home = &part.home;
-            let times = (config.heartbeat, config.record_ttl());
-            let record = Record {
-                home: home.clone(),
-                about: part.about.clone(),
-                handlers: part.handlers.clone(),
-                times,
-                boot: boot.clone(),
-                started: now(),
-                load: server.load_meter(),
-                pulse: Pulse::start(part.hooks.clone(), home.clone(), config.heartbeat).await,
-                state: state.subscribe(),
-                connection: client.bus().state(),
-                connected: AtomicBool::new(true),
-                led: part.led,
-                standing: part.standing.subscribe(),
-                epoch: AtomicU64::new(0),
-                last: Mutex::default(),
-                lag: metrics::gauge!(observe::EXECUTOR_LAG, "service" => home.service.to_string()),
-            };
+        for record in records {
+            let home = record.home.clone();
             let names = (&home.service, &home.instance);
-            let record = Arc::new(record);
-            facts.announced(&record);
+            let times = record.times;
             let record = Announcer::new(registry.clone(), names, record, times)?;
             let (announced, task) = record.split();
             presence.records.push(announced);

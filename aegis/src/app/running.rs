@@ -87,6 +87,8 @@ pub(super) struct Parts {
     pub(super) control: Option<Control>,
     pub(super) presence: Option<Presence>,
     pub(super) leading: Option<Leading>,
+    /// They keep the records of a program that announces itself to nobody.
+    pub(super) kept: Vec<AbortOnDropHandle<()>>,
 }
 
 impl fmt::Debug for Running {

@@ -20,6 +20,7 @@ use super::leading::Leading;
 use super::locate;
 use super::mount::Mount;
 use super::presence::Presence;
+use super::records::{kept, records};
 use super::running::{Page, Parts, Running, Started};
 use crate::client::Client;
 use crate::error::{Error, ErrorKind, Result};
@@ -258,16 +259,19 @@ async fn presence(
 ) -> Result<()> {
     let started = &parts.started;
     let leads = started.iter().any(|part| part.led.is_some());
+    let records = records(config, client, started, (&telling.state, &telling.facts)).await;
     let Some(first) = started.first().filter(|_| config.registry || leads) else {
+        parts.kept = kept(records);
         return Ok(());
     };
     let control = Control::open(config, first.home.service.as_str()).await?;
     let control = parts.control.insert(control);
     // Each has its place before anybody can find it: undoing removes records, and gives up leases.
     if config.registry {
-        let (state, facts) = (&telling.state, &telling.facts);
-        let presence = Presence::prepare(config, client, control, started, (state, facts)).await?;
+        let presence = Presence::prepare(client, control, records)?;
         parts.presence.insert(presence).announce().await;
+    } else {
+        parts.kept = kept(records);
     }
     if leads {
         for part in started {

@@ -77,8 +77,15 @@ fn head(text: &mut String, name: &str, given: &str, kind: &str) {
 }
 
 fn samples(text: &mut String, name: &str, key: &Key, value: &Value) {
-    let labels = key.labels().map(|one| label(one.key(), one.value()));
-    let labels: Vec<String> = labels.collect();
+    // Two labels may be one when they are written, which would spoil the whole page: the first stays.
+    let mut names = HashSet::new();
+    if matches!(value, Value::Histogram(_)) {
+        names.insert("le".to_owned());
+    }
+    let labels = key
+        .labels()
+        .filter(|one| names.insert(label_name(one.key())));
+    let labels: Vec<String> = labels.map(|one| label(one.key(), one.value())).collect();
     let own = braced(&labels, None);
     let _ = match value {
         Value::Counter(count) => writeln!(text, "{name}{own} {count}"),
@@ -148,9 +155,13 @@ pub(super) fn name(given: &str) -> String {
     name
 }
 
+fn label_name(given: &str) -> String {
+    name(given).replace(':', "_")
+}
+
 /// A label with its value.
 pub(super) fn label(given: &str, value: &str) -> String {
-    let name = name(given).replace(':', "_");
+    let name = label_name(given);
     let value = value
         .replace('\\', "\\\\")
         .replace('"', "\\\"")
@@ -203,6 +214,19 @@ mod tests {
                 "{help}# TYPE aegis_connected gauge\naegis_connected 1\n# TYPE orders_taken counter\n\
                  orders_taken{{what=\"a \\\"quoted\\\" \\\\ text\\nin two lines\"}} 7\n"
             )
+        );
+    }
+
+    #[test]
+    fn labels_whose_names_are_one_when_they_are_written_are_written_once() {
+        let labels = vec![
+            Label::new("order.kind", "first"),
+            Label::new("order_kind", "second"),
+        ];
+        let series = [(Key::from_parts("orders", labels), Value::Counter(7))];
+        assert_eq!(
+            text(&series),
+            "# TYPE orders counter\norders{order_kind=\"first\"} 7\n"
         );
     }
 

@@ -7,7 +7,11 @@ use super::endpoint::Endpoint;
 use super::respond::{self, Reply};
 use crate::error::{ErrorKind, Result};
 use crate::model::{Code, Failure, Headers};
+use crate::observe::Seldom;
 use crate::port::Outgoing;
+
+/// A connection that is lost is told of once, not with every reply.
+static UNSENT: Seldom = Seldom::new();
 
 /// Why the work ended without a reply of its own.
 pub(super) enum Unwanted {
@@ -97,8 +101,8 @@ impl Endpoint {
                 let reply = respond::failure(&job.request.call, &instead);
                 failure = reply.failure;
                 let _ = self.send(job, reply.headers, reply.payload).await;
-            } else {
-                tracing::warn!(method = self.row.name, %error, "a reply was not sent");
+            } else if let Some(unsaid) = UNSENT.again() {
+                tracing::warn!(method = self.row.name, %error, unsaid, "a reply was not sent");
             }
         }
         if let Some(failed) = &failure {

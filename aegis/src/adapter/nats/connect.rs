@@ -14,7 +14,7 @@ use super::options::{Authentication, NatsOptions, Way};
 use super::refusal::{Reason, explained, parse_violation};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::ServerVersion;
-use crate::observe;
+use crate::observe::{self, Seldom};
 use crate::port::ConnectionState;
 
 /// One attempt to connect, the server's greeting included.
@@ -41,6 +41,9 @@ pub(super) struct Watch {
     lost: Mutex<Option<Instant>>,
     /// It was said that the login is refused; once is enough until it is accepted again.
     login_refused: AtomicBool,
+    /// What comes with every message is said seldom: lost ones, refused ones.
+    slow: Seldom,
+    refusals: Seldom,
 }
 
 impl Watch {
@@ -82,7 +85,12 @@ impl Watch {
             Event::Closed => drop(self.enter(ConnectionState::Closed)),
             Event::SlowConsumer(_) => {
                 metrics::counter!(observe::SLOW_CONSUMERS).increment(1);
-                tracing::error!("a subscription is read too slowly and loses messages");
+                if let Some(unsaid) = self.slow.again() {
+                    tracing::error!(
+                        unsaid,
+                        "a subscription is read too slowly and loses messages"
+                    );
+                }
             }
             Event::ServerError(ServerError::Other(text)) => self.server_error(text),
             Event::ServerError(ServerError::AuthorizationViolation) => self.refuse_login(),
@@ -155,23 +163,30 @@ impl Watch {
             }
             return tracing::error!(error = %text, "the NATS server reports an error");
         };
-        tracing::error!(
-            error = %text,
-            "NATS does not let this user {verb} there: grant the permission, `aegis permissions` \
-             prints what is needed"
-        );
-        match verb {
+        let is_news = match verb {
             "publish" => {
                 self.inbox.denied(subject);
-                self.denials.note(subject);
+                self.denials.note(subject)
             }
-            _ if subject == self.inbox.pattern() => self.inbox.refuse(),
+            _ if subject == self.inbox.pattern() => {
+                self.inbox.refuse();
+                true
+            }
             _ => {
                 let mut refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
                 if refused.len() < MOST_REFUSALS {
                     refused.push(subject.to_owned());
                 }
+                true
             }
+        };
+        let again = self.refusals.again();
+        if is_news || again.is_some() {
+            tracing::error!(
+                error = %text, unsaid = again.unwrap_or_default(),
+                "NATS does not let this user {verb} there: grant the permission, `aegis permissions` \
+                 prints what is needed"
+            );
         }
     }
 }
@@ -189,6 +204,8 @@ pub(crate) async fn connect(options: NatsOptions) -> Result<Arc<NatsBus>> {
         refused: Mutex::default(),
         lost: Mutex::default(),
         login_refused: AtomicBool::new(false),
+        slow: Seldom::new(),
+        refusals: Seldom::new(),
     });
     let client = first_connection(&options, &watch).await?;
     check_version(&client.server_info().version, &names(&options))?;

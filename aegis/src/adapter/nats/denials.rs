@@ -19,10 +19,14 @@ pub(super) struct Denials {
 }
 
 impl Denials {
-    pub(super) fn note(&self, subject: &str) {
+    /// Remembers a subject, and tells whether that is news; with more of them than are remembered
+    /// nobody could say.
+    pub(super) fn note(&self, subject: &str) -> bool {
         let mut subjects = self.subjects();
-        if !subjects.iter().any(|known| known == subject) {
-            if subjects.len() == MOST {
+        let has_room = subjects.len() < MOST;
+        let is_known = subjects.iter().any(|known| known == subject);
+        if !is_known {
+            if !has_room {
                 subjects.pop_front();
             }
             subjects.push_back(subject.to_owned());
@@ -30,6 +34,7 @@ impl Denials {
         drop(subjects);
         self.count
             .send_modify(|count| *count = count.wrapping_add(1));
+        has_room && !is_known
     }
 
     /// A new connection: perhaps with other permissions.
@@ -75,16 +80,18 @@ mod tests {
     #[tokio::test]
     async fn who_waits_is_told_of_its_own_subject_until_there_is_another_connection() {
         let denials = Denials::default();
-        denials.note("a.b");
+        assert!(denials.note("a.b") && !denials.note("a.b"));
         assert!(denials.of("a.c").is_none());
-        let (error, ()) = tokio::join!(denials.refusal("a.c"), async { denials.note("a.c") });
+        let (error, ()) = tokio::join!(denials.refusal("a.c"), async {
+            denials.note("a.c");
+        });
         assert!(error.to_string().contains("a.c"), "{error}");
         denials.retract("a.c");
         assert!(denials.of("a.c").is_none() && denials.of("a.b").is_some());
         denials.forget();
         assert!(denials.of("a.b").is_none());
         for number in 0..=MOST {
-            denials.note(&number.to_string());
+            assert_eq!(denials.note(&number.to_string()), number < MOST, "{number}");
         }
         assert!(denials.of("0").is_none() && denials.of("1").is_some());
     }

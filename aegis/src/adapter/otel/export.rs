@@ -1,5 +1,6 @@
 //! The thread that sends: spans once a second or by whole batches, metrics now and then.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -15,7 +16,7 @@ use opentelemetry_sdk::trace::SpanData;
 use super::figures::{self, Times};
 use super::pipeline::Sender;
 use super::post::{Post, Refused};
-use super::queue::{BATCH, MOST, Queue};
+use super::queue::{BATCH, MOST, Queue, Turn};
 
 /// How long a span waits for others, at most.
 const TURN: Duration = Duration::from_secs(1);
@@ -48,6 +49,10 @@ struct Told {
     /// When it was last said that spans were dropped, and how many were since.
     dropped: Option<Instant>,
     unsaid: u64,
+    /// How many spans are being sent.
+    sending: usize,
+    /// When it was last said that a turn panicked.
+    broken: Option<Instant>,
 }
 
 /// What is sent.
@@ -93,27 +98,58 @@ impl Export {
         loop {
             let turn = Instant::now() + TURN;
             let turn = self.queue.wait(next.map_or(turn, |next| turn.min(next)));
-            // What comes meanwhile has its turn after the metrics.
-            for _ in 0..=MOST / BATCH {
-                let batch = self.queue.take();
-                if batch.is_empty() {
-                    break;
-                }
-                self.spans(batch, &mut told);
-                // A collector that takes no spans may take metrics.
-                if next.is_some_and(|at| at <= Instant::now()) {
-                    break;
-                }
-            }
-            let now = Instant::now();
-            if let Some(at) = next.filter(|at| turn.is_asked || *at <= now) {
-                self.figures(start, &mut told);
-                let every = self.metrics.unwrap_or(SAID);
-                next = Some(if turn.is_asked { at } else { now + every });
-            }
+            // Nobody looks after this thread: it goes on, whatever came of one turn.
+            let done = catch_unwind(AssertUnwindSafe(|| self.turn(turn, next, start, &mut told)));
+            next = done.unwrap_or_else(|_| self.broken(&mut told));
             self.queue.answer(turn);
             self.tell_dropped(&mut told);
         }
+    }
+
+    /// Sends what there is, and tells when metrics are due.
+    fn turn(
+        &self,
+        turn: Turn,
+        next: Option<Instant>,
+        start: u64,
+        told: &mut Told,
+    ) -> Option<Instant> {
+        // What comes meanwhile has its turn after the metrics.
+        for _ in 0..=MOST / BATCH {
+            let batch = self.queue.take();
+            if batch.is_empty() {
+                break;
+            }
+            told.sending = batch.len();
+            self.spans(batch, told);
+            told.sending = 0;
+            // A collector that takes no spans may take metrics.
+            if next.is_some_and(|at| at <= Instant::now()) {
+                break;
+            }
+        }
+        let (at, every) = (next?, self.metrics?);
+        let now = Instant::now();
+        if at <= now {
+            self.figures(start, told);
+            return Some(now + every);
+        }
+        if turn.is_asked {
+            self.figures(start, told);
+        }
+        Some(at)
+    }
+
+    /// Counts what a turn that panicked has lost, and tells when metrics are due.
+    fn broken(&self, told: &mut Told) -> Option<Instant> {
+        self.queue.dropped(std::mem::take(&mut told.sending));
+        if told.broken.is_none_or(|at| at.elapsed() >= SAID) {
+            told.broken = Some(Instant::now());
+            tracing::error!(
+                "sending to the collector panicked, which is a bug: what was being sent is lost, the rest goes on"
+            );
+        }
+        self.metrics.map(|every| Instant::now() + every)
     }
 
     fn resource(&self) -> ResourceAttributesWithSchema {

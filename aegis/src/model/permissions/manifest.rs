@@ -29,6 +29,9 @@ pub struct Manifest {
     /// Whether it announces itself (`registry.enabled`).
     #[serde(default = "yes")]
     pub registry: bool,
+    /// Whether its services answer `health` and `metrics` (`builtin_rpcs`).
+    #[serde(default = "yes")]
+    pub builtin_rpcs: bool,
 }
 
 /// One service of a program.
@@ -85,6 +88,7 @@ impl Manifest {
             micro_prefix: micro(),
             inbox_prefix: inbox(),
             registry: true,
+            builtin_rpcs: true,
         }
     }
 

@@ -111,9 +111,12 @@ impl Permissions {
     /// ([`of`](Self::of) takes them): see [`App::manifest`](crate::App::manifest).
     pub fn serves(mut self, manifest: &Manifest) -> Self {
         let services = manifest.services.iter().cloned();
-        let registry = manifest.registry;
-        self.needs
-            .extend(services.map(|service| Need::Serve { service, registry }));
+        let (registry, built_in) = (manifest.registry, manifest.builtin_rpcs);
+        self.needs.extend(services.map(|service| Need::Serve {
+            service,
+            registry,
+            built_in,
+        }));
         self
     }
 
@@ -222,8 +225,18 @@ impl Permissions {
         store::inbox(&mut list, &self.inbox, self.shares_inbox());
         for need in &self.needs {
             match need {
-                Need::Serve { service, registry } => {
-                    service::serve(&mut list, &self.layout, service, *registry);
+                Need::Serve {
+                    service,
+                    registry,
+                    built_in,
+                } => {
+                    service::serve(&mut list, &self.layout, service);
+                    if *built_in {
+                        service::tell(&mut list, &self.layout, &service.name);
+                    }
+                    if *registry {
+                        service::announce(&mut list, &self.layout, &service.name);
+                    }
                 }
                 Need::Publish(events) => client::publish(&mut list, &self.layout, events),
                 Need::Call { service, method } => {

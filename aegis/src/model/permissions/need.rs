@@ -18,6 +18,8 @@ pub(super) enum Need {
         service: ServiceManifest,
         /// It announces itself.
         registry: bool,
+        /// It answers `health` and `metrics`.
+        built_in: bool,
     },
     Call {
         service: String,

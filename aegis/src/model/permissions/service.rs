@@ -10,7 +10,7 @@ use crate::model::layout::Layout;
 /// Built-in methods of every service.
 const BUILT_IN: [&str; 2] = ["health", "metrics"];
 
-pub(super) fn serve(list: &mut List, layout: &Layout, service: &ServiceManifest, registry: bool) {
+pub(super) fn serve(list: &mut List, layout: &Layout, service: &ServiceManifest) {
     let of_kind = |kind: &str| {
         let handlers = service.handlers.iter();
         handlers
@@ -19,9 +19,6 @@ pub(super) fn serve(list: &mut List, layout: &Layout, service: &ServiceManifest,
     };
     let [rpc, exclusive] = ["rpc", "exclusive_rpc"].map(of_kind);
     calls(list, layout, &service.name, rpc.iter().chain(&exclusive));
-    if registry {
-        announce(list, layout, &service.name);
-    }
     if let Some(group) = &service.group {
         lead(list, layout, &service.name, group);
     }
@@ -45,8 +42,6 @@ fn calls<'a>(
     let before = layout.before();
     let subjects = methods.map(|method| format!("{before}rpc.{name}.{}", method.name));
     list.may_subscribe("calls of its methods", subjects);
-    let built_in = BUILT_IN.map(|method| format!("{before}rpc.{name}.{method}"));
-    list.may_subscribe("how it is, asked by anybody", built_in);
     list.may_subscribe(
         "calls to one instance, and to let another one lead",
         [format!("{before}rpc.{name}.*.*")],
@@ -59,7 +54,16 @@ fn calls<'a>(
     list.may_subscribe("to tell who it is (NATS micro)", asked);
 }
 
-fn announce(list: &mut List, layout: &Layout, name: &str) {
+/// The built-in methods.
+pub(super) fn tell(list: &mut List, layout: &Layout, name: &str) {
+    let before = layout.before();
+    let subjects = BUILT_IN.map(|method| format!("{before}rpc.{name}.{method}"));
+    let why = "how it is, asked by anybody (else `builtin_rpcs = false`)";
+    list.may_subscribe(why, subjects);
+}
+
+/// Its place in the registry.
+pub(super) fn announce(list: &mut List, layout: &Layout, name: &str) {
     let taken = format!("{}rpc.{name}.-.*", layout.before());
     list.may_publish(
         "to ask whether its `instance_id` is taken, if one is set",

@@ -60,6 +60,22 @@ fn settings_change_every_subject() {
 }
 
 #[test]
+fn what_is_switched_off_needs_nothing() {
+    let mut manifest = manifest(&json!([]));
+    for (registry, builtin_rpcs) in [(true, true), (true, false), (false, true), (false, false)] {
+        manifest.registry = registry;
+        manifest.builtin_rpcs = builtin_rpcs;
+        let all = Permissions::of(&manifest).unwrap();
+        let (publish, subscribe) = (all.publish(), all.subscribe());
+        let announces = subjects(&publish)
+            .iter()
+            .any(|one| one.contains("service_registry"));
+        let tells = subjects(&subscribe).contains(&"rpc.till.health");
+        assert_eq!((announces, tells), (registry, builtin_rpcs));
+    }
+}
+
+#[test]
 fn no_list_allows_all_of_jetstream_or_of_other_services() {
     let handlers = json!([
         {"name": "all", "kind": "subscribe", "mode": "broadcast", "subject": "events.>"},
