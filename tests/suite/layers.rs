@@ -1,12 +1,14 @@
 //! What users put around calls, events and commands, and who may call a method.
 
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use aegis::prelude::*;
 use aegis::testing::{RunningTest, TestApp};
 use aegis::{
-    CallError, Client, Config, ErrorKind, Layer, Next, Operation, Outcome, RetryPolicy, Side,
+    CallError, Client, Config, ErrorKind, Layer, Next, Operation, Outcome, Published, RetryPolicy,
+    Side,
 };
 use aegis_tests::eventually;
 use serde::{Deserialize, Serialize};
@@ -252,6 +254,36 @@ async fn a_client_has_layers_of_its_own_and_may_refuse_before_anything_is_sent()
     // The client that it was made of has none.
     plain.call("depot", "fetch", &item).await.unwrap();
     running.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn events_keep_their_order_behind_a_layer_that_waits_and_one_that_it_refuses_stops_none() {
+    struct Slow(AtomicU32);
+    impl Layer for Slow {
+        async fn around(&self, operation: &mut Operation, next: Next<'_>) -> Outcome {
+            let number = self.0.fetch_add(1, Ordering::SeqCst);
+            // The first of each ten waits longest.
+            for _ in number % 10..10 {
+                tokio::task::yield_now().await;
+            }
+            if number == 7 {
+                return Failure::new("NOT_THIS", "by a layer").into();
+            }
+            next.run(operation).await
+        }
+    }
+    let config = Config::default().url("memory://events-keep-their-order");
+    let client = Client::connect(config).await.unwrap();
+    let client = client.layer(Slow(AtomicU32::new(0)));
+    let events: Vec<Happened> = (0..100).map(|id| Happened { id }).collect();
+    let published = client.publish_all(&events).window(16).await;
+    let refused: Vec<usize> = published.failed().map(|(at, _)| at).collect();
+    assert_eq!(refused, [7]);
+    let stored = published.outcomes().iter().flatten();
+    let sequences: Vec<u64> = stored.map(Published::sequence).collect();
+    assert!(sequences.is_sorted(), "{sequences:?}");
+    assert_eq!(sequences.len(), 99);
+    client.close().await.unwrap();
 }
 
 #[tokio::test]

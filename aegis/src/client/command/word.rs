@@ -26,7 +26,6 @@ const LONGEST_KEY: usize = 256;
 ///
 /// ```
 /// use aegis::prelude::*;
-/// use aegis::testing::TestApp;
 ///
 /// struct Importer;
 ///
@@ -40,8 +39,9 @@ const LONGEST_KEY: usize = 256;
 ///
 /// # #[tokio::main]
 /// # async fn main() -> aegis::Result<()> {
-/// let app = TestApp::new().service(Importer).start().await?;
-/// let importer: ImporterClient = app.client();
+/// let config = aegis::Config::default().url("memory://");
+/// let running = App::new(config).service(Importer).start().await?;
+/// let importer = ImporterClient::new(running.client());
 /// let command = importer.import("https://example.com".to_owned());
 /// let job = command.priority(Priority::High).send().await?;
 /// assert_eq!(job.result().await?, 19);

@@ -2,11 +2,13 @@
 
 use std::future::{Future, IntoFuture};
 use std::pin::Pin;
-use std::sync::OnceLock;
-use std::task::Poll;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering::Relaxed;
+use std::sync::{Arc, OnceLock};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
-use futures_util::future::{Either, FutureExt, poll_fn, ready};
+use futures_util::future::{BoxFuture, Either, FutureExt, poll_fn, ready};
 use futures_util::stream::{FuturesOrdered, StreamExt};
 
 use tokio::task::unconstrained;
@@ -57,7 +59,8 @@ impl<E> std::fmt::Debug for PublishAll<'_, E> {
 
 impl Client {
     /// Publishes many events without waiting for each: up to 512 are on their way at once. They are
-    /// stored in their order, unless one of them has to be sent again.
+    /// stored in their order, unless one of them has to be sent again. A layer of the client that keeps
+    /// one back keeps back those behind it.
     ///
     /// It is no transaction: some may be stored and others not, which the outcome tells of each.
     ///
@@ -105,8 +108,13 @@ impl<'a, E: Event> PublishAll<'a, E> {
         }
     }
 
-    fn one(&self, event: &E) -> Publish {
-        let mut publish = self.client.publish(event);
+    /// It notes when it is being sent.
+    fn one(&self, event: &E, begun: Option<Arc<AtomicBool>>) -> Publish {
+        let publish = self.client.publish(event);
+        let mut publish = publish.with(|prepared| {
+            prepared.begun = begun;
+            Ok(())
+        });
         if let Some(id_of) = &self.id_of {
             publish = publish.id(&id_of(event));
         }
@@ -119,6 +127,7 @@ impl<'a, E: Event> PublishAll<'a, E> {
     async fn send(self) -> PublishedAll {
         let mut outcomes = Vec::with_capacity(self.events.len());
         let stopped = OnceLock::new();
+        let is_layered = !self.client.layers().is_empty();
         let mut sending = FuturesOrdered::new();
         for event in self.events {
             if sending.len() >= self.window {
@@ -129,10 +138,21 @@ impl<'a, E: Event> PublishAll<'a, E> {
             }
             // The first step hands it over, so they go in order: it is not to be put off.
             tokio::task::consume_budget().await;
-            let one = self.one(event).send();
+            let begun = is_layered.then(Arc::<AtomicBool>::default);
+            let one = self.one(event, begun.clone()).send();
             let mut one = one.inspect(|outcome| note(&stopped, outcome)).boxed();
             let step = poll_fn(|cx| Poll::Ready(unconstrained(&mut one).poll_unpin(cx)));
-            let ended = step.await;
+            let mut ended = step.await;
+            // A layer may keep it back: the one behind it waits, those before it go on.
+            while ended.is_pending()
+                && let Some(begun) = begun.as_deref().filter(|begun| !begun.load(Relaxed))
+            {
+                tokio::select! {
+                    biased;
+                    Some(outcome) = sending.next() => outcomes.push(outcome),
+                    step = step_of(&mut one, begun) => ended = step,
+                }
+            }
             sending.push_back(match ended {
                 Poll::Ready(outcome) => Either::Left(ready(outcome)),
                 Poll::Pending => Either::Right(one),
@@ -151,6 +171,15 @@ impl<'a, E: Event> PublishAll<'a, E> {
         let named = self.id_of.is_some();
         PublishedAll { outcomes, named }
     }
+}
+
+/// Ends when it has ended, or is being sent.
+async fn step_of<T>(one: &mut BoxFuture<'_, T>, begun: &AtomicBool) -> Poll<T> {
+    let step = |cx: &mut Context<'_>| match one.poll_unpin(cx) {
+        Poll::Pending if !begun.load(Relaxed) => Poll::Pending,
+        step => Poll::Ready(step),
+    };
+    poll_fn(step).await
 }
 
 /// Notes a failure that those behind it would share.

@@ -1,5 +1,8 @@
 //! One event, sent until the stream holds it.
 
+use std::future::poll_fn;
+use std::sync::atomic::Ordering;
+
 use futures_util::future::FutureExt;
 use tokio::time::Instant;
 
@@ -47,7 +50,17 @@ pub(super) async fn send(mut prepared: Box<Prepared>) -> Result<Published> {
         let mut prepared = prepared.clone();
         move |headers| {
             prepared.message.headers.clone_from(headers);
-            until_stored(prepared, deadline).boxed()
+            let begun = prepared.begun.take();
+            let mut stored = until_stored(prepared, deadline).boxed();
+            let noted = poll_fn(move |cx| {
+                // The first step hands it over.
+                let step = stored.poll_unpin(cx);
+                if let Some(begun) = &begun {
+                    begun.store(true, Ordering::Relaxed);
+                }
+                step
+            });
+            noted.boxed()
         }
     })
     .await;

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::future::{Future, IntoFuture};
 use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -56,6 +58,8 @@ pub(super) struct Prepared {
     pub(super) message: StreamMessage,
     pub(super) within: Option<Duration>,
     pub(super) leader: Option<Leadership>,
+    /// Set when the layers have let it through and it is being sent, for who waits for that.
+    pub(super) begun: Option<Arc<AtomicBool>>,
     /// The payload, until the envelope is written around it.
     envelope: Option<Envelope>,
 }
@@ -159,6 +163,7 @@ impl Client {
             message,
             within: None,
             leader: None,
+            begun: None,
             envelope: None,
         });
         send::send(prepared).await
@@ -166,7 +171,7 @@ impl Client {
 }
 
 impl Publish {
-    fn with(mut self, change: impl FnOnce(&mut Prepared) -> Result<()>) -> Self {
+    pub(super) fn with(mut self, change: impl FnOnce(&mut Prepared) -> Result<()>) -> Self {
         self.prepared = self
             .prepared
             .and_then(|mut prepared| change(&mut prepared).map(|()| prepared));
@@ -333,6 +338,7 @@ impl Prepared {
             message: StreamMessage::new(subject, body).with_headers(headers),
             within: None,
             leader: None,
+            begun: None,
             envelope,
         }))
     }
