@@ -113,6 +113,9 @@ async fn everything_that_happens_is_counted() {
     commands(&client, &since).await;
     leader(&client, app.running(), &since).await;
     app.stop().await.unwrap();
+    let group = [("service", "figures"), ("group", "main")];
+    let role = aegis::metrics().gauge("aegis_leader_role", &group);
+    assert_eq!(role, Some(0.0), "it has stopped");
 }
 
 async fn calls(client: &FiguresClient, since: &Since) {

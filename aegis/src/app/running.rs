@@ -193,6 +193,8 @@ impl Running {
         }
         self.parts.undo(Instant::now() + self.drain_timeout).await;
         let closed = self.client.close().await;
+        // Whoever looks later should not find a leader here.
+        self.gauges.tell();
         super::collector::flushed().await;
         enter(
             &self.state,

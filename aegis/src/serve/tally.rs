@@ -16,11 +16,18 @@ pub(super) struct Tally {
     redeliveries: metrics::Counter,
     dead_letters: metrics::Counter,
     in_hand: metrics::Gauge,
+    stale: metrics::Gauge,
 }
 
 impl Tally {
-    /// Of one handler, whose messages stand in that stream.
-    pub(super) fn new(stream: &'static str, service: &str, handler: &str) -> Self {
+    /// Of one handler, whose messages stand in that stream; for how long that was not heard has a
+    /// name of its own.
+    pub(super) fn new(
+        stream: &'static str,
+        service: &str,
+        handler: &str,
+        stale: metrics::Gauge,
+    ) -> Self {
         let labels = [
             ("service", service.to_owned()),
             ("handler", handler.to_owned()),
@@ -39,6 +46,7 @@ impl Tally {
             failed: AtomicU64::new(0),
             latencies: Latencies::new(),
             duration,
+            stale,
         }
     }
 
@@ -54,9 +62,10 @@ impl Tally {
         self.dead_letters.increment(1);
     }
 
-    /// So much is worked on now.
-    pub(super) fn tell(&self, in_hand: usize) {
+    /// Tells how much is worked on now, and for how long the server was not heard.
+    pub(super) fn tell(&self, in_hand: usize, silence: Option<Duration>) {
         self.in_hand.set(observe::number(in_hand));
+        self.stale.set(silence.unwrap_or_default().as_secs_f64());
     }
 
     pub(super) fn count(&self, has_failed: bool, took: Duration) {

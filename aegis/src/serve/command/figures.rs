@@ -2,17 +2,15 @@
 
 use std::time::Duration;
 
-use super::super::latency::Taken;
 use super::super::tally::Tally;
 use crate::observe;
 
 /// Counters since the start.
 #[derive(Debug)]
 pub(super) struct CommandFigures {
-    tally: Tally,
+    pub(super) tally: Tally,
     outcomes: [metrics::Counter; Ended::ALL.len()],
     pub(super) waiting: metrics::Gauge,
-    stale: metrics::Gauge,
     pub(super) resumed: metrics::Counter,
 }
 
@@ -48,11 +46,11 @@ impl CommandFigures {
             let labels = [service, command, ("outcome", outcome.to_owned())];
             metrics::counter!(observe::COMMANDS_HANDLED, &labels)
         });
+        let stale = metrics::gauge!(observe::COMMANDS_STALE, &labels);
         Self {
-            tally: Tally::new("COMMANDS", service, command),
+            tally: Tally::new("COMMANDS", service, command, stale),
             outcomes,
             waiting: metrics::gauge!(observe::COMMANDS_WAITING, &labels),
-            stale: metrics::gauge!(observe::COMMANDS_STALE, &labels),
             resumed: metrics::counter!(observe::COMMANDS_RESUMED, &labels),
         }
     }
@@ -67,26 +65,5 @@ impl CommandFigures {
         }
         self.tally
             .count(matches!(ended, Ended::Retrying | Ended::Failed), took);
-    }
-
-    /// Tells how much is worked on now, and for how long the server was not heard.
-    pub(super) fn tell(&self, in_hand: usize, silence: Option<Duration>) {
-        self.tally.tell(in_hand);
-        self.stale.set(silence.unwrap_or_default().as_secs_f64());
-    }
-
-    /// A delivery has come, and it is that one of its message.
-    pub(super) fn delivered(&self, attempt: u64) {
-        self.tally.delivered(attempt);
-    }
-
-    /// It was given up, and noted.
-    pub(super) fn buried(&self) {
-        self.tally.buried();
-    }
-
-    /// [`Tally::sums`].
-    pub(super) fn sums(&self, taken: &mut Taken) -> (u64, u64, u64) {
-        self.tally.sums(taken)
     }
 }

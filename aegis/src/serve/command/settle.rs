@@ -279,7 +279,7 @@ impl CommandWorker {
         tracing::error!(handler = %self.row.source, %failure, "a command is not taken");
         let how = match noted {
             Ok(_) => {
-                self.figures.buried();
+                self.figures.tally.buried();
                 Settling::Terminate
             }
             Err(_) => Settling::Retry { after: UNBURIED },
@@ -336,7 +336,7 @@ impl CommandWorker {
                     "a command has failed: `aegis command show` tells about it, `aegis command retry` \
                      brings it back"
                 );
-                self.figures.buried();
+                self.figures.tally.buried();
                 self.tell(held, Settling::Terminate).await;
             }
             // Somebody else has noted it, or brought the job back.

@@ -173,7 +173,7 @@ impl CommandWorker {
         }
         running.insert(number, held.clone());
         drop(running);
-        self.figures.delivered(held.delivery.attempt);
+        self.figures.tally.delivered(held.delivery.attempt);
         Some(Slot {
             worker: self.clone(),
             number,
@@ -264,11 +264,12 @@ impl Metered for CommandWorker {
     }
 
     fn sums(&self, taken: &mut Taken) -> (u64, u64, u64) {
-        self.figures.sums(taken)
+        self.figures.tally.sums(taken)
     }
 
     fn tell(&self) {
         self.figures
+            .tally
             .tell(self.busy(), self.silence().map(|(_, time)| time));
     }
 

@@ -2,20 +2,18 @@
 
 use std::time::Duration;
 
-use super::super::latency::Taken;
 use super::super::tally::Tally;
 use crate::observe;
 
 /// Counters and gauges since the start.
 #[derive(Debug)]
 pub(super) struct EventFigures {
-    tally: Tally,
+    pub(super) tally: Tally,
     done: metrics::Counter,
     again: metrics::Counter,
     dead: metrics::Counter,
     returned: metrics::Counter,
     pub(super) pending: metrics::Gauge,
-    stale: metrics::Gauge,
     pub(super) resumed: metrics::Counter,
 }
 
@@ -40,14 +38,14 @@ impl EventFigures {
             let labels = [service, handler, ("outcome", outcome.to_owned())];
             metrics::counter!(observe::EVENTS_HANDLED, &labels)
         };
+        let stale = metrics::gauge!(observe::EVENTS_STALE, &labels);
         Self {
-            tally: Tally::new("EVENTS", service, handler),
+            tally: Tally::new("EVENTS", service, handler, stale),
             done: ended("done"),
             again: ended("again"),
             dead: ended("dead"),
             returned: ended("returned"),
             pending: metrics::gauge!(observe::EVENTS_PENDING, &labels),
-            stale: metrics::gauge!(observe::EVENTS_STALE, &labels),
             resumed: metrics::counter!(observe::EVENTS_RESUMED, &labels),
         }
     }
@@ -67,21 +65,5 @@ impl EventFigures {
             return;
         }
         self.tally.count(ended != Ended::Done, took);
-    }
-
-    /// Tells how much is worked on now, and for how long the server was not heard.
-    pub(super) fn tell(&self, in_hand: usize, silence: Option<Duration>) {
-        self.tally.tell(in_hand);
-        self.stale.set(silence.unwrap_or_default().as_secs_f64());
-    }
-
-    /// A delivery has come, and it is that one of its message.
-    pub(super) fn delivered(&self, attempt: u64) {
-        self.tally.delivered(attempt);
-    }
-
-    /// [`Tally::sums`].
-    pub(super) fn sums(&self, taken: &mut Taken) -> (u64, u64, u64) {
-        self.tally.sums(taken)
     }
 }

@@ -186,7 +186,7 @@ impl Worker {
     pub(super) fn job(self: &Arc<Self>, held: Arc<Held>, pass: Option<Pass>) -> Job {
         let number = self.numbers.fetch_add(1, Ordering::Relaxed);
         self.running().insert(number, held.clone());
-        self.figures.delivered(held.delivery.attempt);
+        self.figures.tally.delivered(held.delivery.attempt);
         let delivery = &held.delivery;
         let home = &self.shared.home;
         let subject = delivery.message.subject.as_str();
@@ -335,11 +335,12 @@ impl Metered for Worker {
     }
 
     fn sums(&self, taken: &mut Taken) -> (u64, u64, u64) {
-        self.figures.sums(taken)
+        self.figures.tally.sums(taken)
     }
 
     fn tell(&self) {
         self.figures
+            .tally
             .tell(self.busy(), self.silence().map(|(_, time)| time));
     }
 
