@@ -18,8 +18,8 @@ pub(super) struct Instance {
 }
 
 enum State {
-    Process(Child),
-    Here(Running),
+    Process(Box<Child>),
+    Here(Box<Running>),
     Stopping(JoinHandle<anyhow::Result<Duration>>),
     Ended(&'static str),
 }
@@ -30,14 +30,14 @@ impl Instance {
         let process = Child::spawn(&name, plan).await?;
         Ok(Self {
             name,
-            state: State::Process(process),
+            state: State::Process(Box::new(process)),
         })
     }
 
     /// Starts one inside this process.
     pub(super) async fn here(name: String, config: Config) -> anyhow::Result<Self> {
         let app = App::new(config.instance_id(&name)).service(Echo);
-        let state = State::Here(app.start().await?);
+        let state = State::Here(Box::new(app.start().await?));
         Ok(Self { name, state })
     }
 

@@ -5,7 +5,8 @@ use std::process::{Child, Stdio};
 use std::sync::atomic::Ordering;
 
 use aegis::testing::{NatsServer, TestApp};
-use aegis::{Client, ErrorKind};
+use aegis::{Bucket, Client, ErrorKind};
+use bytes::Bytes;
 use serde_json::{Value, json};
 
 use super::billing::{Billing, billing, renamed};
@@ -34,6 +35,11 @@ async fn record(client: &Client, service: &str, more: Value) {
     }
     let key = format!("service-instances.{service}.two");
     bucket.await.unwrap().put(&key, &record).await.unwrap();
+}
+
+async fn registry(client: &Client) -> Bucket<Bytes> {
+    let found = client.bucket("service_registry").find_bytes().await;
+    found.unwrap().unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -126,12 +132,7 @@ async fn a_queue_that_is_full_and_commands_of_nobody() {
     assert_eq!(bad(&tool.url), ["problem stream_full COMMANDS"]);
     drop(running);
     change(&client, "COMMANDS", "max_bytes", json!(1 << 20)).await;
-    let registry = client
-        .bucket("service_registry")
-        .find_bytes()
-        .await
-        .unwrap()
-        .unwrap();
+    let registry = registry(&client).await;
     for key in registry.keys().await.unwrap() {
         registry.purge(&key).await.unwrap();
     }
@@ -155,12 +156,7 @@ async fn dead_letters_and_records_that_cannot_be_read() {
         .put("mill.main.leader", &"junk".into())
         .await
         .unwrap();
-    let registry = client
-        .bucket("service_registry")
-        .find_bytes()
-        .await
-        .unwrap()
-        .unwrap();
+    let registry = registry(&client).await;
     registry
         .put("service-instances.mill.junk", &"junk".into())
         .await

@@ -16,14 +16,9 @@ fn named<'a>(metrics: &'a [Metric], name: &str) -> &'a Metric {
 async fn metrics_arrive_with_their_names_kinds_and_values() {
     let collector = Collector::start(Mood::Takes).await;
     let folder = Folder::new("otel");
-    let endpoint = collector.url();
-    let settings = [
-        ("AEGIS_NATS_URL", "memory://"),
-        ("AEGIS_OTEL_ENDPOINT", endpoint.as_str()),
-        ("AEGIS_OTEL_SAMPLE", "0"),
-        ("AEGIS_TEST_ORDER", "order-7"),
-    ];
-    Process::start(folder.path(), "all", &settings).done().await;
+    let settings = [("AEGIS_OTEL_SAMPLE", "0"), ("AEGIS_TEST_ORDER", "order-7")];
+    let mut process = Process::sending_to(&collector.url(), folder.path(), "all", &settings);
+    process.done().await;
     assert_eq!(collector.spans(), []);
     let metrics = collector.metrics("desk");
     let text = |name: &str, value: &str| (name.to_owned(), value.to_owned());
@@ -73,13 +68,8 @@ async fn while_the_collector_is_away_calls_are_answered_and_spans_beyond_a_bound
     for mood in [Mood::Hangs, Mood::Refuses(503)] {
         let collector = Collector::start(mood).await;
         let folder = Folder::new("otel");
-        let endpoint = collector.url();
-        let settings = [
-            ("AEGIS_NATS_URL", "memory://"),
-            ("AEGIS_OTEL_ENDPOINT", endpoint.as_str()),
-            ("AEGIS_OTEL_METRICS", "false"),
-        ];
-        let mut process = Process::start(folder.path(), "busy", &settings);
+        let settings = [("AEGIS_OTEL_METRICS", "false")];
+        let mut process = Process::sending_to(&collector.url(), folder.path(), "busy", &settings);
         process.says("drops").await;
         collector.change(Mood::Takes);
         collector.span("desk/quick").await;
@@ -105,12 +95,11 @@ async fn while_the_collector_is_away_calls_are_answered_and_spans_beyond_a_bound
 async fn a_collector_that_is_not_there_holds_up_the_end_for_its_bound_only() {
     let folder = Folder::new("otel");
     let settings = [
-        ("AEGIS_NATS_URL", "memory://"),
-        ("AEGIS_OTEL_ENDPOINT", "http://127.0.0.1:9"),
         ("AEGIS_OTEL_HEADERS", "authorization=Bearer%20s3cret"),
         ("AEGIS_LOG", "trace"),
     ];
-    let mut process = Process::start(folder.path(), "all", &settings);
+    let nobody = "http://127.0.0.1:9";
+    let mut process = Process::sending_to(nobody, folder.path(), "all", &settings);
     process.done().await;
     let said = process.said();
     let lost = "the collector has not taken the last spans and metrics";
@@ -122,13 +111,8 @@ async fn a_collector_that_is_not_there_holds_up_the_end_for_its_bound_only() {
 async fn a_collector_that_takes_no_metrics_is_asked_once() {
     let collector = Collector::start(Mood::Refuses(404)).await;
     let folder = Folder::new("otel");
-    let endpoint = collector.url();
-    let settings = [
-        ("AEGIS_NATS_URL", "memory://"),
-        ("AEGIS_OTEL_ENDPOINT", endpoint.as_str()),
-        ("AEGIS_OTEL_SAMPLE", "0"),
-    ];
-    let mut process = Process::start(folder.path(), "all", &settings);
+    let settings = [("AEGIS_OTEL_SAMPLE", "0")];
+    let mut process = Process::sending_to(&collector.url(), folder.path(), "all", &settings);
     process.done().await;
     assert_eq!(collector.requests(), 1);
     let said = process.said();

@@ -43,6 +43,20 @@ impl Process {
         }
     }
 
+    /// One without a server, which sends to that collector.
+    pub(super) fn sending_to(
+        collector: &str,
+        folder: &Path,
+        role: &str,
+        settings: &[(&str, &str)],
+    ) -> Self {
+        let own = [
+            ("AEGIS_NATS_URL", "memory://"),
+            ("AEGIS_OTEL_ENDPOINT", collector),
+        ];
+        Self::start(folder, role, &[&own[..], settings].concat())
+    }
+
     /// What it has said so far.
     pub(super) fn said(&self) -> String {
         std::fs::read_to_string(&self.said).unwrap()

@@ -1,14 +1,14 @@
 //! A client under its own permissions: it calls, publishes, sends, keeps and looks.
 
 use aegis::prelude::*;
-use aegis::{Bucket, DiscoveryMode, ErrorKind, JobState, Permissions, Select, Storage};
+use aegis::{Bucket, DiscoveryMode, ErrorKind, Permissions, Select, Storage};
 use aegis_tests::PATIENCE;
 use bytes::Bytes;
 use serde_json::json;
 
 use super::super::says;
-use super::mill::{Ground, Mill, MillClient};
-use super::world::{User, connected, needs_each, oversteps, text, until, works};
+use super::mill::{Ground, Mill, MillClient, cancelled};
+use super::world::{User, connected, needs_each, oversteps, text, works};
 
 /// More than the server sends before it asks whether more can be taken.
 const MUCH: usize = 40;
@@ -69,13 +69,7 @@ async fn ask(user: User) -> Result<(), String> {
     let first = events.next().await.ok_or("no event")?.map_err(text)?;
     assert_eq!(first.name(), "mill.ground");
     keeps(&desk, &root).await?;
-    if user.lacks("CONSUMER.DELETE.") && user.lacks("_EVENTS") {
-        user.forget_observers().await;
-        let again = tokio::time::timeout(PATIENCE / 2, async {
-            while events.next().await.is_some() {}
-        });
-        again.await.map_err(text)?;
-    }
+    user.is_forgotten(&mut events).await?;
     drop(events);
     desk.close().await.map_err(text)?;
     running.stop().await.map_err(text)
@@ -117,13 +111,7 @@ async fn commands(desk: &Client) -> Result<(), String> {
     assert_eq!(named.map_err(text)?, "rye");
     let late = calls.load("late".to_owned()).delay(PATIENCE).send().await;
     late.map_err(text)?.cancel().await.map_err(text)?;
-    let slow = calls.load("slow".to_owned()).send().await.map_err(text)?;
-    until("it runs", async || {
-        let status = slow.status().await.ok().flatten();
-        status.is_some_and(|status| status.state == JobState::Running)
-    })
-    .await?;
-    slow.cancel().await.map_err(text)?;
+    cancelled(&calls).await?;
     Ok(())
 }
 

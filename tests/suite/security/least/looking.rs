@@ -60,13 +60,7 @@ async fn look(user: User) -> Result<(), String> {
     if user.lacks("$JS.FC.") {
         much(&user, &ops, &root).await?;
     }
-    if user.lacks("CONSUMER.DELETE.") && user.lacks("_EVENTS") {
-        user.forget_observers().await;
-        let again = tokio::time::timeout(PATIENCE / 2, async {
-            while events.next().await.is_some() {}
-        });
-        again.await.map_err(text)?;
-    }
+    user.is_forgotten(&mut events).await?;
     drop(events);
     running.stop().await.map_err(text)
 }

@@ -5,9 +5,11 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use aegis::prelude::*;
-use aegis::{Bucket, Storage};
+use aegis::{Bucket, JobState, Storage};
 use serde::{Deserialize, Serialize};
 use tokio::sync::Notify;
+
+use super::world::{text, until};
 
 /// Longer than a third of `ack_wait`: it is told that somebody is at it before it is told that it is
 /// done, which takes more than the permission to answer once.
@@ -107,4 +109,16 @@ impl Press {
         self.0.fetch_add(1, Ordering::SeqCst);
         Ok(())
     }
+}
+
+/// A command that runs is cancelled.
+pub(super) async fn cancelled(calls: &MillClient) -> Result<(), String> {
+    let slow = calls.load("slow".to_owned()).send().await.map_err(text)?;
+    until("it runs", async || {
+        let status = slow.status().await.ok().flatten();
+        status.is_some_and(|status| status.state == JobState::Running)
+    })
+    .await?;
+    slow.cancel().await.map_err(text)?;
+    Ok(())
 }

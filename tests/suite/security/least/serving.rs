@@ -4,11 +4,11 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use aegis::prelude::*;
-use aegis::{Config, DiscoveryMode, JobState, Permissions, RetryPolicy, Running};
+use aegis::{Config, DiscoveryMode, Permissions, RetryPolicy, Running};
 use aegis_tests::PATIENCE;
 use bytes::Bytes;
 
-use super::mill::{Ground, Mill, MillClient, Press};
+use super::mill::{Ground, Mill, MillClient, Press, cancelled};
 use super::world::{User, connected, needs_each, text, until, works};
 
 fn manifest(app: App, prefix: &str) -> Permissions {
@@ -160,13 +160,7 @@ async fn commands(desk: &Client) -> Result<(), String> {
         let loaded = job.result().within(PATIENCE / 2).await;
         assert_eq!(loaded.map_err(text)?, "wheat");
     }
-    let slow = calls.load("slow".to_owned()).send().await.map_err(text)?;
-    until("it runs", async || {
-        let status = slow.status().await.ok().flatten();
-        status.is_some_and(|status| status.state == JobState::Running)
-    })
-    .await?;
-    slow.cancel().await.map_err(text)?;
+    cancelled(&calls).await?;
     let unlucky = calls
         .load("unlucky".to_owned())
         .send()

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use aegis::testing::NatsServer;
-use aegis::{Client, Config, Grant, Permissions, Storage};
+use aegis::{Client, Config, Grant, Observed, Permissions, Storage};
 use aegis_tests::{PATIENCE, soon};
 use futures_util::{StreamExt, stream};
 use serde_json::Value;
@@ -85,7 +85,7 @@ impl User {
     }
 
     /// Removes whoever looks at events, which then begins anew.
-    pub(super) async fn forget_observers(&self) {
+    async fn forget_observers(&self) {
         let nats = self.plain().await;
         let stream = format!("{}_EVENTS", self.name);
         let names = nats.request(format!("$JS.API.CONSUMER.NAMES.{stream}"), "".into());
@@ -97,6 +97,18 @@ impl User {
                 nats.request(delete, "".into()).await.unwrap();
             }
         }
+    }
+
+    /// Without the permission to remove its place, whoever looks at events outlives that this is gone.
+    pub(super) async fn is_forgotten(&self, events: &mut Observed) -> Result<(), String> {
+        if !self.lacks("CONSUMER.DELETE.") || !self.lacks("_EVENTS") {
+            return Ok(());
+        }
+        self.forget_observers().await;
+        let again = tokio::time::timeout(PATIENCE / 2, async {
+            while events.next().await.is_some() {}
+        });
+        again.await.map_err(text)
     }
 
     /// Whether an error in the log names what is missing.
