@@ -15,6 +15,7 @@ mod messages;
 mod permissions;
 mod permissions_of_commands;
 mod permissions_of_events;
+mod regranted;
 mod revoked;
 mod rotated;
 mod shown;

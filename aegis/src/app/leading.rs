@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::{FutureExt, join_all};
+use tokio::sync::watch;
 use tokio::time::Instant;
 use tokio_util::task::AbortOnDropHandle;
 
@@ -86,6 +87,7 @@ impl Leading {
                 drain: config.drain_timeout,
                 current: None,
                 done: None,
+                deaf: None,
             };
             // Whatever ends the stage ends the election: no lease is kept that nobody serves.
             let campaign = control.spawn(campaign);
@@ -125,6 +127,8 @@ struct Stage {
     current: Option<u64>,
     /// The last one that was served, or that could not be.
     done: Option<u64>,
+    /// The last one that was given up because nobody could be heard.
+    deaf: Option<u64>,
 }
 
 impl Stage {
@@ -132,6 +136,7 @@ impl Stage {
     async fn play(mut self) {
         let mut standing = self.candidacy.standing();
         let gate = self.exclusive.gate().clone();
+        let mut refused = self.home.client.bus().refused();
         loop {
             let (lease, drains) = {
                 let now = standing.borrow_and_update();
@@ -142,8 +147,28 @@ impl Stage {
                 _ = standing.changed() => {}
                 () = self.candidacy.ended() => return self.lose().await,
                 () = gate.asked_to_stand_aside() => self.candidacy.stand_aside().await,
+                () = self.is_deaf(&mut refused) => self.stand_aside_deaf().await,
             }
         }
+    }
+
+    /// Becomes ready when it leads, and NATS has begun to refuse what leaders listen to.
+    async fn is_deaf(&self, refused: &mut watch::Receiver<Vec<String>>) {
+        let own = |refused: &Vec<String>| refused.iter().any(|one| self.exclusive.listens(one));
+        if self.current.is_none()
+            || self.deaf == self.current
+            || refused.wait_for(own).await.is_err()
+        {
+            std::future::pending::<()>().await;
+        }
+    }
+
+    /// Nobody reaches it: another one may be allowed what it is not.
+    async fn stand_aside_deaf(&mut self) {
+        self.deaf = self.current;
+        let service = &self.home.service;
+        tracing::error!(%service, group = self.group, "NATS refuses the calls of a leader: another instance may lead");
+        self.candidacy.stand_aside().await;
     }
 
     async fn step(&mut self, lease: Option<Arc<Lease>>, drains: bool) {

@@ -43,6 +43,7 @@ pub(super) async fn records(
             pulse: Pulse::start(part.hooks.clone(), home.clone(), config.heartbeat).await,
             state: state.subscribe(),
             connection: client.bus().state(),
+            refused: client.bus().refused(),
             connected: AtomicBool::new(true),
             led: part.led,
             standing: part.standing.subscribe(),

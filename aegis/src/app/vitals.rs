@@ -33,6 +33,8 @@ pub(super) struct Record {
     pub(super) state: watch::Receiver<Lifecycle>,
     /// Of the connection that calls come through.
     pub(super) connection: watch::Receiver<ConnectionState>,
+    /// Where it may not listen.
+    pub(super) refused: watch::Receiver<Vec<String>>,
     /// What the last record said of that connection.
     pub(super) connected: AtomicBool,
     /// Some of its work is exclusive.
@@ -69,7 +71,7 @@ impl Vitals for Record {
         let (status, reason) = judge(&Signs {
             draining: *self.state.borrow() == Lifecycle::Stopping,
             connected: self.is_connected(),
-            refused: self.home.client.bus().refused(),
+            refused: self.refused.borrow().first().cloned(),
             lag,
             deaf: self.load.deaf(),
             calls: measured.calls,
@@ -106,10 +108,13 @@ impl Vitals for Record {
 
     fn changed(&self) -> BoxFuture<'_, ()> {
         let mut connection = self.connection.clone();
+        let mut refused = self.refused.clone();
+        refused.mark_unchanged();
         async move {
             tokio::select! {
                 () = self.home.metadata.changed() => {}
                 () = self.other_role() => {}
+                Ok(()) = refused.changed() => {}
                 Ok(_) = connection.wait_for(|state| self.is_news(*state)) => {}
             }
         }

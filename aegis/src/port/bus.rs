@@ -177,10 +177,11 @@ pub trait Bus: Send + Sync + fmt::Debug {
     /// The state of the connection, to look at or to wait for.
     fn state(&self) -> watch::Receiver<ConnectionState>;
 
-    /// A pattern that this connection may not listen on although it should: permissions were
-    /// changed while it was away. A subscription that is refused when it is made is an error there.
-    fn refused(&self) -> Option<String> {
-        None
+    /// Patterns that this connection may not listen on although it should, to look at or to wait for:
+    /// permissions were changed since. They are tried again until they are allowed. A subscription
+    /// that is refused when it is made is an error of [`flush`](Self::flush).
+    fn refused(&self) -> watch::Receiver<Vec<String>> {
+        watch::channel(Vec::new()).1
     }
 
     /// The largest message in bytes, headers included.

@@ -49,6 +49,13 @@ impl Exclusive {
         &self.shared.gate
     }
 
+    /// Whether a subject is one that only the leader listens on.
+    pub(crate) fn listens(&self, subject: &str) -> bool {
+        let layout = self.shared.home.client.layout();
+        let mut endpoints = self.endpoints.iter();
+        endpoints.any(|one| layout.place(&one.handler.subject).as_str() == subject)
+    }
+
     /// Serves under a leadership. Returns when the server has every subscription.
     pub(crate) async fn open(&mut self, leader: Leadership) -> Result<()> {
         let epoch = leader.epoch();

@@ -71,7 +71,7 @@ async fn clients_keep_trying_while_a_server_does_not_know_them_and_recover() {
 
 /// Tells a server to read its configuration again.
 #[cfg(unix)]
-fn reload(server: &NatsServer) {
+pub(super) fn reload(server: &NatsServer) {
     let id = server.pid().unwrap().to_string();
     let status = std::process::Command::new("kill")
         .args(["-HUP", &id])

@@ -16,6 +16,7 @@ use super::convert;
 use super::listener::Listener;
 use super::options::Way;
 use super::refusal::denied;
+use super::subscriptions::Tasks;
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{Headers, Pattern, ServerFacts, ServerVersion, Subject};
 use crate::observe;
@@ -30,8 +31,7 @@ const LATE_REFUSAL: Duration = Duration::from_millis(20);
 pub(crate) struct NatsBus {
     client: async_nats::Client,
     pub(super) watch: Arc<Watch>,
-    /// Reads the answers; ends with the last clone, and so does the connection.
-    _answers: Arc<AbortOnDropHandle<()>>,
+    pub(super) tasks: Arc<Tasks>,
     name: Arc<str>,
     _way: Way,
 }
@@ -57,7 +57,7 @@ impl NatsBus {
         Self {
             client,
             watch,
-            _answers: Arc::new(AbortOnDropHandle::new(answers)),
+            tasks: Arc::new(Tasks::new(AbortOnDropHandle::new(answers))),
             name: name.into(),
             _way: way,
         }
@@ -211,31 +211,47 @@ impl NatsBus {
         }
     }
 
-    async fn flush_now(&self) -> Result<()> {
+    /// The server has handled everything that was said, and what it refused is known.
+    pub(super) async fn handled(&self) -> Result<()> {
         self.there_and_back().await?;
         // A refusal takes another way through the client than the answer just received. Users who
         // need no login can be limited as well (`no_auth_user`), and nothing tells.
         tokio::time::sleep(LATE_REFUSAL).await;
-        match self.watch.take_refused().first() {
-            Some(subject) => Err(denied("subscribe", subject)),
+        Ok(())
+    }
+
+    async fn flush_now(&self) -> Result<()> {
+        self.handled().await?;
+        match self.watch.subscriptions.take_unsaid() {
+            Some(subject) => Err(denied("subscribe", &subject)),
             None => Ok(()),
         }
     }
 
-    async fn listen(&self, pattern: Pattern, queue: Option<String>) -> Result<Subscription> {
-        let subject = convert::to_pattern(&pattern);
+    pub(super) async fn subscribed(
+        &self,
+        pattern: &str,
+        queue: Option<String>,
+    ) -> Result<async_nats::Subscriber> {
+        let pattern = pattern.to_owned();
         let made = match queue {
-            Some(queue) => self.client.queue_subscribe(subject, queue).await,
-            None => self.client.subscribe(subject).await,
+            Some(queue) => self.client.queue_subscribe(pattern.clone(), queue).await,
+            None => self.client.subscribe(pattern.clone()).await,
         };
-        let subscriber = made.map_err(|cause| {
+        made.map_err(|cause| {
             Error::new(
                 ErrorKind::Disconnected,
                 format!("no subscription on {pattern}"),
             )
             .because(cause)
-        })?;
+        })
+    }
+
+    async fn listen(&self, pattern: Pattern, queue: Option<String>) -> Result<Subscription> {
+        let subscriber = self.subscribed(pattern.as_str(), queue.clone()).await?;
         let listener = Listener::new(subscriber);
+        let subscriptions = &self.watch.subscriptions;
+        subscriptions.add(pattern.as_str(), queue, &listener);
         let bus = self.clone();
         let stopped = Arc::downgrade(&listener);
         let stop: Stop = Arc::new(move || {
@@ -260,6 +276,7 @@ impl NatsBus {
             delivered = self.there_and_back().await;
         }
         listener.end();
+        self.watch.subscriptions.tell();
         delivered
     }
 }
@@ -332,8 +349,8 @@ impl Bus for NatsBus {
         self.watch.state.subscribe()
     }
 
-    fn refused(&self) -> Option<String> {
-        self.watch.refused()
+    fn refused(&self) -> watch::Receiver<Vec<String>> {
+        self.watch.subscriptions.refused()
     }
 
     fn max_payload(&self) -> usize {

@@ -12,6 +12,7 @@ use super::denials::Denials;
 use super::inbox::Inbox;
 use super::options::{Authentication, NatsOptions, Way};
 use super::refusal::{Reason, explained, parse_violation};
+use super::subscriptions::Subscriptions;
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::ServerVersion;
 use crate::observe::{self, Seldom};
@@ -25,8 +26,6 @@ const ATTEMPT_THROUGH: Duration = Duration::from_secs(10);
 const SILENT_WAIT: Duration = Duration::from_secs(1);
 /// The longest wait between two attempts to connect again; before jitter.
 const SLOWEST_RECONNECT: Duration = Duration::from_millis(250);
-/// Refused subscriptions remembered until somebody asks.
-const MOST_REFUSALS: usize = 64;
 
 /// What the connection's events tell, shared with the bus.
 #[derive(Debug)]
@@ -36,7 +35,7 @@ pub(super) struct Watch {
     pub(super) denials: Denials,
     /// The same as in `state`, for every call to look at without a lock.
     connected: AtomicBool,
-    refused: Mutex<Vec<String>>,
+    pub(super) subscriptions: Arc<Subscriptions>,
     /// When the connection was lost; none while there is one.
     lost: Mutex<Option<Instant>>,
     /// It was said that the login is refused; once is enough until it is accepted again.
@@ -55,22 +54,13 @@ impl Watch {
         self.enter(ConnectionState::Closed);
     }
 
-    /// The subscriptions refused since this was last asked.
-    pub(super) fn take_refused(&self) -> Vec<String> {
-        std::mem::take(&mut *self.refused.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-
     fn notice(&self, event: &Event) {
         match event {
             Event::Connected => {
                 self.login_refused.store(false, Ordering::Relaxed);
                 self.inbox.allow();
                 self.denials.forget();
-                // Every subscription was made anew: who is still refused is refused again.
-                self.refused
-                    .lock()
-                    .unwrap_or_else(PoisonError::into_inner)
-                    .clear();
+                self.subscriptions.forget();
                 self.enter(ConnectionState::Connected);
                 self.tell_that_it_is_back();
             }
@@ -115,12 +105,6 @@ impl Watch {
             }
             news
         })
-    }
-
-    /// A pattern that the server refused since the connection was made.
-    pub(super) fn refused(&self) -> Option<String> {
-        let refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
-        refused.first().cloned()
     }
 
     fn lost(&self) -> MutexGuard<'_, Option<Instant>> {
@@ -169,16 +153,10 @@ impl Watch {
                 self.denials.note(subject)
             }
             _ if subject == self.inbox.pattern() => {
-                self.inbox.refuse();
-                true
+                self.subscriptions.wake();
+                self.inbox.refuse()
             }
-            _ => {
-                let mut refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
-                if refused.len() < MOST_REFUSALS {
-                    refused.push(subject.to_owned());
-                }
-                true
-            }
+            _ => self.subscriptions.refuse(subject),
         };
         let again = self.refusals.again();
         if is_news || again.is_some() {
@@ -201,7 +179,7 @@ pub(crate) async fn connect(options: NatsOptions) -> Result<Arc<NatsBus>> {
         inbox: inbox.clone(),
         denials: Denials::default(),
         connected: AtomicBool::new(true),
-        refused: Mutex::default(),
+        subscriptions: Arc::default(),
         lost: Mutex::default(),
         login_refused: AtomicBool::new(false),
         slow: Seldom::new(),
@@ -216,7 +194,9 @@ pub(crate) async fn connect(options: NatsOptions) -> Result<Arc<NatsBus>> {
     let bus = NatsBus::new(client, watch, answers, names(&options), options.way);
     // The inbox is refused here rather than at the first call.
     crate::port::Bus::flush(&bus).await?;
-    Ok(Arc::new(bus))
+    let bus = Arc::new(bus);
+    bus.tries_again();
+    Ok(bus)
 }
 
 /// The first connection; a wait for it is told.

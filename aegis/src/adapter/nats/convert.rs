@@ -5,15 +5,11 @@ use std::str::FromStr;
 use async_nats::header::{HeaderMap, HeaderName, HeaderValue};
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::model::{Headers, Pattern, Subject, header};
+use crate::model::{Headers, Subject, header};
 use crate::port::{Answer, Message};
 
 pub(super) fn to_subject(subject: &Subject) -> async_nats::Subject {
     async_nats::Subject::from(subject.as_str())
-}
-
-pub(super) fn to_pattern(pattern: &Pattern) -> async_nats::Subject {
-    async_nats::Subject::from(pattern.as_str())
 }
 
 /// Names that need no copy.

@@ -174,16 +174,18 @@ impl Inbox {
     }
 
     /// The server refuses its subscription: no call will be answered, those that wait included.
-    pub(super) fn refuse(&self) {
-        self.refused.store(true, Ordering::SeqCst);
+    /// Tells whether that is news.
+    pub(super) fn refuse(&self) -> bool {
+        let was_refused = self.refused.swap(true, Ordering::SeqCst);
         self.end(|_| true, || no_inbox(&self.pattern()));
+        !was_refused
     }
 
     pub(super) fn is_refused(&self) -> bool {
         self.refused.load(Ordering::SeqCst)
     }
 
-    /// A new connection: perhaps with other permissions.
+    /// A new connection, or another attempt: perhaps with other permissions.
     pub(super) fn allow(&self) {
         self.refused.store(false, Ordering::SeqCst);
     }

@@ -1,9 +1,10 @@
 //! One subscription, and its end without a loss.
 
+use std::collections::VecDeque;
 use std::future::Future;
 use std::pin::pin;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -27,16 +28,26 @@ const STUCK: Duration = Duration::from_secs(5);
 /// A subscription of the client, with an end of our own.
 #[derive(Debug)]
 pub(super) struct Listener {
-    subscriber: Mutex<async_nats::Subscriber>,
+    source: Mutex<Source>,
     /// Nothing more is delivered: what is in the queue is all there is.
     ended: AtomicBool,
     reader: AtomicWaker,
 }
 
+#[derive(Debug)]
+struct Source {
+    subscriber: async_nats::Subscriber,
+    /// What came before the subscription was made anew.
+    left: VecDeque<Message>,
+}
+
 impl Listener {
     pub(super) fn new(subscriber: async_nats::Subscriber) -> Arc<Self> {
         Arc::new(Self {
-            subscriber: Mutex::new(subscriber),
+            source: Mutex::new(Source {
+                subscriber,
+                left: VecDeque::new(),
+            }),
             ended: AtomicBool::new(false),
             reader: AtomicWaker::new(),
         })
@@ -49,6 +60,9 @@ impl Listener {
 
     fn poll(&self, cx: &mut Context<'_>) -> Poll<Option<Message>> {
         self.reader.register(cx.waker());
+        if let Some(message) = self.source().left.pop_front() {
+            return Poll::Ready(Some(message));
+        }
         // Asked before the queue is: what was delivered before the end is in the queue by then.
         let ended = self.ended.load(Ordering::Acquire);
         let next = if ended {
@@ -82,10 +96,26 @@ impl Listener {
         self.reader.wake();
     }
 
+    /// Takes another subscription in the place of one that the server has ended.
+    pub(super) fn replace(&self, subscriber: async_nats::Subscriber) {
+        let mut source = self.source();
+        let mut old = std::mem::replace(&mut source.subscriber, subscriber);
+        while let Some(Some(message)) = tokio::task::unconstrained(old.next()).now_or_never() {
+            source.left.push_back(convert::from_message(message));
+        }
+        drop(source);
+        self.reader.wake();
+    }
+
+    pub(super) fn has_ended(&self) -> bool {
+        self.ended.load(Ordering::Acquire)
+    }
+
+    fn source(&self) -> MutexGuard<'_, Source> {
+        self.source.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn with<T>(&self, f: impl FnOnce(&mut async_nats::Subscriber) -> T) -> T {
-        f(&mut self
-            .subscriber
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner))
+        f(&mut self.source().subscriber)
     }
 }

@@ -1,7 +1,7 @@
 //! The bus on a NATS server, through `async-nats`.
 //!
 //! `options` says how to connect, `connect` does it, `refusal` explains why it may not, `inbox`
-//! receives the answers to calls, `listener` is one subscription, `bus` the port, `ask` its
+//! receives the answers to calls, `listener` is one subscription, `subscriptions` are all of them, `bus` the port, `ask` its
 //! requests, `convert` translates messages, `greeting` asks whether a server is there. `api` asks JetStream, `stored` reads what it holds, `place` where a
 //! delivered message stands; `kv` are the buckets, `stream` the streams.
 
@@ -21,6 +21,7 @@ mod place;
 mod refusal;
 mod stored;
 mod stream;
+mod subscriptions;
 
 pub(crate) use connect::connect;
 pub(crate) use greeting::{Greeting, greeting};

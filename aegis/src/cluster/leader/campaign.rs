@@ -12,7 +12,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
 use super::seat::{Found, Seat};
-use crate::error::Result;
+use crate::error::{ErrorKind, Result};
 use crate::lease::{Clock, Lease, Standing};
 use crate::model::{
     Action, Claim, Election, ElectionEvent as Event, Failover, InstanceId, LeaderRecord, NoAnswer,
@@ -23,6 +23,8 @@ use crate::port::ConnectionState;
 
 /// What is still on its way when an election ends is given up after this.
 const LAST_WORDS: Duration = Duration::from_millis(250);
+/// After the store was not allowed, how much later than in vain it is asked again.
+const DENIED: Duration = Duration::from_secs(1);
 
 /// Who takes part, and where.
 #[derive(Debug, Clone)]
@@ -75,6 +77,20 @@ enum Heard {
     Wrote(u64, Result<Outcome>, LeaderRecord, Duration),
     Told(Result<()>),
     Fenced(u64, Result<bool>),
+}
+
+impl Heard {
+    /// The server does not allow it.
+    fn is_denied(&self) -> bool {
+        let error = match self {
+            Self::Read(_, answer) => answer.as_ref().err(),
+            Self::Wrote(_, answer, ..) => answer.as_ref().err(),
+            Self::Fenced(_, answer) => answer.as_ref().err(),
+            // Nothing follows from that.
+            Self::Told(_) => None,
+        };
+        error.is_some_and(|error| error.kind() == ErrorKind::Denied)
+    }
 }
 
 /// A part in an election. Dropping it ends that; the lease then runs out.
@@ -245,7 +261,16 @@ impl Campaign {
         F: Future<Output = Heard> + Send + 'static,
     {
         let deadline = Instant::now() + within;
-        self.asked.push(ask(self.seat.clone(), deadline).boxed());
+        let asking = ask(self.seat.clone(), deadline);
+        let patiently = async move {
+            let heard = asking.await;
+            if heard.is_denied() {
+                // It comes at once, again and again, and somebody has to change it first.
+                tokio::time::sleep_until(deadline + DENIED).await;
+            }
+            heard
+        };
+        self.asked.push(patiently.boxed());
     }
 
     fn record(&mut self, claim: &Claim) -> LeaderRecord {
