@@ -221,8 +221,10 @@ impl NatsBus {
     }
 
     async fn flush_now(&self) -> Result<()> {
+        let subscriptions = &self.watch.subscriptions;
+        let made = subscriptions.made();
         self.handled().await?;
-        match self.watch.subscriptions.take_unsaid() {
+        match subscriptions.settle(made) {
             Some(subject) => Err(denied("subscribe", &subject)),
             None => Ok(()),
         }

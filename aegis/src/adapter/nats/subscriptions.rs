@@ -3,7 +3,7 @@
 //! A server that is told of other permissions ends the subscriptions that are not allowed any more,
 //! and does not make them again when they are: that is up to us.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::time::Duration;
 
@@ -25,8 +25,9 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 #[derive(Debug, Default)]
 pub(super) struct Subscriptions {
     all: Mutex<Vec<Entry>>,
-    /// Refused, and nobody was told so.
+    /// Refused when they were made, and nobody was told so.
     unsaid: Mutex<Vec<String>>,
+    made: AtomicU64,
     /// The patterns of those that are refused now.
     refused: watch::Sender<Vec<String>>,
     /// The pattern that is tried again, and whether that was refused.
@@ -40,6 +41,9 @@ struct Entry {
     queue: Option<String>,
     listener: Weak<Listener>,
     refused: AtomicBool,
+    /// The how manieth it is, and whether the server is known to have taken it.
+    number: u64,
+    taken: AtomicBool,
 }
 
 impl Entry {
@@ -51,6 +55,10 @@ impl Entry {
 
     fn is_refused(&self) -> bool {
         self.refused.load(Ordering::Relaxed)
+    }
+
+    fn is_taken(&self) -> bool {
+        self.taken.load(Ordering::Relaxed)
     }
 }
 
@@ -73,6 +81,8 @@ impl Subscriptions {
             listener: Arc::downgrade(listener),
             // The refusal may have come before we came here.
             refused: AtomicBool::new(locked(&self.unsaid).iter().any(|one| one == pattern)),
+            number: self.made.fetch_add(1, Ordering::Relaxed),
+            taken: AtomicBool::new(false),
         };
         locked(&self.all).push(entry);
         self.tell();
@@ -84,16 +94,17 @@ impl Subscriptions {
         let is_tried = trial.0 == pattern;
         trial.1 |= is_tried;
         drop(trial);
+        let all = locked(&self.all);
+        let own = || all.iter().filter(|entry| entry.pattern == pattern);
+        own().for_each(|entry| entry.refused.store(true, Ordering::Relaxed));
+        // Its place here comes after what was sent to the server.
+        let is_new = own().next().is_none() || own().any(|entry| !entry.is_taken());
+        drop(all);
         let mut unsaid = locked(&self.unsaid);
-        if !is_tried && unsaid.len() < MOST {
+        if is_new && !is_tried && unsaid.len() < MOST {
             unsaid.push(pattern.to_owned());
         }
         drop(unsaid);
-        for entry in locked(&self.all).iter() {
-            if entry.pattern == pattern {
-                entry.refused.store(true, Ordering::Relaxed);
-            }
-        }
         self.tell();
         self.wake();
         !is_tried
@@ -113,8 +124,19 @@ impl Subscriptions {
         self.tell();
     }
 
-    /// A refusal since this was last asked.
-    pub(super) fn take_unsaid(&self) -> Option<String> {
+    /// How many were made so far.
+    pub(super) fn made(&self) -> u64 {
+        self.made.load(Ordering::Relaxed)
+    }
+
+    /// The server has handled the first so many: one of those that it did not take. A refusal of
+    /// what it had taken is none of who makes others later.
+    pub(super) fn settle(&self, made: u64) -> Option<String> {
+        let all = locked(&self.all);
+        for entry in all.iter().filter(|entry| entry.number < made) {
+            entry.taken.store(true, Ordering::Relaxed);
+        }
+        drop(all);
         std::mem::take(&mut *locked(&self.unsaid))
             .into_iter()
             .next()
@@ -274,5 +296,28 @@ impl NatsBus {
             *locked(&self.tasks.answers) = answers;
             tracing::info!("NATS lets this user get answers again");
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refusal_is_told_to_who_makes_the_subscription_and_to_nobody_later() {
+        let all = Subscriptions::default();
+        let refused = || all.refused().borrow().clone();
+        // The refusal of one that has no place yet.
+        assert!(all.refuse("a.b"));
+        assert_eq!(all.settle(all.made()), Some("a.b".to_owned()));
+        assert_eq!(all.settle(all.made()), None);
+        // What is tried again is nobody's news, and no reason for others to fail.
+        all.begin_trial("a.b");
+        assert!(!all.refuse("a.b") && all.trial_failed());
+        assert_eq!(all.settle(all.made()), None);
+        all.begin_trial("a.b");
+        assert!(!all.trial_failed());
+        // What has ended is not refused.
+        assert_eq!(refused(), Vec::<String>::new());
     }
 }
