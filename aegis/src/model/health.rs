@@ -92,7 +92,9 @@ pub(crate) fn judge(signs: &Signs) -> (InstanceStatus, Option<String>) {
     let reason = if !signs.connected {
         Some("its connection to NATS is lost".to_owned())
     } else if let Some(refused) = &signs.refused {
-        Some(format!("NATS refuses its subscription on {refused}"))
+        Some(format!(
+            "NATS refuses its subscription on {refused}: grant it, it is tried again"
+        ))
     } else if signs.lag >= LONGEST_LAG {
         let lag = signs.lag.as_secs_f64();
         Some(format!(
