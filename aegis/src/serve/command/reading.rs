@@ -47,7 +47,7 @@ pub(in super::super) async fn prepare(worker: &Arc<CommandWorker>) -> Result<Com
         let streams = client.streams();
         streams.probe(deadline).await?;
         let dead = dead_letters(client.layout(), settings);
-        streams.ensure(dead, deadline).await?;
+        client.saw_stream(&streams.ensure(dead, deadline).await?);
         worker.jobs.ready(deadline).await?;
         open(worker).await
     };
@@ -73,6 +73,7 @@ async fn open(worker: &CommandWorker) -> Result<Lanes> {
     let spec = commands(client.layout(), &client.stream_settings().commands);
     let deadline = Instant::now() + WITHIN;
     let stream = client.streams().ensure(spec, deadline).await?;
+    client.saw_stream(&stream);
     let lanes = Lanes::open(worker, &stream.name).await?;
     worker.reads(stream.created);
     worker.note_heard(Some(Instant::now()));

@@ -27,13 +27,14 @@ pub(in super::super) async fn prepare(worker: &Arc<Worker>) -> Result<()> {
     let ready = async {
         streams.probe(deadline).await?;
         let dead = dead_letters(layout, settings);
-        streams.ensure(dead, deadline).await?;
+        client.saw_stream(&streams.ensure(dead, deadline).await?);
         streams.ensure(events(layout, settings), deadline).await
     };
     let stream = ready.await.map_err(|cause| {
         let text = format!("{} cannot get events: {cause}", worker.row.source);
         Error::new(cause.kind(), text).because(cause)
     })?;
+    client.saw_stream(&stream);
     if worker.is_exclusive() {
         let known = worker.whereabouts.enter(stream.created);
         if known.floor.is_none() {
