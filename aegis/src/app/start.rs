@@ -316,7 +316,7 @@ fn reply_prefixes(config: &Config) -> Vec<String> {
 
 async fn on_start(mount: &Mount, home: &Arc<Home>) -> Result<()> {
     let context = Context::of_hook(home.clone(), "on_start");
-    let hook = AssertUnwindSafe(mount.hooks.start(&context))
+    let hook = AssertUnwindSafe(context.around(mount.hooks.start(&context)))
         .catch_unwind()
         .await;
     let failure = match hook {
