@@ -20,6 +20,7 @@ impl Client {
     pub async fn connect(config: Config) -> Result<Self> {
         config.tell_strangers();
         let connection = open(&config, "aegis-client").await?;
+        config.tell_alone(connection.bus.server().as_ref());
         client(&config, connection, "aegis-client")
     }
 }

@@ -24,11 +24,9 @@ pub(super) fn among(names: impl Iterator<Item = String>) -> Vec<String> {
 
 fn told(name: &str) -> String {
     // What all of them begin with is no likeness.
-    let ours = |name| str::strip_prefix(name, PREFIX);
-    let near = near::name(
-        ours(name).unwrap_or(name),
-        settings::variables().filter_map(ours),
-    );
+    let rest = name.strip_prefix(PREFIX).unwrap_or(name);
+    let known = settings::variables().filter_map(|known| known.strip_prefix(PREFIX));
+    let near = near::name(rest, known);
     match near {
         Some(known) => format!("{name} is no setting: did you mean {PREFIX}{known}?"),
         None => format!("{name} is no setting: docs/configuration.md lists all"),

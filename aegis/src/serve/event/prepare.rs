@@ -88,7 +88,7 @@ async fn warn_of_silence(worker: &Arc<Worker>, stream: &str, deadline: Instant) 
         }
         let there: Vec<&str> = names.iter().take(SHOWN).copied().collect();
         tracing::warn!(
-            handler = %worker.row.source, pattern,
+            handler = worker.row.handler(), source = %worker.row.source, pattern,
             there = there.join(", "), more = names.len().saturating_sub(SHOWN),
             "no event that the stream holds matches this handler's pattern: is it spelt right?"
         );
