@@ -118,6 +118,22 @@ async fn everything_that_happens_is_counted() {
     assert_eq!(role, Some(0.0), "it has stopped");
 }
 
+#[tokio::test]
+async fn what_alerts_are_made_on_is_there_before_it_happens() {
+    let config = Config::default().url("memory://");
+    let client = Client::connect(config).await.unwrap();
+    let text = aegis::metrics().prometheus();
+    for name in [
+        "aegis_disconnects_total",
+        "aegis_slow_consumers_total",
+        "aegis_spans_dropped_total",
+    ] {
+        let line = format!("\n{name} ");
+        assert!(text.contains(&line), "{name} in {text}");
+    }
+    drop(client);
+}
+
 async fn calls(client: &FiguresClient, since: &Since) {
     let divide = [("service", "figures"), ("method", "divide")];
 

@@ -243,10 +243,20 @@ fn not_so_many(error: &aegis::Error) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_server_that_is_alone_keeps_nothing_on_three() {
+    let (log, _guard) = crate::log::capture();
     let server = NatsServer::start().await.unwrap();
     let error = desk(&server.url(), Seen::default()).await.unwrap_err();
     assert!(error.to_string().contains("set `nats.replicas`"), "{error}");
     let client = Config::default().url(&server.url()).replicas(3);
     let client = Client::connect(client).await.unwrap();
+    let text = log.text();
+    let told = |line: &str| {
+        line.contains("WARN") && line.contains("`nats.replicas` is 3, and the NATS server ")
+    };
+    assert_eq!(
+        text.lines().filter(|line| told(line)).count(),
+        2,
+        "each start: {text}"
+    );
     not_so_many(&client.bucket("users").open::<String>().await.unwrap_err());
 }

@@ -38,7 +38,8 @@ async fn an_error_after_several_attempts_tells_how_many_and_what_allows_more() {
     let long = Duration::from_secs(10);
     let text = nobody(quick, long).await;
     assert!(text.contains(", after 3 attempts in "), "{text}");
-    assert!(text.ends_with(" ms; `RetryPolicy` allows more"), "{text}");
+    let way = " ms; `max_attempts` of its `RetryPolicy` allows more";
+    assert!(text.ends_with(way), "{text}");
     let slower = quick.max_attempts(1000).multiplier(1000.0);
     let text = nobody(slower, Duration::from_millis(500)).await;
     assert!(text.contains(", after 2 attempts in "), "{text}");
@@ -152,4 +153,38 @@ async fn params_that_cannot_be_read_are_told_by_the_arguments_name_alone() {
         told.contains("JSON: ") && told.contains(" at line 1 column 1"),
         "{told}"
     );
+}
+
+#[tokio::test]
+async fn a_call_whose_attempts_are_all_too_short_is_told_what_each_had() {
+    struct Slow;
+    #[aegis::service(name = "slow_of_telling", version = "1.0.0")]
+    impl Slow {
+        #[rpc(idempotent)]
+        async fn quote(&self) -> Result<(), Failure> {
+            std::future::pending().await
+        }
+    }
+    let app = TestApp::new().service(Slow).start().await.unwrap();
+    let client = app.running().client();
+    let ended = async |retry: RetryPolicy| {
+        let call = SlowClient::new(client).quote().retry(retry);
+        let CallError::Failed(error) = call.within(Duration::from_millis(600)).await.unwrap_err()
+        else {
+            panic!("nobody answered")
+        };
+        assert_eq!(error.kind(), ErrorKind::Timeout);
+        error.to_string()
+    };
+    let text = ended(RetryPolicy::default().initial_delay(Duration::from_millis(1))).await;
+    let each = ", each with 200 ms at most: give the call more time with `within`, ";
+    assert!(text.contains(", after 3 attempts in "), "{text}");
+    assert!(text.contains(each), "{text}");
+    assert!(!text.contains("allows more"), "{text}");
+    // The second attempt did not begin: there was no time for the wait before it.
+    let text = ended(RetryPolicy::default().initial_delay(Duration::from_secs(1))).await;
+    assert!(text.contains(", after 1 attempt in "), "{text}");
+    assert!(text.contains(each), "{text}");
+    let text = ended(RetryPolicy::never()).await;
+    assert!(!text.contains("attempt"), "{text}");
 }

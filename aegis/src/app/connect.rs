@@ -8,7 +8,7 @@ use crate::adapter::memory::MemoryBus;
 use crate::adapter::nats::{self, NatsOptions, Way};
 use crate::client::{Client, ClientSettings, Wire};
 use crate::error::Result;
-use crate::observe::keep_metrics;
+use crate::observe::{self, keep_metrics};
 use crate::port::{Bus, KvStore, Streams};
 
 impl Client {
@@ -20,6 +20,7 @@ impl Client {
     pub async fn connect(config: Config) -> Result<Self> {
         config.tell_strangers();
         let connection = open(&config, "aegis-client").await?;
+        config.tell_alone(connection.bus.server().as_ref());
         client(&config, connection, "aegis-client")
     }
 }
@@ -37,6 +38,7 @@ pub(crate) async fn open(config: &Config, name: &str) -> Result<Connection> {
     if config.telling.metrics {
         keep_metrics();
     }
+    count_from_zero();
     super::collector::start(config, name);
     let config = locate::located(Box::new(config.clone())).await?;
     let (servers, way) = match &config.target {
@@ -75,6 +77,17 @@ pub(crate) async fn open(config: &Config, name: &str) -> Result<Connection> {
         store,
         streams,
     })
+}
+
+/// What alerts are made on is there before it happens: the first time would be no increase otherwise.
+fn count_from_zero() {
+    for name in [
+        observe::DISCONNECTS,
+        observe::SLOW_CONSUMERS,
+        observe::SPANS_DROPPED,
+    ] {
+        metrics::counter!(name).increment(0);
+    }
 }
 
 pub(super) fn client(config: &Config, connection: Connection, source: &str) -> Result<Client> {

@@ -70,10 +70,11 @@ where
     F: FnOnce(A) -> Fut,
     Fut: Future<Output: Ending>,
 {
+    let mut is_json = false;
     let outcome = runtime().and_then(|runtime| {
         let outcome = runtime.block_on(async {
             let config = Config::load()?;
-            config.start_log();
+            is_json = config.begin_log();
             let argument = A::from_config(config).await?;
             main(argument).await.ending()
         });
@@ -85,7 +86,7 @@ where
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            tell(&*error);
+            tell(&*error, is_json);
             ExitCode::FAILURE
         }
     }
@@ -103,25 +104,52 @@ fn runtime() -> std::result::Result<tokio::runtime::Runtime, Boxed> {
     })
 }
 
-fn tell(error: &(dyn std::error::Error + 'static)) {
+fn tell(error: &(dyn std::error::Error + 'static), is_json: bool) {
+    let text = if is_json {
+        as_json(error, time::OffsetDateTime::now_utc())
+    } else {
+        told(error)
+    };
     // Nothing can be done about a closed standard error.
-    let _ = std::io::stderr().write_all(told(error).as_bytes());
+    let _ = std::io::stderr().write_all(text.as_bytes());
 }
 
 /// The error and its causes, one per line.
 fn told(error: &(dyn std::error::Error + 'static)) -> String {
     let mut text = format!("error: {error}\n");
+    for cause in causes(error) {
+        // Writing to a `String` cannot fail.
+        let _ = writeln!(text, "  because: {cause}");
+    }
+    text
+}
+
+/// The same as a log line. No filter leaves it out: it is why the program ends.
+fn as_json(error: &(dyn std::error::Error + 'static), now: time::OffsetDateTime) -> String {
+    let (date, (hour, minute, second, micros)) = (now.date(), now.time().as_hms_micro());
+    let line = serde_json::json!({
+        "timestamp": format!("{date}T{hour:02}:{minute:02}:{second:02}.{micros:06}Z"),
+        "level": "ERROR",
+        "fields": {"message": error.to_string(), "causes": causes(error)},
+        "target": "aegis::app",
+    });
+    format!("{line}\n")
+}
+
+fn causes(error: &(dyn std::error::Error + 'static)) -> Vec<String> {
+    let mut last = error.to_string();
+    let mut causes = Vec::new();
     let mut cause = error.source();
     while let Some(next) = cause {
         let said = next.to_string();
         // Many libraries quote their cause: once is enough.
-        if !text.trim_end().ends_with(&said) {
-            // Writing to a `String` cannot fail.
-            let _ = writeln!(text, "  because: {said}");
+        if !last.trim_end().ends_with(&said) {
+            causes.push(said.clone());
+            last = said;
         }
         cause = next.source();
     }
-    text
+    causes
 }
 
 #[cfg(test)]
@@ -142,5 +170,18 @@ mod tests {
             told(&other),
             "error: no connection\n  because: connection refused\n"
         );
+        let noon = time::OffsetDateTime::from_unix_timestamp(1_795_348_800).unwrap();
+        let line = as_json(&other, noon);
+        assert_eq!(line.lines().count(), 1);
+        let line: serde_json::Value = serde_json::from_str(&line).unwrap();
+        let fields = serde_json::json!({
+            "message": "no connection",
+            "causes": ["connection refused"],
+        });
+        assert_eq!(
+            (&line["level"], &line["fields"]),
+            (&"ERROR".into(), &fields)
+        );
+        assert_eq!(line["timestamp"], "2026-11-22T12:00:00.000000Z");
     }
 }

@@ -242,7 +242,7 @@ impl Stage {
     async fn promote(&self, leader: &Leadership) -> Result<(), Failure> {
         let context = Context::of_hook(self.home.clone(), "on_leader");
         // What is written by hand may run before there is a future.
-        let hook = async { self.hooks.lead(&context, leader).await };
+        let hook = context.around(async { self.hooks.lead(&context, leader).await });
         let hook = AssertUnwindSafe(hook).catch_unwind();
         match tokio::time::timeout(HOOK, hook).await {
             Ok(Ok(outcome)) => outcome,
@@ -263,7 +263,7 @@ impl Stage {
         self.current = None;
         let service = &self.home.service;
         let context = Context::of_hook(self.home.clone(), "on_standby");
-        let hook = async { self.hooks.stand_by(&context).await };
+        let hook = context.around(async { self.hooks.stand_by(&context).await });
         let hook = AssertUnwindSafe(hook).catch_unwind();
         match tokio::time::timeout(HOOK, hook).await {
             Ok(Ok(())) => {}

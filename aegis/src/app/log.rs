@@ -20,9 +20,9 @@ pub(super) fn check(_: &str) -> Result<(), String> {
 }
 
 /// Starts the log output and, with the feature `otel`, the recording of spans, unless the program
-/// has a subscriber of its own.
+/// has a subscriber of its own: whether it has started.
 #[cfg(any(feature = "log", feature = "otel"))]
-pub(super) fn start(filter: &str, format: LogFormat) {
+pub(super) fn start(filter: &str, format: LogFormat) -> bool {
     use tracing_subscriber::layer::SubscriberExt as _;
     use tracing_subscriber::util::SubscriberInitExt as _;
     let subscriber = tracing_subscriber::registry();
@@ -33,11 +33,13 @@ pub(super) fn start(filter: &str, format: LogFormat) {
     #[cfg(not(feature = "log"))]
     let _ = (filter, format);
     // An error means that the program has its own.
-    let _ = subscriber.try_init();
+    subscriber.try_init().is_ok()
 }
 
 #[cfg(not(any(feature = "log", feature = "otel")))]
-pub(super) fn start(_: &str, _: LogFormat) {}
+pub(super) fn start(_: &str, _: LogFormat) -> bool {
+    false
+}
 
 /// The log lines, as a layer of a subscriber.
 #[cfg(feature = "log")]
@@ -55,7 +57,10 @@ where
     let log = fmt::layer().with_writer(std::io::stderr);
     match format {
         LogFormat::Pretty => {
-            let inner = fmt::format().with_ansi(std::io::stderr().is_terminal());
+            let colours = std::io::stderr().is_terminal();
+            // Fields of spans are written by the layer itself, when the span begins.
+            let log = log.with_ansi(colours);
+            let inner = fmt::format().with_ansi(colours);
             let lines = log.event_format(Handled::new(inner, AsText));
             lines.with_filter(filter).boxed()
         }
@@ -71,18 +76,32 @@ where
 #[cfg(feature = "log")]
 fn quiet(filter: &str) -> String {
     let mut filter = filter.to_owned();
-    // The client library reports at `info` what the bus reports in better words; and lines say by
-    // themselves what is handled.
+    // The client library reports at `info`, and of connecting also as an error, what the bus reports
+    // in better words; and lines say by themselves what is handled.
     // What sends spans would tell of each request.
     let quieter = [
-        ("async_nats", "warn"),
-        ("ureq", "warn"),
-        (crate::observe::SPANS, "off"),
+        ("async_nats", "async_nats=warn,async_nats::connector=off"),
+        ("ureq", "ureq=warn"),
+        (crate::observe::SPANS, "aegis::span=off"),
     ];
-    for (target, level) in quieter {
+    for (target, levels) in quieter {
         if !filter.contains(target) {
-            filter = format!("{filter},{target}={level}");
+            filter = format!("{filter},{levels}");
         }
     }
     filter
+}
+
+#[cfg(all(test, feature = "log"))]
+mod tests {
+    use super::quiet;
+
+    #[test]
+    fn what_would_be_said_twice_is_left_out_unless_it_is_asked_for() {
+        let ours = "async_nats=warn,async_nats::connector=off";
+        let rest = "ureq=warn,aegis::span=off";
+        assert_eq!(quiet("info"), format!("info,{ours},{rest}"));
+        let asked = "info,async_nats::connector=debug";
+        assert_eq!(quiet(asked), format!("{asked},{rest}"));
+    }
 }

@@ -83,14 +83,18 @@ where
         mut writer: Writer<'_>,
         event: &Event<'_>,
     ) -> fmt::Result {
-        let Some(handled) = Context::current() else {
-            return self.inner.format_event(context, writer, event);
+        let facts = match Context::current() {
+            Some(handled) => facts(&handled),
+            None => outside(event),
         };
+        if facts.is_empty() {
+            return self.inner.format_event(context, writer, event);
+        }
         let mut line = String::new();
         self.inner
             .format_event(context, Writer::new(&mut line), event)?;
         line.truncate(line.trim_end().len());
-        A::add(&mut line, facts(&handled));
+        A::add(&mut line, facts);
         writeln!(writer, "{line}")
     }
 }
@@ -117,6 +121,20 @@ fn facts(handled: &Context) -> Map<String, Value> {
     }
     if let Some(job) = handled.job_id() {
         say("job", job.into());
+    }
+    facts
+}
+
+/// What a line outside of handlers says: in which recorded span of the program's own it was logged.
+fn outside(event: &Event<'_>) -> Map<String, Value> {
+    let mut facts = Map::new();
+    // OpenTelemetry logs while it changes what is entered, and must not be asked for it then.
+    if event.metadata().target().starts_with("opentelemetry") {
+        return facts;
+    }
+    if let Some(trace) = crate::observe::entered() {
+        facts.insert("trace_id".to_owned(), trace.trace_id().into());
+        facts.insert("span_id".to_owned(), trace.span_id().into());
     }
     facts
 }

@@ -5,7 +5,7 @@
 //! machine, `connect` from a configuration to a bus, `builder` the
 //! program, `start` and `running` its life, `control` the thread of heartbeats and leases,
 //! `records` what is known of each service, `presence` the registry, `gauges` what is measured, `facts` what is told of that, `manifest` what it says of itself, `http` by HTTP, `leading` the elections, `run` signals, `entry` what `#[aegis::main]`
-//! calls, `log` the log output, `log_line` one line of it, `telling` what is set about it,
+//! calls, `log` the log output, `log_line` one line of it, `telling` what is set about it, `near` what was meant by a name that does not exist,
 //! `collector` where traces and metrics are sent.
 
 mod address;
@@ -29,6 +29,7 @@ mod log;
 mod log_line;
 mod manifest;
 mod mount;
+mod near;
 mod presence;
 mod profile;
 mod pulse;

@@ -115,7 +115,13 @@ impl Config {
         // Without its feature there is no such setting to speak of.
         let known = |key: &str| key != "http.address" || cfg!(feature = "http");
         let defaults = defaults.filter(|(key, _)| known(key));
-        defaults.fold(self, |config, (key, value)| config.set(key, value))
+        defaults.fold(self, |config, (key, value)| {
+            let config = config.set(key, value);
+            if key == "nats.replicas" {
+                return config.replicas_by(profile);
+            }
+            config
+        })
     }
 }
 

@@ -119,7 +119,7 @@ async fn ask(signs: Arc<Mutex<Felt>>, hooks: Arc<dyn Hooks>, home: Arc<Home>, he
 /// Asks the hook; none if it does not end in time.
 async fn check(hooks: &Arc<dyn Hooks>, home: &Arc<Home>, within: Duration) -> Option<Health> {
     let context = Context::of_hook(home.clone(), "health");
-    let hook = AssertUnwindSafe(hooks.check(&context)).catch_unwind();
+    let hook = AssertUnwindSafe(context.around(hooks.check(&context))).catch_unwind();
     match tokio::time::timeout(within, hook).await {
         Ok(Ok(health)) => Some(health),
         Ok(Err(_)) => Some(Health::unhealthy("its `#[health]` hook panicked")),

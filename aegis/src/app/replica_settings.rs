@@ -4,10 +4,11 @@
 //! changed to it; buckets that exist stay as they are.
 
 use super::config::Config;
+use super::profile::Profile;
 use super::settings::{Setting, open};
 use super::stream_settings::servers;
 use crate::client::StreamSettings;
-use crate::model::Replicas;
+use crate::model::{Replicas, ServerFacts};
 
 /// What is `None` is not asked for.
 #[derive(Debug, Clone, Copy, Default)]
@@ -15,11 +16,16 @@ pub(super) struct ReplicaSettings {
     /// Of everything that says nothing else.
     pub(super) all: Option<u8>,
     pub(super) registry: Option<u8>,
+    /// The profile that said `all`, if it was one.
+    by: Option<Profile>,
 }
 
 pub(super) const SETTINGS: &[Setting] = &[
     open("nats.replicas", &["AEGIS_NATS_REPLICAS"], |config, text| {
-        servers(text).map(|servers| config.replicas.all = Some(servers))
+        servers(text).map(|servers| {
+            config.replicas.all = Some(servers);
+            config.replicas.by = None;
+        })
     }),
     open(
         "registry.replicas",
@@ -46,6 +52,35 @@ impl Config {
         self.set("registry.replicas", &servers.to_string())
     }
 
+    /// What was said last was said by a profile.
+    pub(super) fn replicas_by(mut self, profile: Profile) -> Self {
+        self.replicas.by = Some(profile);
+        self
+    }
+
+    /// Warns if nothing can be made on so many servers, before something that is needed later shows it.
+    pub(super) fn tell_alone(&self, server: Option<&ServerFacts>) {
+        if let Some(text) = server.and_then(|server| self.alone(server)) {
+            tracing::warn!("{text}");
+        }
+    }
+
+    fn alone(&self, server: &ServerFacts) -> Option<String> {
+        let servers = self.replicas.all.filter(|servers| *servers > 1)?;
+        if server.cluster.is_some() {
+            return None;
+        }
+        let by = self.replicas.by.map_or_else(String::new, |profile| {
+            format!(", as the profile `{profile}` says")
+        });
+        Some(format!(
+            "`nats.replicas` is {servers}{by}, and the NATS server {} is alone: streams and buckets that are not \
+             there yet cannot be made; set `nats.replicas` (AEGIS_NATS_REPLICAS) to 1, or connect to a \
+             cluster",
+            server.name
+        ))
+    }
+
     /// The same of the records of leaders, and of the results of exclusive work.
     pub(super) fn leader_servers(&self) -> Replicas {
         Replicas {
@@ -66,6 +101,36 @@ impl Config {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_server_that_is_alone_is_told_where_more_are_asked_for() {
+        let server = |cluster: Option<&str>| ServerFacts {
+            name: "n1".to_owned(),
+            version: "2.12.0".to_owned(),
+            cluster: cluster.map(str::to_owned),
+            jetstream: true,
+            max_payload: 1 << 20,
+        };
+        let production = || Config::default().profile(Profile::Production);
+        let by_profile = "`nats.replicas` is 3, as the profile `production` says, and the NATS server n1 is alone: ";
+        for (config, cluster, expected) in [
+            (Config::default(), None, None),
+            (Config::default().replicas(1), None, None),
+            (production(), Some("c"), None),
+            (production(), None, Some(by_profile)),
+            (production().replicas(1), None, None),
+            (
+                production().replicas(5),
+                None,
+                Some("`nats.replicas` is 5, and the NATS server n1 is alone: "),
+            ),
+        ] {
+            let told = config.alone(&server(cluster));
+            assert_eq!(told.is_some(), expected.is_some(), "{told:?}");
+            let begins = |text: &str| text.starts_with(expected.unwrap_or_default());
+            assert!(told.as_deref().is_none_or(begins), "{told:?}");
+        }
+    }
 
     #[test]
     fn one_setting_is_for_all_that_says_nothing_else() {

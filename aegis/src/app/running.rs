@@ -186,6 +186,7 @@ impl Running {
     /// Errors: `Lifecycle` if the connection could not be closed in order; everything is ended
     /// nevertheless.
     pub async fn stop(self) -> Result<()> {
+        let began = Instant::now();
         enter(&self.state, Lifecycle::Stopping);
         // Nobody should choose this instance any more, before it takes nothing more.
         if let Some(presence) = &self.parts.presence {
@@ -210,7 +211,9 @@ impl Running {
                 "the connection was not closed in order",
             )
             .because(cause)
-        })
+        })?;
+        tracing::info!(took = ?began.elapsed(), "stopped in order");
+        Ok(())
     }
 }
 
@@ -240,7 +243,7 @@ impl Parts {
 async fn on_stop(mut started: Vec<Started>, deadline: Instant) {
     while let Some(part) = started.pop() {
         let context = Context::of_hook(part.home.clone(), "on_stop");
-        let hook = AssertUnwindSafe(part.hooks.stop(&context)).catch_unwind();
+        let hook = AssertUnwindSafe(context.around(part.hooks.stop(&context))).catch_unwind();
         // A hook has the same time again: it may have to write what the last calls did.
         let rest = deadline
             .saturating_duration_since(Instant::now())

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::address::{inbox_prefix, url};
 use super::config::Config;
-use super::telling;
+use super::{near, telling};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{Codec, Failover, InstanceId, Subject};
 
@@ -337,17 +337,23 @@ fn from_file(config: &mut Config, text: &str, path: &str, mistakes: &mut Vec<Str
     };
     let mut values = Vec::new();
     flatten("", &table, &mut values);
+    let mut is_unlike_all = false;
     for (key, value) in values {
         let Some(setting) = all().find(|setting| setting.key == key) else {
-            mistakes.push(format!(
-                "`{key}` (in {path}) is no setting{}",
-                suggestion(&key)
-            ));
+            let near = near::key(&key, all().map(|setting| setting.key));
+            is_unlike_all |= near.is_none();
+            let meant = near.map(|near| format!(": did you mean `{near}`?"));
+            let meant = meant.unwrap_or_default();
+            mistakes.push(format!("`{key}` (in {path}) is no setting{meant}"));
             continue;
         };
         if let Err(mistake) = apply(config, setting, &value, &format!("in {path}")) {
             mistakes.push(mistake);
         }
+    }
+    if is_unlike_all {
+        let keys: Vec<&str> = all().map(|setting| setting.key).collect();
+        mistakes.push(format!("the settings are {}", keys.join(", ")));
     }
 }
 
@@ -364,20 +370,6 @@ fn flatten(before: &str, table: &toml::Table, values: &mut Vec<(String, String)>
             other => values.push((key, other.to_string())),
         }
     }
-}
-
-/// The key that was probably meant.
-fn suggestion(key: &str) -> String {
-    let last = key.rsplit('.').next().unwrap_or(key);
-    let similar = all().find(|setting| {
-        let name = setting.key.rsplit('.').next().unwrap_or(setting.key);
-        name == last || name.replace('_', "") == last.replace(['_', '-'], "")
-    });
-    if let Some(setting) = similar {
-        return format!("; did you mean `{}`?", setting.key);
-    }
-    let keys: Vec<&str> = all().map(|setting| setting.key).collect();
-    format!("; there are {}", keys.join(", "))
 }
 
 #[cfg(test)]

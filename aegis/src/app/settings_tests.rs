@@ -60,6 +60,19 @@ fn every_mistake_is_told_at_once_with_its_source() {
 }
 
 #[test]
+fn a_key_that_is_near_is_told_alone_and_all_of_them_once() {
+    let told = |file| from_text(file, &[]).unwrap_err().to_string();
+    let text = told("logs = 'info'\n[nats]\npasword = 'x'\n");
+    assert!(text.contains("did you mean `nats.password`?"), "{text}");
+    assert!(text.contains("did you mean `log`?"), "{text}");
+    assert!(!text.contains("the settings are "), "{text}");
+    let text = told("colour = 'x'\n[sky]\ncloud = 'x'\n[nats]\npasword = 'x'\n");
+    assert!(text.contains("did you mean `nats.password`?"), "{text}");
+    assert_eq!(text.matches("the settings are ").count(), 1, "{text}");
+    assert_eq!(text.matches("drain_timeout").count(), 1, "{text}");
+}
+
+#[test]
 fn urls_are_checked() {
     for (url, right) in [
         ("nats://127.0.0.1:4222", true),

@@ -142,6 +142,7 @@ async fn connected(config: Box<Config>, name: &str) -> Result<(Client, Box<Confi
     let config = locate::located(config).await?;
     let connection = connect::open(&config, name).await?;
     tracing::info!(server = %connection.bus.name(), "connected");
+    config.tell_alone(connection.bus.server().as_ref());
     let client = connect::client(&config, connection, name)?;
     Ok((client, config))
 }
@@ -171,7 +172,8 @@ fn checked(mounts: Vec<Mount>) -> Result<Vec<(Mount, HandlerTable)>> {
         // No mistake where several programs are made of one library.
         tracing::info!(
             service = row.service_name(),
-            handler = %row.source,
+            handler = row.handler(),
+            source = %row.source,
             "a service is linked in but not mounted: `app.service(..)` makes it serve"
         );
     }
@@ -316,7 +318,7 @@ fn reply_prefixes(config: &Config) -> Vec<String> {
 
 async fn on_start(mount: &Mount, home: &Arc<Home>) -> Result<()> {
     let context = Context::of_hook(home.clone(), "on_start");
-    let hook = AssertUnwindSafe(mount.hooks.start(&context))
+    let hook = AssertUnwindSafe(context.around(mount.hooks.start(&context)))
         .catch_unwind()
         .await;
     let failure = match hook {

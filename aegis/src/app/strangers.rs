@@ -1,13 +1,10 @@
 //! Variables of the environment that look like settings and are none: misspelt, they would change
 //! nothing, and nobody would hear of it.
 
-use strsim::levenshtein;
-
 use super::config::Config;
-use super::settings;
+use super::{near, settings};
 
-/// What may be different in a name that was meant.
-const SLIPS: usize = 3;
+const PREFIX: &str = "AEGIS_";
 /// As many are told.
 const MOST: usize = 20;
 
@@ -18,7 +15,7 @@ fn is_elsewhere(name: &str) -> bool {
 
 /// What is to be said of each name that is no setting. Values are not looked at.
 pub(super) fn among(names: impl Iterator<Item = String>) -> Vec<String> {
-    let ours = names.filter(|name| name.starts_with("AEGIS_") && !is_elsewhere(name));
+    let ours = names.filter(|name| name.starts_with(PREFIX) && !is_elsewhere(name));
     let unknown = ours.filter(|name| !settings::variables().any(|known| known == name));
     let mut unknown: Vec<String> = unknown.take(MOST).collect();
     unknown.sort();
@@ -26,10 +23,12 @@ pub(super) fn among(names: impl Iterator<Item = String>) -> Vec<String> {
 }
 
 fn told(name: &str) -> String {
-    let near = settings::variables().map(|known| (levenshtein(name, known), known));
-    let near = near.filter(|(slips, _)| *slips <= SLIPS).min();
+    // What all of them begin with is no likeness.
+    let rest = name.strip_prefix(PREFIX).unwrap_or(name);
+    let known = settings::variables().filter_map(|known| known.strip_prefix(PREFIX));
+    let near = near::name(rest, known);
     match near {
-        Some((_, known)) => format!("{name} is no setting: did you mean {known}?"),
+        Some(known) => format!("{name} is no setting: did you mean {PREFIX}{known}?"),
         None => format!("{name} is no setting: docs/configuration.md lists all"),
     }
 }
@@ -53,6 +52,8 @@ mod tests {
             ("EVENT_MAX_AGE", Some("did you mean AEGIS_EVENTS_MAX_AGE?")),
             ("NATS_URI", Some("did you mean AEGIS_NATS_URL?")),
             ("CONFG", Some("did you mean AEGIS_CONFIG?")),
+            ("LGO", Some("did you mean AEGIS_LOG?")),
+            ("FOO", Some("docs/configuration.md lists all")),
             ("COLOUR_OF_SKY", Some("docs/configuration.md lists all")),
             ("EVENTS_MAX_AGE", None),
             ("CONFIG", None),

@@ -57,7 +57,14 @@ impl Config {
     /// `main` of its own. Without effect if the log has been started already, or without the
     /// feature `log`.
     pub fn start_log(&self) {
-        super::log::start(&self.telling.log, self.telling.log_format);
+        self.begin_log();
+    }
+
+    /// The same: whether lines are JSON from now on.
+    pub(super) fn begin_log(&self) -> bool {
+        let format = self.telling.log_format;
+        let began = super::log::start(&self.telling.log, format);
+        began && cfg!(feature = "log") && format == LogFormat::Json
     }
 
     /// The log filter, such as `info` or `warn,my_crate=debug`.

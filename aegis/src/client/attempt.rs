@@ -9,6 +9,7 @@ use tokio::time::Instant;
 use super::answer::Answer;
 use super::call::Way;
 use super::core::{Client, Wire};
+use super::history::{End, History};
 use super::layered::refused;
 use super::spans;
 use super::target::Target;
@@ -112,6 +113,7 @@ impl Prepared {
         let mut leaderless = Leaderless::default();
         // An attempt whose outcome is not known: no later one makes it certain that nothing ran.
         let mut doubt: Option<Error> = None;
+        let mut history = History::default();
         let mut now = start;
         loop {
             let outcome = self.attempt(attempt, now, deadline).await;
@@ -122,13 +124,19 @@ impl Prepared {
             if !error.nothing_ran() {
                 doubt = Some(error.clone());
             }
+            let share = self.share(attempt, deadline.saturating_duration_since(now));
+            if error.kind() == ErrorKind::Timeout {
+                history.waited(share);
+            }
             let made = attempt;
-            let told = |error: Error, way| {
-                let history = history(made, start.elapsed(), way);
+            let shared = self.way.repeatable && self.retry.attempts() > 1;
+            let told = |error: Error, end| {
+                let left = deadline.saturating_duration_since(Instant::now());
+                let history = history.told(made, start.elapsed(), left, shared, end);
                 doubt.clone().unwrap_or(error).adding(&history)
             };
             if !error.is_retryable(self.way.repeatable) {
-                return Err(told(error, ""));
+                return Err(told(error, End::Final));
             }
             // Nobody leads, for a moment: that is no attempt.
             let waits = self.waits_for_a_leader(&error);
@@ -139,14 +147,14 @@ impl Prepared {
                 self.way.route.retries.increment(1);
                 delay
             } else {
-                return Err(told(error, "; `RetryPolicy` allows more"));
+                return Err(told(error, End::Policy));
             };
             if delay >= deadline.saturating_duration_since(Instant::now()) {
                 if waits {
                     let history = Leaderless::history(start.elapsed());
                     return Err(doubt.unwrap_or(error).adding(&history));
                 }
-                return Err(told(error, "; a longer `within` leaves time for more"));
+                return Err(told(error, End::Time));
             }
             tracing::debug!(subject = %self.way.route.subject, attempt, %error, "trying again in {delay:?}");
             Box::pin(tokio::time::sleep(delay)).await;
@@ -338,18 +346,6 @@ impl Leaderless {
     fn history(time: Duration) -> String {
         let time = observe::shown(time);
         format!(", for {time}: no instance leads (`aegis leader` shows why)")
-    }
-}
-
-/// What an error says of the attempts before it, and how there could be more; nothing if it was the
-/// only one.
-fn history(attempts: u32, time: Duration, way: &str) -> String {
-    match attempts {
-        0 | 1 => String::new(),
-        _ => format!(
-            ", after {attempts} attempts in {}{way}",
-            observe::shown(time)
-        ),
     }
 }
 

@@ -10,6 +10,7 @@ use tokio::sync::watch;
 
 use super::call::{Call, Way};
 use super::command::{JobShelf, KnownCommands};
+use super::made::StreamsSeen;
 use super::publish::StreamSettings;
 use super::route::{Route, Routes};
 use super::scope::Scope;
@@ -91,6 +92,8 @@ pub(super) struct Shared {
     pub(super) jobs: JobShelf,
     /// Commands that somebody serves.
     pub(super) commands: KnownCommands,
+    /// Streams, to notice when one is another.
+    pub(super) seen: StreamsSeen,
 }
 
 impl fmt::Debug for Client {
@@ -116,6 +119,7 @@ impl Client {
             discovery: SharedDiscovery::default(),
             jobs: JobShelf::default(),
             commands: KnownCommands::default(),
+            seen: StreamsSeen::default(),
         };
         Self {
             shared: Arc::new(shared),

@@ -1,8 +1,8 @@
 //! Layer 3: how do I call. `client` is what a program holds, `call` one call before it is sent,
 //! `attempt` the sending with deadline, retry and breaker, `route` what is remembered of a method,
-//! `answer` what came back, `target` which instance it goes to, `scope` what calls inside a handler
+//! `history` what an error says of the attempts, `answer` what came back, `target` which instance it goes to, `scope` what calls inside a handler
 //! inherit, `layered` the layers around what is sent, `spans` its spans, `stub` what generated clients use, `ask` the questions of NATS micro, `buckets` the way
-//! to key-value buckets, `leaders` who leads, `publish` events, `observe` looks at
+//! to key-value buckets, `leaders` who leads, `made` which streams were seen, `publish` events, `observe` looks at
 //! them, `dead` at those that were given up, `server` asks the server itself.
 
 mod answer;
@@ -13,8 +13,10 @@ mod call;
 mod command;
 mod core;
 mod dead;
+mod history;
 mod layered;
 mod leaders;
+mod made;
 mod observe;
 mod publish;
 mod route;

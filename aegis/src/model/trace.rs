@@ -12,7 +12,7 @@ use std::fmt;
 /// assert_eq!(trace.to_string(), text);
 /// assert_eq!(trace.child(7).trace_id(), trace.trace_id());
 /// ```
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub struct TraceContext {
     trace: u128,
     span: u64,
@@ -88,6 +88,13 @@ impl fmt::Display for TraceContext {
     }
 }
 
+/// As its text, by which it is found in logs and in a collector.
+impl fmt::Debug for TraceContext {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "TraceContext({self})")
+    }
+}
+
 fn hex(text: &str, digits: usize) -> Option<u128> {
     let lower = text
         .bytes()
@@ -146,6 +153,13 @@ mod tests {
         ] {
             assert_eq!(TraceContext::parse(text).is_some(), valid, "{text:?}");
         }
+    }
+
+    #[test]
+    fn it_is_shown_as_its_text() {
+        let text = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+        let shown = format!("{:?}", TraceContext::parse(text).unwrap());
+        assert_eq!(shown, format!("TraceContext({text})"));
     }
 
     proptest! {

@@ -37,6 +37,8 @@ pub(crate) use registry::keep_metrics;
 pub(crate) use seldom::{Seldom, chance, number, random, shown};
 pub use snapshot::{Snapshot, Summary, metrics};
 pub use trace::SPANS;
+#[cfg(feature = "log")]
+pub(crate) use trace::entered;
 pub(crate) use trace::{Linked, Parent, Traced};
 #[cfg(feature = "otel")]
 pub(crate) use trace::{Tracer, record_spans};

@@ -65,6 +65,13 @@ pub(crate) fn record_spans(tracer: Box<dyn Tracer>) {
     let _ = TRACER.set(tracer);
 }
 
+/// The place of the span that is entered here, if it is recorded.
+#[cfg(feature = "log")]
+pub(crate) fn entered() -> Option<TraceContext> {
+    let entered = TRACER.get()?.entered();
+    entered.filter(|entered| entered.is_sampled())
+}
+
 /// A span, and the context that travels with what happens inside it.
 #[derive(Debug, Clone)]
 pub(crate) struct Traced {

@@ -64,7 +64,7 @@ impl Endpoint {
 
     pub(super) fn note_panic(&self, panic: &str) {
         self.figures.panics.increment(1);
-        tracing::error!(handler = %self.row.source, panic, "a handler panicked");
+        tracing::error!(handler = self.row.handler(), source = %self.row.source, panic, "a handler panicked");
     }
 
     pub(super) async fn answer_unwanted(&self, job: &Job, unwanted: &Unwanted, is_fault: bool) {

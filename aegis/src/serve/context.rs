@@ -1,6 +1,7 @@
 //! What a handler may ask about the call it handles.
 
 use std::fmt;
+use std::future::Future;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -187,7 +188,7 @@ impl Context {
         })
     }
 
-    /// The context of the handler that runs in this task, if one does.
+    /// The context of the handler or the hook that runs in this task, if one does.
     #[cfg(feature = "log")]
     pub(crate) fn current() -> Option<Self> {
         CURRENT.try_with(Self::clone).ok()
@@ -197,6 +198,11 @@ impl Context {
     pub(super) fn enter<T>(&self, step: impl FnOnce() -> T) -> T {
         let step = || self.state.scope.enter(step);
         CURRENT.sync_scope(self.clone(), step)
+    }
+
+    /// Runs a hook: its log lines say whose they are. What it sends inherits nothing.
+    pub(crate) async fn around<H: Future>(&self, hook: H) -> H::Output {
+        CURRENT.scope(self.clone(), hook).await
     }
 
     /// Publishes an event, as [`Client::publish`] does, in the name of the service. In a handler for

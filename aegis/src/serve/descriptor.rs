@@ -147,6 +147,11 @@ impl HandlerDescriptor {
             HandlerKind::Command(handler) => handler.service,
         }
     }
+
+    /// As log lines name it, and consumers: `{service}__{name}`.
+    pub(crate) fn handler(&self) -> String {
+        format!("{}__{}", self.service_name(), self.name)
+    }
 }
 
 /// Where a handler stands in the source.

@@ -82,7 +82,8 @@ async fn consumers_that_somebody_removes_are_made_anew_where_they_were() {
 }
 
 #[tokio::test]
-async fn a_stream_that_somebody_removes_is_made_anew() {
+async fn a_stream_that_somebody_removes_is_made_anew_and_told() {
+    let (log, _guard) = crate::log::capture();
     let server = NatsServer::start().await.unwrap();
     let (app, seen, config) = begin(&server).await;
     let client = client(&app);
@@ -92,9 +93,18 @@ async fn a_stream_that_somebody_removes_is_made_anew() {
     let soon = Instant::now() + aegis_tests::PATIENCE;
     assert!(streams.remove("EVENTS", soon).await.unwrap());
     assert!(streams.remove("DEAD", soon).await.unwrap());
+    let said = || {
+        let text = log.text();
+        let lost = "the stream EVENTS was deleted and is made anew: all that was in it is lost";
+        let lines = text.lines().filter(|line| line.contains(lost));
+        lines.filter(|line| line.contains("ERROR")).count()
+    };
+    assert_eq!(said(), 0, "{}", log.text());
     publish(&client, 5..25).await;
     seen_by_all(&seen, 5..25).await;
     app.stop().await.unwrap();
+    assert_eq!(said(), 1, "{}", log.text());
+    assert!(!log.text().contains("`ensure`"), "{}", log.text());
 }
 
 #[tokio::test]

@@ -36,6 +36,17 @@ pub(super) fn belong_together(services: &[Process; 3], trace: &str) {
     }
 }
 
+/// A line inside a recorded span of the program's own says which trace that is, also outside of
+/// handlers.
+pub(super) fn stand_in_spans(caller: &Process, trace: &str) {
+    let (visits, after) = (caller.lines("visits"), caller.lines("has ordered"));
+    assert_eq!((visits.len(), after.len()), (1, 1));
+    assert_eq!(visits[0]["trace_id"], trace, "{}", visits[0]);
+    assert_eq!(visits[0]["span_id"].as_str().map(str::len), Some(16));
+    assert_eq!(visits[0]["service"], Value::Null);
+    assert_eq!(after[0]["trace_id"], Value::Null);
+}
+
 fn outside_of_handlers_there_is_none(lines: &[Value]) {
     assert_eq!(lines.len(), 1);
     for name in [
@@ -94,6 +105,12 @@ async fn lines_for_people_say_the_same_without_a_collector() {
             assert!(line.contains(part), "{part} in {line}");
         }
     }
+    let inside = line("looks at the shelf{");
+    assert!(inside.contains("looks at the shelf{number=7}"), "{inside}");
+    assert!(!said.contains('\u{1b}'), "colours in a file: {said}");
+    let last = said.lines().rfind(|line| line.contains("aegis::"));
+    let stopped = last.is_some_and(|line| line.contains("stopped in order took="));
+    assert!(stopped, "{said}");
     let outside = line("roles: is there");
     assert!(
         !outside.contains("service=") && !outside.contains("correlation_id"),
@@ -104,4 +121,51 @@ async fn lines_for_people_say_the_same_without_a_collector() {
         said.contains("header without: None"),
         "no trace begins by itself: {said}"
     );
+}
+
+#[tokio::test]
+async fn lines_of_hooks_say_whose_they_are() {
+    let folder = Folder::new("otel");
+    let settings = [
+        ("AEGIS_NATS_URL", "memory://"),
+        ("AEGIS_LOG_FORMAT", "json"),
+    ];
+    let mut process = Process::start(folder.path(), "watch", &settings);
+    process.done().await;
+    for (text, hook) in [
+        ("begins", "on_start"),
+        ("has the lead", "on_leader"),
+        ("has the lead no more", "on_standby"),
+        ("is asked", "health"),
+        ("ends", "on_stop"),
+    ] {
+        let lines = process.lines(text);
+        let line = lines.first().unwrap_or_else(|| panic!("no line {text}"));
+        assert_eq!(
+            (&line["service"], &line["handler"]),
+            (&"watch".into(), &hook.into()),
+            "{line}"
+        );
+        let instance = line["instance"].as_str().unwrap();
+        assert!(instance.starts_with("watch-"), "{line}");
+    }
+}
+
+#[tokio::test]
+async fn why_a_start_failed_is_a_line_as_all_others() {
+    let folder = Folder::new("otel");
+    let settings = [
+        ("AEGIS_NATS_URL", "memory://"),
+        ("AEGIS_LOG_FORMAT", "json"),
+        ("AEGIS_LOG", "off"),
+        ("AEGIS_TEST_REFUSED", "1"),
+    ];
+    let mut process = Process::start(folder.path(), "watch", &settings);
+    assert!(!process.ended().await.success());
+    let text = "`#[on_start]` of watch failed: TOO_DARK: nothing can be seen\nat night";
+    let lines = process.lines(text);
+    assert_eq!(lines.len(), 1, "{}", process.said());
+    assert_eq!(lines[0]["level"], "ERROR");
+    assert_eq!(lines[0]["fields"]["causes"], serde_json::json!([]));
+    assert!(!process.said().contains("error: "), "{}", process.said());
 }

@@ -25,7 +25,10 @@ impl Desk {
     #[rpc]
     async fn place(&self, ctx: &Context, id: String) -> Result<(), Failure> {
         tracing::info!("takes an order");
-        let publish = async { ctx.publish(&Placed { id: id.clone() }).id(&id).await };
+        let publish = async {
+            tracing::info!("looks");
+            ctx.publish(&Placed { id: id.clone() }).id(&id).await
+        };
         let looking = tracing::info_span!("looks at the shelf", number = 7);
         publish.instrument(looking).await?;
         Ok(())
@@ -86,6 +89,49 @@ impl Mill {
     }
 }
 
+/// Says in each of its hooks that it runs.
+struct Watch;
+
+#[aegis::service(name = "watch", version = "1.0.0")]
+impl Watch {
+    #[on_start]
+    async fn begin(&self) -> Result<(), Failure> {
+        tracing::info!("begins");
+        let refused = std::env::var("AEGIS_TEST_REFUSED").is_ok();
+        if refused {
+            return Err(Failure::new("TOO_DARK", "nothing can be seen\nat night"));
+        }
+        Ok(())
+    }
+
+    #[on_leader]
+    async fn lead(&self) -> Result<(), Failure> {
+        tracing::info!("has the lead");
+        Ok(())
+    }
+
+    #[on_standby]
+    async fn stand_by(&self) {
+        tracing::info!("has the lead no more");
+    }
+
+    #[health]
+    async fn feels(&self) -> Health {
+        tracing::info!("is asked");
+        Health::healthy()
+    }
+
+    #[on_stop]
+    async fn end(&self) {
+        tracing::info!("ends");
+    }
+
+    #[exclusive_rpc]
+    async fn look(&self) -> Result<(), Failure> {
+        Ok(())
+    }
+}
+
 #[test]
 #[ignore = "a process that the tests of this module start"]
 fn plays() {
@@ -117,6 +163,12 @@ async fn main(config: Config) -> Result<()> {
             plays_alone(running.client()).await?;
             return running.stop().await;
         }
+        "watch" => {
+            let running = app.service(Watch).start().await?;
+            let look = WatchClient::new(running.client()).look();
+            look.within(Duration::from_secs(20)).await.unwrap();
+            return running.stop().await;
+        }
         "busy" => {
             let running = app.service(Desk).start().await?;
             is_busy(running.client()).await;
@@ -128,8 +180,11 @@ async fn main(config: Config) -> Result<()> {
     let desk = DeskClient::new(&client);
     let id = std::env::var("AEGIS_TEST_ORDER").unwrap_or_default();
     let visit = tracing::info_span!("visit");
-    let visited = desk.place(id.clone()).into_future().instrument(visit);
-    visited.await.unwrap();
+    let visited = async {
+        tracing::info!("visits");
+        desk.place(id.clone()).await
+    };
+    visited.instrument(visit).await.unwrap();
     tracing::info!("has ordered");
     Ok(())
 }

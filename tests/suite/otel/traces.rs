@@ -50,6 +50,7 @@ async fn a_call_its_event_and_the_command_after_it_are_one_trace_of_four_process
     }
     // Every process has ended: nothing has to be waited for.
     let trace = is_one_trace(&collector.spans());
+    lines::stand_in_spans(&caller, &trace);
     let headers = collector.headers();
     assert!(
         headers

@@ -114,7 +114,11 @@ pub(in super::super) async fn until_held<S: Storing>(
             // Nobody has made the stream yet, or it is gone.
             let until = deadline.min(Instant::now() + ATTEMPT);
             let streams = message.client().streams();
-            match streams.ensure(message.stream(), until).await {
+            let made = streams.ensure(message.stream(), until).await;
+            if let Ok(stream) = &made {
+                message.client().saw_stream(stream);
+            }
+            match made {
                 Ok(_) if attempt == 1 => continue,
                 Ok(_) => {}
                 Err(cause) if !cause.is_passing() => return Err(cause),

@@ -76,7 +76,7 @@ impl CommandWorker {
             Err(error) => {
                 if let Some(unsaid) = self.complaints.again() {
                     tracing::warn!(
-                        handler = %self.row.source, job = %held.id, %error, unsaid,
+                        handler = self.row.handler(), job = %held.id, %error, unsaid,
                         "a command cannot be begun, and is tried again"
                     );
                 }

@@ -47,7 +47,7 @@ pub(in super::super) async fn prepare(worker: &Arc<CommandWorker>) -> Result<Com
         let streams = client.streams();
         streams.probe(deadline).await?;
         let dead = dead_letters(client.layout(), settings);
-        streams.ensure(dead, deadline).await?;
+        client.saw_stream(&streams.ensure(dead, deadline).await?);
         worker.jobs.ready(deadline).await?;
         open(worker).await
     };
@@ -58,7 +58,7 @@ pub(in super::super) async fn prepare(worker: &Arc<CommandWorker>) -> Result<Com
     let kept = settings.commands.kept();
     if kept < worker.ack_wait() * 10 {
         tracing::warn!(
-            handler = %worker.row.source, ?kept, ack_wait = ?worker.ack_wait(),
+            handler = worker.row.handler(), source = %worker.row.source, ?kept, ack_wait = ?worker.ack_wait(),
             "`commands.jobs_kept` is short: what came of a job may be forgotten before the queue has \
              let go of it, and then it runs again"
         );
@@ -73,6 +73,7 @@ async fn open(worker: &CommandWorker) -> Result<Lanes> {
     let spec = commands(client.layout(), &client.stream_settings().commands);
     let deadline = Instant::now() + WITHIN;
     let stream = client.streams().ensure(spec, deadline).await?;
+    client.saw_stream(&stream);
     let lanes = Lanes::open(worker, &stream.name).await?;
     worker.reads(stream.created);
     worker.note_heard(Some(Instant::now()));
@@ -92,7 +93,7 @@ async fn run(worker: Arc<CommandWorker>, lanes: Lanes) {
             Some(open) => read(&worker, open).await,
             None => match open(&worker).await {
                 Ok(open) => {
-                    tracing::info!(handler = %worker.row.source, "commands are read again");
+                    tracing::info!(handler = worker.row.handler(), "commands are read again");
                     read(&worker, open).await
                 }
                 Err(error) => Err(error),
@@ -109,7 +110,7 @@ async fn run(worker: Arc<CommandWorker>, lanes: Lanes) {
         let is_news = error.kind() != ErrorKind::Disconnected;
         if let Some(unsaid) = is_news.then(|| worker.complaints.again()).flatten() {
             tracing::warn!(
-                handler = %worker.row.source, %error, unsaid, ?wait,
+                handler = worker.row.handler(), %error, unsaid, ?wait,
                 "commands cannot be read: begins anew"
             );
         }
@@ -218,7 +219,7 @@ async fn look(worker: &CommandWorker, lanes: &mut Lanes) -> Result<()> {
         && let Some(unsaid) = worker.complaints.again()
     {
         tracing::warn!(
-            handler = %worker.row.source, %lane, unsaid,
+            handler = worker.row.handler(), %lane, unsaid,
             "so many commands of this priority are delayed, or wait for another attempt, that nothing \
              new of it will be begun: send fewer ahead of their time"
         );

@@ -79,7 +79,7 @@ impl CommandWorker {
             End::Ended(Ok(Ok(result))) => self.succeed(held, begun, &close, result).await,
             End::Ended(Ok(Err(failure))) => self.fail(held, begun, &close, failure).await,
             End::Ended(Err(panic)) => {
-                tracing::error!(handler = %self.row.source, job = %held.id, panic, "a handler panicked");
+                tracing::error!(handler = self.row.handler(), source = %self.row.source, job = %held.id, panic, "a handler panicked");
                 let failure = Failure::internal(format!("the handler panicked: {panic}"));
                 self.fail(held, begun, &close, failure).await
             }
@@ -89,7 +89,7 @@ impl CommandWorker {
             Err(error) => {
                 self.figures.count(Ended::Returned, since.elapsed());
                 tracing::warn!(
-                    handler = %self.row.source, job = %held.id, %error,
+                    handler = self.row.handler(), job = %held.id, %error,
                     "how an attempt ended could not be written: whoever gets the job next begins it anew"
                 );
             }
@@ -141,7 +141,7 @@ impl CommandWorker {
         let after = failure.wait().unwrap_or(after).min(LONGEST);
         if let Some(unsaid) = self.complaints.again() {
             tracing::warn!(
-                handler = %self.row.source, job = %held.id, failures, ?after, failure = failure.logged(), unsaid,
+                handler = self.row.handler(), job = %held.id, failures, ?after, failure = failure.logged(), unsaid,
                 "a command failed and is tried again"
             );
         }
@@ -276,7 +276,7 @@ impl CommandWorker {
         );
         let failure = Failure::framework(Code::InvalidParams, text).terminal();
         let noted = note(&self.shared.home.client, self.letter(held, &failure, 0)).await;
-        tracing::error!(handler = %self.row.source, %failure, "a command is not taken");
+        tracing::error!(handler = self.row.handler(), %failure, "a command is not taken");
         let how = match noted {
             Ok(_) => {
                 self.figures.tally.buried();
@@ -332,7 +332,7 @@ impl CommandWorker {
         match noted {
             Ok(_) => {
                 tracing::error!(
-                    handler = %self.row.source, job = %held.id, attempts = record.attempt, failure = failure.logged(),
+                    handler = self.row.handler(), job = %held.id, attempts = record.attempt, failure = failure.logged(),
                     "a command has failed: `aegis command show` tells about it, `aegis command retry` \
                      brings it back"
                 );
@@ -346,7 +346,7 @@ impl CommandWorker {
             Err(error) => {
                 if let Some(unsaid) = self.complaints.again() {
                     tracing::error!(
-                        handler = %self.row.source, job = %held.id, failure = failure.logged(), %error, unsaid,
+                        handler = self.row.handler(), job = %held.id, failure = failure.logged(), %error, unsaid,
                         "a command has failed, and cannot be noted among the dead letters: that is \
                          tried again"
                     );

@@ -210,7 +210,7 @@ impl CommandWorker {
         }
         if let Err(error) = held.delivery.settle(how).await {
             tracing::debug!(
-                handler = %self.row.source, job = %held.id, %error,
+                handler = self.row.handler(), job = %held.id, %error,
                 "the end of a delivery was not told: it comes again"
             );
         }

@@ -27,13 +27,14 @@ pub(in super::super) async fn prepare(worker: &Arc<Worker>) -> Result<()> {
     let ready = async {
         streams.probe(deadline).await?;
         let dead = dead_letters(layout, settings);
-        streams.ensure(dead, deadline).await?;
+        client.saw_stream(&streams.ensure(dead, deadline).await?);
         streams.ensure(events(layout, settings), deadline).await
     };
     let stream = ready.await.map_err(|cause| {
         let text = format!("{} cannot get events: {cause}", worker.row.source);
         Error::new(cause.kind(), text).because(cause)
     })?;
+    client.saw_stream(&stream);
     if worker.is_exclusive() {
         let known = worker.whereabouts.enter(stream.created);
         if known.floor.is_none() {
@@ -87,7 +88,7 @@ async fn warn_of_silence(worker: &Arc<Worker>, stream: &str, deadline: Instant) 
         }
         let there: Vec<&str> = names.iter().take(SHOWN).copied().collect();
         tracing::warn!(
-            handler = %worker.row.source, pattern,
+            handler = worker.row.handler(), source = %worker.row.source, pattern,
             there = there.join(", "), more = names.len().saturating_sub(SHOWN),
             "no event that the stream holds matches this handler's pattern: is it spelt right?"
         );

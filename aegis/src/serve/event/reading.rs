@@ -162,15 +162,17 @@ impl Reader {
         let streams = client.streams();
         let (layout, settings) = (client.layout(), client.stream_settings());
         let wanted = events(layout, settings);
-        match streams.status(&wanted.name, deadline).await? {
+        let found = match streams.status(&wanted.name, deadline).await? {
             // It was made to be what is asked for when the program started.
-            Some(found) if self.worker.whereabouts.knows() => Ok(found),
+            Some(found) if self.worker.whereabouts.knows() => found,
             _ => {
                 let dead = dead_letters(layout, settings);
-                streams.ensure(dead, deadline).await?;
-                streams.ensure(wanted, deadline).await
+                client.saw_stream(&streams.ensure(dead, deadline).await?);
+                streams.ensure(wanted, deadline).await?
             }
-        }
+        };
+        client.saw_stream(&found);
+        Ok(found)
     }
 
     /// Reads until it is stopped. Errors: what makes another beginning necessary.

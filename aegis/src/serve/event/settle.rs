@@ -27,7 +27,7 @@ impl Worker {
             Ok(Ok(())) => None,
             Ok(Err(failure)) => Some(failure),
             Err(panic) => {
-                tracing::error!(handler = %self.row.source, panic, "a handler panicked");
+                tracing::error!(handler = self.row.handler(), source = %self.row.source, panic, "a handler panicked");
                 Some(Failure::internal(format!("the handler panicked: {panic}")))
             }
         };

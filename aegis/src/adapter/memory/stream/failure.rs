@@ -11,7 +11,10 @@ pub(super) fn closed() -> Error {
 pub(super) fn no_stream(stream: &str) -> Error {
     Error::new(
         ErrorKind::NoService,
-        format!("there is no stream {stream} (any more): make it with `ensure`"),
+        format!(
+            "there is no stream {stream} (any more): programs that read from it or send to it make \
+             it anew; if it was deleted, what was in it is lost"
+        ),
     )
 }
 
@@ -19,8 +22,8 @@ pub(super) fn no_consumer(stream: &str, consumer: &str) -> Error {
     Error::new(
         ErrorKind::NoService,
         format!(
-            "there is no consumer {consumer} of the stream {stream} (any more): make it anew, it \
-             is the same if it exists"
+            "there is no consumer {consumer} of the stream {stream} (any more): a program \
+             that reads from it makes it anew"
         ),
     )
 }

@@ -18,7 +18,10 @@ const TAKEN: [u32; 2] = [10099, 10100];
 pub(super) fn no_stream(stream: &str) -> Error {
     Error::new(
         ErrorKind::NoService,
-        format!("there is no stream {stream} (any more): make it with `ensure`"),
+        format!(
+            "there is no stream {stream} (any more): programs that read from it or send to it make \
+             it anew; if it was deleted, what was in it is lost"
+        ),
     )
 }
 
@@ -28,7 +31,7 @@ pub(super) fn no_consumer(stream: &str, consumer: &str) -> Error {
         ErrorKind::NoService,
         format!(
             "there is no consumer {consumer} of the stream {stream} (any more), or its cluster \
-             elects who leads it: make it anew, it is the same if it exists"
+             elects who leads it: a program that reads from it makes it anew"
         ),
     )
 }
