@@ -44,6 +44,7 @@ def dockerfile():
     for wanted, why in [
         (f"FROM rust:{minor}-", f"it builds with Rust {minor}, as the gates do"),
         ("--locked", "it builds what Cargo.lock says"),
+        ('${PACKAGE:+--package "$PACKAGE"}', "an empty PACKAGE leaves the choice to cargo"),
         ("USER 65532:65532", "it runs as nobody special, with the user of the manifests"),
         ('ENTRYPOINT ["/', "the program gets the signals itself, without a shell"),
     ]:

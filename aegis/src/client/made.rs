@@ -16,14 +16,14 @@ impl StreamsSeen {
     /// Whether another stream of that name was seen before this one, and this one was not.
     fn is_another(&self, stream: &str, created: OffsetDateTime) -> bool {
         let mut seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        match seen.get_mut(stream) {
-            // What a server said late is no news.
-            Some(before) => created > std::mem::replace(before, created.max(*before)),
-            None => {
-                seen.insert(stream.to_owned(), created);
-                false
-            }
-        }
+        let Some(before) = seen.get_mut(stream) else {
+            seen.insert(stream.to_owned(), created);
+            return false;
+        };
+        // What a server said late is no news.
+        let is_newer = created > *before;
+        *before = created.max(*before);
+        is_newer
     }
 }
 

@@ -97,6 +97,30 @@ async fn what_was_queued_again_under_its_id_is_not_thrown_away_for_anothers_mess
     }
 }
 
+#[tokio::test]
+async fn a_queue_that_somebody_removes_is_told_with_what_is_lost() {
+    for ground in Ground::both().await {
+        let (log, _guard) = crate::log::capture();
+        let (app, works, _, _) = working(&ground).await;
+        remove(&ground, "COMMANDS").await;
+        let lost = format!(
+            "the stream {}_COMMANDS was deleted and is made anew",
+            ground.prefix
+        );
+        eventually("the loss is told", async || {
+            let text = log.text();
+            let mut lines = text.lines();
+            lines.any(|line| line.contains("ERROR") && line.contains(&lost))
+        })
+        .await;
+        let job = works.double(21).send().await.unwrap();
+        let result = job.result().within(PATIENCE).await;
+        assert_eq!(result.unwrap(), 42, "{}", ground.name);
+        assert!(!log.text().contains("`ensure`"), "{}", log.text());
+        app.stop().await.unwrap();
+    }
+}
+
 /// Its worker died between the dead letter and the word to the queue; it is brought back, and fails
 /// again before its second message is read.
 #[tokio::test]

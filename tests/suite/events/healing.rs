@@ -82,7 +82,7 @@ async fn consumers_that_somebody_removes_are_made_anew_where_they_were() {
 }
 
 #[tokio::test]
-async fn a_stream_that_somebody_removes_is_made_anew_and_told() {
+async fn a_stream_that_somebody_removes_is_made_anew() {
     let (log, _guard) = crate::log::capture();
     let server = NatsServer::start().await.unwrap();
     let (app, seen, config) = begin(&server).await;
