@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use aegis::port::{StreamSpec, StreamStatus};
-use aegis::{DeadLetter, Instance, ServerFacts};
+use aegis::{AskedReplicas, DeadLetter, Instance, ServerFacts};
 use time::OffsetDateTime;
 
 use super::stream::{Account, Consumer, Stream};
@@ -41,6 +41,10 @@ pub(super) struct Facts {
     /// The ids of records of jobs that cannot be read.
     pub(super) unreadable_jobs: Asked<Vec<String>>,
     pub(super) sync: Sync,
+    /// How many servers its cluster has for JetStream, if the monitoring page tells.
+    pub(super) cluster_size: Option<usize>,
+    /// On how many servers the settings of this run ask to keep things.
+    pub(super) asked_replicas: Vec<AskedReplicas>,
     pub(super) kubernetes: Kubernetes,
     /// What this user may not ask.
     pub(super) denied: BTreeSet<String>,
@@ -173,6 +177,14 @@ impl Facts {
             Err(NoAccount::Absent(_)) => Some("there is no JetStream"),
             Err(NoAccount::Silent(_)) => Some("JetStream does not answer"),
             _ => None,
+        }
+    }
+
+    /// On how many servers something can be kept, if that is known.
+    pub(super) fn servers(&self) -> Option<usize> {
+        match self.server.cluster {
+            None => Some(1),
+            Some(_) => self.cluster_size,
         }
     }
 

@@ -35,7 +35,7 @@ pub(super) async fn facts(client: &Client, config: &Config, wish: &Doctor) -> Fa
     // Alone on the way, so that nothing else is measured.
     let round_trips = round_trips(asker, wish.wait).await;
     let (user, clock) = user_and_clock(asker).await;
-    let monitor = monitor::sync(wish.monitor.as_deref(), &url, &server.name, wish.wait);
+    let monitor = monitor::told(wish.monitor.as_deref(), &url, &server.name, wish.wait);
     let (account, streams, own, consumers) = tokio::join!(
         account(asker),
         streams(asker),
@@ -47,7 +47,7 @@ pub(super) async fn facts(client: &Client, config: &Config, wish: &Doctor) -> Fa
     let now = OffsetDateTime::now_utc() + ahead;
     let (registry, answers, seats) =
         tokio::join!(registry(asker), answers(asker, wish.wait), seats(asker),);
-    let (letters, unreadable_jobs, sync) = tokio::join!(
+    let (letters, unreadable_jobs, told) = tokio::join!(
         letters(asker, wish.wait),
         unreadable_jobs(asker, wish.wait),
         monitor,
@@ -69,7 +69,9 @@ pub(super) async fn facts(client: &Client, config: &Config, wish: &Doctor) -> Fa
         seats,
         letters,
         unreadable_jobs,
-        sync,
+        sync: told.sync,
+        cluster_size: told.cluster_size,
+        asked_replicas: config.asked_replicas(),
         kubernetes: kubernetes::asked(config, |name| std::env::var_os(name)).await,
         denied: asker.denied(),
     }

@@ -162,6 +162,37 @@ async fn a_server_that_is_not_there_or_has_no_streams() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn settings_for_three_servers_on_one() {
+    let server = NatsServer::start().await.unwrap();
+    let url = server.url();
+    let settled = client(&url).await;
+    let created = settled.publish_as("orders.created", &json!({})).await;
+    created.unwrap();
+    let asked = |words: &[&str]| {
+        let mut command = super::aegis(&[&["doctor", "--url", &url], words].concat());
+        super::said(command.env("AEGIS_PROFILE", "production").output().unwrap())
+    };
+    let told = asked(&["--json"]);
+    assert_eq!(told.code, 1, "{told:?}");
+    let found = json_of(&told);
+    let bad = of(&found).filter(|finding| finding["level"] != "note");
+    let bad: Vec<&Value> = bad.map(|finding| &finding["code"]).collect();
+    assert_eq!(bad, ["too_many_replicas"], "{found}");
+    let text = words(&asked(&[]).out);
+    for part in [
+        "problem replicas `nats.replicas` = 3 (from the profile `production`), and the server is alone",
+        "do `nats.replicas = 1` (AEGIS_NATS_REPLICAS=1) in the settings",
+    ] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+    // It is true: what asks for that is refused.
+    let config = Config::default().url(&url).replicas(3).subject_prefix("t");
+    let three = Client::connect(config).await.unwrap();
+    let refused = three.publish_as("orders.created", &json!({})).await;
+    assert!(refused.unwrap_err().to_string().contains("replicas > 1"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn when_the_server_writes_to_its_disk() {
     let (server, page) = monitored("").await;
     let url = server.url();

@@ -115,7 +115,10 @@ impl Config {
         // Without its feature there is no such setting to speak of.
         let known = |key: &str| key != "http.address" || cfg!(feature = "http");
         let defaults = defaults.filter(|(key, _)| known(key));
-        defaults.fold(self, |config, (key, value)| config.set(key, value))
+        let source = format!("from the profile `{profile}`");
+        defaults.fold(self, |config, (key, value)| {
+            config.set_from(key, value, &source)
+        })
     }
 }
 

@@ -3,6 +3,8 @@
 //! What says more of one thing (`events.replicas`, `leader.replicas` ..) wins. Streams that exist are
 //! changed to it; buckets that exist stay as they are.
 
+use std::collections::BTreeMap;
+
 use super::config::Config;
 use super::settings::{Setting, open};
 use super::stream_settings::servers;
@@ -10,11 +12,35 @@ use crate::client::StreamSettings;
 use crate::model::Replicas;
 
 /// What is `None` is not asked for.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct ReplicaSettings {
     /// Of everything that says nothing else.
     pub(super) all: Option<u8>,
     pub(super) registry: Option<u8>,
+    /// Who said it, by the setting.
+    sources: BTreeMap<&'static str, String>,
+}
+
+impl ReplicaSettings {
+    /// Notes where the value of a setting came from, if it is one of these.
+    pub(super) fn said(&mut self, key: &'static str, source: &str) {
+        if key.ends_with(".replicas") {
+            self.sources.insert(key, source.to_owned());
+        }
+    }
+}
+
+/// On how many servers a setting asks to keep something, and who says so.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct AskedReplicas {
+    /// The setting, such as `nats.replicas`.
+    pub setting: &'static str,
+    /// 1 to 5.
+    pub servers: u8,
+    /// Where its value comes from: `from AEGIS_NATS_REPLICAS`, `in aegis.toml`,
+    /// ``from the profile `production` ``, `in code`.
+    pub source: String,
 }
 
 pub(super) const SETTINGS: &[Setting] = &[
@@ -46,6 +72,28 @@ impl Config {
         self.set("registry.replicas", &servers.to_string())
     }
 
+    /// On how many servers the settings ask to keep things, one entry for each setting that says it. A
+    /// server that is alone, or a cluster with fewer, refuses what asks for more; `aegis doctor`
+    /// compares them.
+    pub fn asked_replicas(&self) -> Vec<AskedReplicas> {
+        let asked = [
+            ("nats.replicas", self.replicas.all),
+            ("events.replicas", self.streams.replicas),
+            ("commands.replicas", self.streams.commands.replicas),
+            ("leader.replicas", self.leader_replicas),
+            ("registry.replicas", self.replicas.registry),
+        ];
+        let source = |setting| self.replicas.sources.get(setting).cloned();
+        let said = asked.into_iter().filter_map(|(setting, servers)| {
+            Some(AskedReplicas {
+                setting,
+                servers: servers?,
+                source: source(setting).unwrap_or_default(),
+            })
+        });
+        said.collect()
+    }
+
     /// The same of the records of leaders, and of the results of exclusive work.
     pub(super) fn leader_servers(&self) -> Replicas {
         Replicas {
@@ -66,6 +114,30 @@ impl Config {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::app::profile::Profile;
+
+    #[test]
+    fn who_asks_for_servers_is_known() {
+        let profile = Config::default().profile(Profile::Production);
+        let env = |name: &str| match name {
+            "AEGIS_NATS_REPLICAS" => Some("2".to_owned()),
+            _ => None,
+        };
+        let variable = crate::app::settings::load(profile.clone(), &env).unwrap();
+        for (config, servers, source) in [
+            (profile, 3, "from the profile `production`"),
+            (variable, 2, "from AEGIS_NATS_REPLICAS"),
+            (Config::default().replicas(5), 5, "in code"),
+        ] {
+            let asked = AskedReplicas {
+                setting: "nats.replicas",
+                servers,
+                source: source.to_owned(),
+            };
+            assert_eq!(config.asked_replicas(), [asked]);
+        }
+        assert_eq!(Config::default().asked_replicas(), []);
+    }
 
     #[test]
     fn one_setting_is_for_all_that_says_nothing_else() {
@@ -83,6 +155,14 @@ mod tests {
             if_new: Some(3),
         };
         assert_eq!(config.leader_servers(), leaders);
+        let asked = config.asked_replicas();
+        let asked: Vec<_> = asked.iter().map(|one| (one.setting, one.servers)).collect();
+        let said = [
+            ("nats.replicas", 3),
+            ("events.replicas", 5),
+            ("leader.replicas", 1),
+        ];
+        assert_eq!(asked, said);
         let text = config.replicas(6).check().unwrap_err().to_string();
         assert!(text.contains("`nats.replicas` = \"6\""), "{text}");
     }

@@ -121,6 +121,8 @@ fn healthy() -> Facts {
         letters: Ok((Vec::new(), 0)),
         unreadable_jobs: Ok(Vec::new()),
         sync: Sync::Always,
+        cluster_size: None,
+        asked_replicas: Vec::new(),
         kubernetes: Kubernetes::default(),
         denied: BTreeSet::new(),
     };
