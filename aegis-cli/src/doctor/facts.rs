@@ -33,8 +33,8 @@ pub(super) struct Facts {
     /// By the stream.
     pub(super) consumers: BTreeMap<String, Asked<Vec<Consumer>>>,
     pub(super) registry: Asked<Registry>,
-    /// Who answers for itself, as service and id; more than once if two do.
-    pub(super) answers: Asked<Vec<(String, String)>>,
+    /// Who answers for itself; more than once if two do.
+    pub(super) answers: Asked<Vec<Answer>>,
     pub(super) seats: Asked<Vec<Seat>>,
     /// The oldest dead letters, and how many there are in all.
     pub(super) letters: Asked<(Vec<DeadLetter>, u64)>,
@@ -118,6 +118,30 @@ pub(super) struct Record {
     /// When the server took it, by its clock.
     pub(super) written: OffsetDateTime,
     pub(super) instance: Instance,
+}
+
+impl Record {
+    /// It is of this framework, which answers for itself; programs with others only write records.
+    pub(super) fn should_answer(&self) -> bool {
+        self.instance.metadata.contains_key("boot")
+    }
+}
+
+/// One who answers for itself.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Answer {
+    pub(super) service: String,
+    pub(super) id: String,
+    /// It is of this framework, and has started: unless it is told not to, it keeps a record.
+    pub(super) keeps_record: bool,
+}
+
+impl Answer {
+    /// Whether this one has the record.
+    pub(super) fn is_of(&self, record: &Record) -> bool {
+        let instance = &record.instance;
+        (&self.service, &self.id) == (&instance.service, &instance.id)
+    }
 }
 
 /// The record of a leader; one that cannot be read has no holder.

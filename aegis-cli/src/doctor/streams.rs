@@ -68,6 +68,13 @@ fn missing(facts: &Facts, needs: &Needs) -> Vec<Finding> {
         .filter(|(name, _)| facts.stream(name).is_none());
     let finding = |(name, whose): (&String, &String)| {
         let what = format!("{} is missing, which {whose} needs", called(name));
+        if *name == facts.names.dead {
+            return Finding::warning("stream_missing", name, what)
+                .because("the dead letters that it held are gone; handlers go on without it")
+                .mended_by(
+                    "nothing: the next dead letter makes it anew, as does a start of a service",
+                );
+        }
         Finding::problem("stream_missing", name, what)
             .because("nothing can be published, sent or led there; what it held is gone")
             .mended_by(format!(

@@ -7,6 +7,7 @@ use aegis::{Client, Config};
 use serde_json::{Value, json};
 
 use super::billing::{Billing, billing};
+use super::calculator::calculator;
 use super::importer::{Importer, importer};
 use super::leader::ledger;
 use super::{Said, run, wait_for};
@@ -141,12 +142,14 @@ async fn a_server_that_is_not_there_or_has_no_streams() {
         .start()
         .await
         .unwrap();
+    let _calculator = calculator(&without.url(), "one").await;
     assert_eq!(bad(&without.url()), ["problem no_jetstream"]);
     let said = doctor(&without.url(), &[]);
     for part in [
         "problem  jetstream     NATS at nats://",
         "           why           without it there are no events",
         "           do            start nats-server with `-js`",
+        "ok instances 1 instance of 1 service, by what they answer",
         "\n1 problem, 0 warnings\n",
     ] {
         assert!(

@@ -46,7 +46,7 @@ fn streams_that_are_missing_or_full() {
         (
             "the dead letters are gone",
             changed(|facts| streams(facts).retain(|stream| stream.name != "DEAD")),
-            (group, Level::Problem, "stream_missing"),
+            (group, Level::Warning, "stream_missing"),
         ),
         (
             "so is the bucket of leaders",
