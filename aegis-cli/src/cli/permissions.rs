@@ -14,6 +14,10 @@ Examples:
   aegis permissions --calls orders --sends importer.import --inbox-prefix _INBOX.desk --json
   aegis permissions --tool --bucket users:ro
   aegis permissions --doctor --inbox-prefix _INBOX.doctor")]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a flag of the command line"
+)]
 pub(crate) struct Permitted {
     /// A service that runs: its newest record in the registry says what it serves
     #[arg(long, value_name = "SERVICE")]
@@ -42,7 +46,7 @@ pub(crate) struct Permitted {
     /// It is the command-line tool: services, leader, events, command, dead, kv ls
     #[arg(long)]
     pub(crate) tool: bool,
-    /// It runs `aegis doctor`; with --clean, --bucket service_registry as well
+    /// It runs `aegis doctor`; with --clean also `--bucket service_registry`
     #[arg(long)]
     pub(crate) doctor: bool,
     /// Its `subject_prefix` [default: that of the manifest or the configuration]
