@@ -56,6 +56,9 @@ async fn call(client: &Client, wish: &Call, params: &Value) -> anyhow::Result<Va
     for (name, value) in &wish.headers {
         call = call.header(name, value);
     }
+    if let Some(id) = &wish.correlation_id {
+        call = call.correlation_id(id);
+    }
     if let Some(key) = &wish.key {
         call = call.idempotency_key(key);
     }

@@ -195,5 +195,8 @@ fn all(
     if wish.tool {
         permissions = permissions.tool();
     }
+    if wish.doctor {
+        permissions = permissions.doctor();
+    }
     Ok(permissions)
 }

@@ -89,6 +89,9 @@ async fn one(
     for (name, value) in &wish.headers {
         publish = publish.header(name, value);
     }
+    if let Some(id) = &wish.correlation_id {
+        publish = publish.correlation_id(id);
+    }
     if let Some(time) = wish.timeout {
         publish = publish.within(time);
     }

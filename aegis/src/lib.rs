@@ -56,7 +56,7 @@ pub use aegis_macros::{
     on_start, on_stop, rpc, service, subscribe,
 };
 
-pub use app::{App, Config, LogFormat, Profile, ProfileError, Running};
+pub use app::{App, AskedReplicas, Config, LogFormat, Profile, ProfileError, Running};
 #[cfg(feature = "otel")]
 pub use app::{otel_flush, otel_layer};
 pub use client::{

@@ -75,6 +75,9 @@ pub(crate) struct JobSend {
     /// The idempotency key: what names this piece of work
     #[arg(long, value_name = "KEY")]
     pub(crate) key: Option<String>,
+    /// What it belongs to, as log lines and all that follows from it will say
+    #[arg(long, value_name = "ID")]
+    pub(crate) correlation_id: Option<String>,
     /// Begin so long after it was sent, such as 5m or 2h; 30 days at most
     #[arg(long, value_name = "TIME", value_parser = time)]
     pub(crate) delay: Option<Duration>,

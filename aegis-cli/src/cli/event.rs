@@ -7,7 +7,7 @@ use clap::{Args, Subcommand, ValueEnum};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use super::{pair, time};
+use super::{header, pair, time};
 
 const PUBLISH_HELP: &str = "\
 It ends when the stream holds the event, and prints its number there and its id. Who publishes an id
@@ -33,8 +33,11 @@ pub(crate) struct Publish {
     #[arg(long)]
     pub(crate) id: Option<String>,
     /// Add a header (may be repeated)
-    #[arg(long = "header", value_name = "NAME=VALUE", value_parser = pair)]
+    #[arg(long = "header", value_name = "NAME=VALUE", value_parser = header)]
     pub(crate) headers: Vec<(String, String)>,
+    /// What it belongs to, as log lines and all that follows from it will say
+    #[arg(long, value_name = "ID")]
+    pub(crate) correlation_id: Option<String>,
     /// Publish it so many times, one after the other
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) count: u32,

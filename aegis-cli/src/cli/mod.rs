@@ -201,8 +201,11 @@ pub(crate) struct Call {
     #[arg(long, value_name = "INSTANCE")]
     pub(crate) to: Option<String>,
     /// Add a header (may be repeated)
-    #[arg(long = "header", value_name = "NAME=VALUE", value_parser = pair)]
+    #[arg(long = "header", value_name = "NAME=VALUE", value_parser = header)]
     pub(crate) headers: Vec<(String, String)>,
+    /// What it belongs to, as log lines and all that follows from it will say
+    #[arg(long, value_name = "ID")]
+    pub(crate) correlation_id: Option<String>,
     /// The idempotency key: with it a call may be repeated after a timeout
     #[arg(long, value_name = "KEY")]
     pub(crate) key: Option<String>,
@@ -250,6 +253,16 @@ fn time(text: &str) -> Result<Duration, String> {
         }
         _ => Err("it is a time above 0, such as 500ms, 2s or 5m".to_owned()),
     }
+}
+
+/// A header of the user's own. What has an option of its own is said there: the library's text names
+/// a word of Rust.
+fn header(text: &str) -> Result<(String, String), String> {
+    let (name, value) = pair(text)?;
+    if name.eq_ignore_ascii_case("Aegis-Correlation-Id") {
+        return Err(format!("it is said with `--correlation-id {value}`"));
+    }
+    Ok((name, value))
 }
 
 fn pair(text: &str) -> Result<(String, String), String> {

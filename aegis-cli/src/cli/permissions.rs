@@ -12,7 +12,12 @@ Examples:
   aegis permissions --service orders --calls pricing.quote --publishes orders.created
   ./orders --manifest | aegis permissions --manifest - --inbox-prefix _INBOX.orders
   aegis permissions --calls orders --sends importer.import --inbox-prefix _INBOX.desk --json
-  aegis permissions --tool --bucket users:ro")]
+  aegis permissions --tool --bucket users:ro
+  aegis permissions --doctor --inbox-prefix _INBOX.doctor")]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a flag of the command line"
+)]
 pub(crate) struct Permitted {
     /// A service that runs: its newest record in the registry says what it serves
     #[arg(long, value_name = "SERVICE")]
@@ -41,6 +46,9 @@ pub(crate) struct Permitted {
     /// It is the command-line tool: services, leader, events, command, dead, kv ls
     #[arg(long)]
     pub(crate) tool: bool,
+    /// It runs `aegis doctor`; with --clean also `--bucket service_registry`
+    #[arg(long)]
+    pub(crate) doctor: bool,
     /// Its `subject_prefix` [default: that of the manifest or the configuration]
     #[arg(long, value_name = "PREFIX")]
     pub(crate) prefix: Option<String>,
@@ -67,6 +75,7 @@ impl Permitted {
             &self.bucket,
             &self.observes,
         ];
-        lists.iter().all(|list| list.is_empty()) && !self.discovers && !self.tool
+        let flags = [self.discovers, self.tool, self.doctor];
+        lists.iter().all(|list| list.is_empty()) && !flags.contains(&true)
     }
 }

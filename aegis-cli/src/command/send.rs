@@ -57,6 +57,9 @@ impl Session<'_> {
         if let Some(key) = &wish.key {
             command = command.idempotency_key(key);
         }
+        if let Some(id) = &wish.correlation_id {
+            command = command.correlation_id(id);
+        }
         if let Some(delay) = wish.delay {
             command = command.delay(delay);
         }

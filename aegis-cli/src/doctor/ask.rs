@@ -34,7 +34,7 @@ impl<'a> Asker<'a> {
     /// The same outcome; that it was not allowed is remembered.
     pub(super) fn noted<T>(&self, outcome: aegis::Result<T>) -> Asked<T> {
         outcome.map_err(|error| {
-            let text = error.to_string();
+            let text = for_doctor(&error.to_string());
             if error.kind() == ErrorKind::Denied {
                 let mut denied = self.denied.lock().unwrap_or_else(PoisonError::into_inner);
                 denied.insert(text.clone());
@@ -82,5 +82,71 @@ impl<'a> Asker<'a> {
             }
         }
         Ok((all, missing))
+    }
+}
+
+/// The text of an error with the words that help here: what is to be granted, and subjects without the
+/// names that consumers get by chance, so that one permission is told once.
+fn for_doctor(text: &str) -> String {
+    let text = text.replace(
+        "`aegis permissions` prints",
+        "`aegis permissions --doctor` prints",
+    );
+    let words = text.split(' ').map(|word| {
+        let end = word.trim_end_matches([':', ',', '.', ';']).len();
+        let (subject, rest) = word.split_at(end);
+        granted(subject).map_or_else(|| word.to_owned(), |subject| subject + rest)
+    });
+    words.collect::<Vec<_>>().join(" ")
+}
+
+/// The subject that is to be granted for one that is about a consumer.
+fn granted(subject: &str) -> Option<String> {
+    let tokens: Vec<&str> = subject.split('.').collect();
+    let consumer = match tokens[..] {
+        [
+            "$JS",
+            "API",
+            "CONSUMER",
+            "CREATE" | "INFO" | "DELETE",
+            _,
+            _,
+            ..,
+        ] => 5,
+        ["$JS", "API", "CONSUMER", "MSG", "NEXT", _, _] => 6,
+        _ => return None,
+    };
+    let mut tokens = tokens;
+    tokens[consumer] = "*";
+    Some(tokens.join("."))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_to_be_granted_has_no_names_of_chance() {
+        for (text, expected) in [
+            (
+                "publish on $JS.API.CONSUMER.CREATE.KV_users.x7Fq: grant",
+                "publish on $JS.API.CONSUMER.CREATE.KV_users.*: grant",
+            ),
+            (
+                "$JS.API.CONSUMER.CREATE.DEAD.observer-1.dead.>: no",
+                "$JS.API.CONSUMER.CREATE.DEAD.*.dead.>: no",
+            ),
+            (
+                "$JS.API.CONSUMER.MSG.NEXT.DEAD.observer-1",
+                "$JS.API.CONSUMER.MSG.NEXT.DEAD.*",
+            ),
+            (
+                "on $JS.API.CONSUMER.LIST.EVENTS: grant it (`aegis permissions` prints what is needed)",
+                "on $JS.API.CONSUMER.LIST.EVENTS: grant it (`aegis permissions --doctor` prints what is \
+                 needed)",
+            ),
+        ] {
+            assert_eq!(for_doctor(text), expected);
+        }
     }
 }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use aegis::port::{StreamSpec, StreamStatus};
-use aegis::{DeadLetter, Instance, ServerFacts};
+use aegis::{AskedReplicas, DeadLetter, Instance, ServerFacts};
 use time::OffsetDateTime;
 
 use super::stream::{Account, Consumer, Stream};
@@ -33,14 +33,18 @@ pub(super) struct Facts {
     /// By the stream.
     pub(super) consumers: BTreeMap<String, Asked<Vec<Consumer>>>,
     pub(super) registry: Asked<Registry>,
-    /// Who answers for itself, as service and id; more than once if two do.
-    pub(super) answers: Asked<Vec<(String, String)>>,
+    /// Who answers for itself; more than once if two do.
+    pub(super) answers: Asked<Vec<Answer>>,
     pub(super) seats: Asked<Vec<Seat>>,
     /// The oldest dead letters, and how many there are in all.
     pub(super) letters: Asked<(Vec<DeadLetter>, u64)>,
     /// The ids of records of jobs that cannot be read.
     pub(super) unreadable_jobs: Asked<Vec<String>>,
     pub(super) sync: Sync,
+    /// How many servers its cluster has for JetStream, if the monitoring page tells.
+    pub(super) cluster_size: Option<usize>,
+    /// On how many servers the settings of this run ask to keep things.
+    pub(super) asked_replicas: Vec<AskedReplicas>,
     pub(super) kubernetes: Kubernetes,
     /// What this user may not ask.
     pub(super) denied: BTreeSet<String>,
@@ -116,6 +120,30 @@ pub(super) struct Record {
     pub(super) instance: Instance,
 }
 
+impl Record {
+    /// It is of this framework, which answers for itself; programs with others only write records.
+    pub(super) fn should_answer(&self) -> bool {
+        self.instance.metadata.contains_key("boot")
+    }
+}
+
+/// One who answers for itself.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Answer {
+    pub(super) service: String,
+    pub(super) id: String,
+    /// It is of this framework, and has started: unless it is told not to, it keeps a record.
+    pub(super) keeps_record: bool,
+}
+
+impl Answer {
+    /// Whether this one has the record.
+    pub(super) fn is_of(&self, record: &Record) -> bool {
+        let instance = &record.instance;
+        (&self.service, &self.id) == (&instance.service, &instance.id)
+    }
+}
+
 /// The record of a leader; one that cannot be read has no holder.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Seat {
@@ -173,6 +201,14 @@ impl Facts {
             Err(NoAccount::Absent(_)) => Some("there is no JetStream"),
             Err(NoAccount::Silent(_)) => Some("JetStream does not answer"),
             _ => None,
+        }
+    }
+
+    /// On how many servers something can be kept, if that is known.
+    pub(super) fn servers(&self) -> Option<usize> {
+        match self.server.cluster {
+            None => Some(1),
+            Some(_) => self.cluster_size,
         }
     }
 

@@ -3,16 +3,16 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use aegis::{Client, Config, ErrorKind, Instance};
+use aegis::{Client, Config, ErrorKind};
 use futures_util::future::join_all;
 use serde_json::Value;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use super::ask::Asker;
-use super::facts::{Asked, Clock, Facts, Holder, Names, NoAccount, Record, Registry, Seat, User};
+use super::facts::{Asked, Clock, Facts, Holder, Names, NoAccount, Seat, User};
 use super::stream::{Account, Consumer, Stream};
-use super::{kubernetes, monitor};
+use super::{instances, kubernetes, monitor};
 use crate::cli::Doctor;
 
 /// So many messages measure the way to the server, if it is not too long.
@@ -35,7 +35,7 @@ pub(super) async fn facts(client: &Client, config: &Config, wish: &Doctor) -> Fa
     // Alone on the way, so that nothing else is measured.
     let round_trips = round_trips(asker, wish.wait).await;
     let (user, clock) = user_and_clock(asker).await;
-    let monitor = monitor::sync(wish.monitor.as_deref(), &url, &server.name, wish.wait);
+    let monitor = monitor::told(wish.monitor.as_deref(), &url, &server.name, wish.wait);
     let (account, streams, own, consumers) = tokio::join!(
         account(asker),
         streams(asker),
@@ -45,9 +45,9 @@ pub(super) async fn facts(client: &Client, config: &Config, wish: &Doctor) -> Fa
     // What is read below is judged by the clock from before it was asked for.
     let ahead = clock.map_or(time::Duration::ZERO, |clock: Clock| clock.ahead);
     let now = OffsetDateTime::now_utc() + ahead;
-    let (registry, answers, seats) =
-        tokio::join!(registry(asker), answers(asker, wish.wait), seats(asker),);
-    let (letters, unreadable_jobs, sync) = tokio::join!(
+    let ((registry, answers), seats) =
+        tokio::join!(instances::asked(asker, wish.wait), seats(asker));
+    let (letters, unreadable_jobs, told) = tokio::join!(
         letters(asker, wish.wait),
         unreadable_jobs(asker, wish.wait),
         monitor,
@@ -69,7 +69,9 @@ pub(super) async fn facts(client: &Client, config: &Config, wish: &Doctor) -> Fa
         seats,
         letters,
         unreadable_jobs,
-        sync,
+        sync: told.sync,
+        cluster_size: told.cluster_size,
+        asked_replicas: config.asked_replicas(),
         kubernetes: kubernetes::asked(config, |name| std::env::var_os(name)).await,
         denied: asker.denied(),
     }
@@ -167,33 +169,6 @@ async fn consumers(asker: &Asker<'_>, names: &Names) -> BTreeMap<String, Asked<V
         (stream.clone(), all)
     });
     join_all(questions).await.into_iter().collect()
-}
-
-async fn registry(asker: &Asker<'_>) -> Asked<Registry> {
-    let found = asker.client.bucket("service_registry").find_bytes().await;
-    let Some(bucket) = asker.noted(found)? else {
-        return Ok(Registry::default());
-    };
-    let entries = asker.noted(bucket.entries("service-instances.").await)?;
-    let mut registry = Registry::default();
-    for entry in entries {
-        match serde_json::from_slice::<Instance>(&entry.value) {
-            Ok(instance) => registry.records.push(Record {
-                key: entry.key,
-                revision: entry.revision,
-                written: entry.created,
-                instance,
-            }),
-            Err(_) => registry.unreadable.push(entry.key),
-        }
-    }
-    Ok(registry)
-}
-
-async fn answers(asker: &Asker<'_>, within: Duration) -> Asked<Vec<(String, String)>> {
-    let within = within.min(Duration::from_millis(500));
-    let infos = asker.noted(asker.client.services(within).await)?;
-    Ok(infos.into_iter().map(|info| (info.name, info.id)).collect())
 }
 
 async fn seats(asker: &Asker<'_>) -> Asked<Vec<Seat>> {

@@ -1,6 +1,6 @@
 //! `aegis doctor`: what is wrong, why it matters, and what mends it.
 //!
-//! `gather` asks (`ask` the server, `monitor` its monitoring page) and makes `facts`; a file for each
+//! `gather` asks (`ask` the server, `monitor` its monitoring page, `instances` who is there) and makes `facts`; a file for each
 //! group of checks judges them, without asking anything: `server`, `store`, `streams`, `places`,
 //! `replicas`, `letters`, `roster`, `leaders`, `kubernetes`. `need` is what the services that run
 //! need, `finding` what is found, `show` how it looks, `clean` removes what is stale.
@@ -10,6 +10,7 @@ mod clean;
 mod facts;
 mod finding;
 mod gather;
+mod instances;
 mod kubernetes;
 mod leaders;
 mod letters;

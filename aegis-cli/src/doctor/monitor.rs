@@ -1,4 +1,5 @@
-//! The server's monitoring page, `/varz`: the only place that tells when it writes to its disk.
+//! The server's monitoring page, `/varz`: the only place that tells when it writes to its disk, and how
+//! many servers its cluster has.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -50,31 +51,56 @@ pub(super) fn is_loopback(host: &str) -> bool {
     host == "localhost" || number.is_ok_and(|number| number.is_loopback())
 }
 
-/// When the server writes to its disk: asked at the page that was named, else at the usual one if
-/// the server is on this computer.
-pub(super) async fn sync(named: Option<&str>, server: &str, name: &str, within: Duration) -> Sync {
+/// What the page tells.
+#[derive(Debug, PartialEq)]
+pub(super) struct Told {
+    pub(super) sync: Sync,
+    /// How many servers of the cluster have JetStream; none if it is not told.
+    pub(super) cluster_size: Option<usize>,
+}
+
+impl Told {
+    fn nothing(why: String) -> Self {
+        Self {
+            sync: Sync::Unknown(why),
+            cluster_size: None,
+        }
+    }
+}
+
+/// What the server tells at the page that was named, else at the usual one if the server is on this
+/// computer.
+pub(super) async fn told(named: Option<&str>, server: &str, name: &str, within: Duration) -> Told {
     let page = match named {
         Some(named) => named.trim_end_matches('/').to_owned(),
         None => match usual(server) {
             Some(page) => page,
-            None => return Sync::Unknown("its monitoring page was not named".to_owned()),
+            None => return Told::nothing("its monitoring page was not named".to_owned()),
         },
     };
     let asked = tokio::time::timeout(within, get(&page, "/varz")).await;
     match asked {
         Ok(Ok(varz)) => read(&varz, name, &page),
-        Ok(Err(error)) => Sync::Unknown(format!("{page} does not tell: {error:#}")),
-        Err(_) => Sync::Unknown(format!("{page} did not answer within {within:?}")),
+        Ok(Err(error)) => Told::nothing(format!("{page} does not tell: {error:#}")),
+        Err(_) => Told::nothing(format!("{page} did not answer within {within:?}")),
     }
 }
 
 /// Reads `/varz`, which must be that of this server.
-fn read(varz: &Value, name: &str, page: &str) -> Sync {
+fn read(varz: &Value, name: &str, page: &str) -> Told {
     let other = varz["server_name"].as_str().unwrap_or_default();
     if other != name {
-        return Sync::Unknown(format!("{page} is the page of another server, {other:?}"));
+        return Told::nothing(format!("{page} is the page of another server, {other:?}"));
     }
-    let config = &varz["jetstream"]["config"];
+    let size = varz["jetstream"]["meta"]["cluster_size"].as_u64();
+    Told {
+        sync: sync(&varz["jetstream"]["config"], page),
+        cluster_size: size.and_then(|size| usize::try_from(size).ok()),
+    }
+}
+
+/// When it writes to its disk.
+fn sync(config: &Value, page: &str) -> Sync {
     if config["sync_always"].as_bool().unwrap_or_default() {
         return Sync::Always;
     }
@@ -148,7 +174,7 @@ mod tests {
     fn varz_tells_when_the_server_writes() {
         let of = |config: Value| {
             let varz = json!({"server_name": "n", "jetstream": {"config": config}});
-            read(&varz, "n", "p")
+            read(&varz, "n", "p").sync
         };
         let minutes = Duration::from_secs(120);
         assert_eq!(
@@ -161,9 +187,9 @@ mod tests {
         );
         assert!(matches!(of(json!({})), Sync::Unknown(_)));
         let other = read(&json!({"server_name": "m"}), "n", "p");
-        assert_eq!(
-            other,
-            Sync::Unknown("p is the page of another server, \"m\"".to_owned())
-        );
+        let text = "p is the page of another server, \"m\"".to_owned();
+        assert_eq!(other, Told::nothing(text));
+        let varz = json!({"server_name": "n", "jetstream": {"meta": {"cluster_size": 3}}});
+        assert_eq!(read(&varz, "n", "p").cluster_size, Some(3));
     }
 }

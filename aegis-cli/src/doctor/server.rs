@@ -214,7 +214,10 @@ fn denied(text: &String) -> Finding {
     let subject = subject.and_then(|rest| rest.split(':').next());
     Finding::warning("denied", subject.unwrap_or_default(), text)
         .because("what is asked there is not looked at, and may be wrong")
-        .mended_by("grant it to the user of this tool, or log in as one who may")
+        .mended_by(
+            "`aegis permissions --doctor` prints all that is asked here: grant it to the user of this \
+             tool, or log in as one who may",
+        )
 }
 
 /// When it writes to its disk.

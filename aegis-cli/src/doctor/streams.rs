@@ -28,7 +28,7 @@ pub(super) fn judge(facts: &Facts, needs: &Needs) -> Group {
     let mut findings = missing(facts, needs);
     for (spec, found) in &facts.own {
         match found {
-            Ok(Some(found)) => findings.extend(drift(spec, found)),
+            Ok(Some(found)) => findings.extend(drift(&possible(spec, facts), found)),
             Ok(None) => {}
             Err(why) => findings.push(unlike(&spec.name, why)),
         }
@@ -68,6 +68,13 @@ fn missing(facts: &Facts, needs: &Needs) -> Vec<Finding> {
         .filter(|(name, _)| facts.stream(name).is_none());
     let finding = |(name, whose): (&String, &String)| {
         let what = format!("{} is missing, which {whose} needs", called(name));
+        if *name == facts.names.dead {
+            return Finding::warning("stream_missing", name, what)
+                .because("the dead letters that it held are gone; handlers go on without it")
+                .mended_by(
+                    "nothing: the next dead letter makes it anew, as does a start of a service",
+                );
+        }
         Finding::problem("stream_missing", name, what)
             .because("nothing can be published, sent or led there; what it held is gone")
             .mended_by(format!(
@@ -87,6 +94,16 @@ fn unlike(name: &str, why: &str) -> Finding {
             "`nats stream info {name}` shows it; remove it with everything in it (`nats stream rm \
              {name}`), or give this environment a `subject_prefix`"
         ))
+}
+
+/// Without the number of servers if there are not as many: that is told with the replicas, and no
+/// restart changes it.
+fn possible(spec: &StreamSpec, facts: &Facts) -> StreamSpec {
+    let mut spec = spec.clone();
+    spec.replicas = spec
+        .replicas
+        .filter(|asked| !super::replicas::is_too_many(facts, *asked));
+    spec
 }
 
 fn drift(spec: &StreamSpec, found: &StreamStatus) -> Option<Finding> {

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use aegis::{Instance, ServiceInfo};
 
-use super::view::{Asked, Known, View};
+use super::view::{Asked, Known, View, one_leader};
 
 /// One that does not answer so many times in a row, and has no record, is gone.
 const MISSES: u32 = 3;
@@ -184,7 +184,9 @@ impl Live {
     /// Everybody, as of now.
     pub(super) fn views(&self, now: Instant) -> Vec<View> {
         let told = self.told.keys();
-        told.filter_map(|key| self.view(key, now)).collect()
+        let mut views: Vec<View> = told.filter_map(|key| self.view(key, now)).collect();
+        one_leader(&mut views);
+        views
     }
 }
 

@@ -9,7 +9,7 @@ use serde::Serialize;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use super::view::{Asked, Known, View};
+use super::view::{Asked, Known, View, one_leader};
 
 /// The longest wait for the registry, if answers are not collected for longer.
 pub(super) const PATIENCE: Duration = Duration::from_secs(2);
@@ -151,7 +151,9 @@ fn merged(records: &[Arc<Instance>], infos: &[ServiceInfo], asked: Asked) -> Vec
         one.info = Some(info);
     }
     let views = known.into_values();
-    views.filter_map(|known| View::of(known, asked)).collect()
+    let mut views: Vec<View> = views.filter_map(|known| View::of(known, asked)).collect();
+    one_leader(&mut views);
+    views
 }
 
 /// How long ago a heartbeat was, by the clocks of two computers: for people.

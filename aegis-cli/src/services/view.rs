@@ -1,5 +1,6 @@
 //! What is shown of an instance: its record in the registry and its own answer, as one.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use aegis::{EndpointInfo, Instance, ServiceInfo};
@@ -42,6 +43,26 @@ pub(super) struct View {
     /// Tells one process from another with the same id.
     #[serde(skip)]
     pub(super) boot: Option<String>,
+    /// For which it leads, if it does, or may.
+    #[serde(skip)]
+    pub(super) group: Option<String>,
+    /// Of its leadership, if it says that it leads.
+    #[serde(skip)]
+    pub(super) epoch: Option<u64>,
+}
+
+/// Of several that say they lead one group, the one with the highest epoch does: the record of one
+/// that was killed says so until it runs out.
+pub(super) fn one_leader(views: &mut [View]) {
+    let group = |view: &View| (view.service.clone(), view.group.clone());
+    let mut newest: BTreeMap<_, Option<u64>> = BTreeMap::new();
+    for view in views.iter().filter(|view| view.leader) {
+        let epoch = newest.entry(group(view)).or_default();
+        *epoch = view.epoch.max(*epoch);
+    }
+    for view in views.iter_mut().filter(|view| view.leader) {
+        view.leader = newest.get(&group(view)) == Some(&view.epoch);
+    }
 }
 
 /// How busy it was at its last heartbeat.
@@ -128,6 +149,8 @@ impl View {
             metadata: of_service.map(|(k, v)| (k.clone(), v.clone())).collect(),
             methods: methods.collect(),
             boot: text("boot"),
+            group: record.sticky_active_group.clone(),
+            epoch: facts.get("epoch").and_then(Value::as_u64),
         }
     }
 
@@ -154,6 +177,8 @@ impl View {
                 .collect(),
             methods: info.endpoints.iter().map(Method::of_endpoint).collect(),
             boot: None,
+            group: None,
+            epoch: None,
         }
     }
 
@@ -321,6 +346,26 @@ mod tests {
             instances: true,
         };
         assert_eq!(view(None, Some(&info()), unasked).registered, None);
+    }
+
+    #[test]
+    fn the_highest_epoch_of_a_group_leads() {
+        for (records, leading) in [
+            (&[("main", Some(7)), ("main", Some(9))][..], &[1][..]),
+            (&[("main", Some(9)), ("main", None)], &[0]),
+            (&[("main", Some(7)), ("other", Some(9))], &[0, 1]),
+            (&[("main", None)], &[0]),
+        ] {
+            let led = records.iter().map(|(group, epoch)| {
+                let mut led = record(&json!({"leader": true, "epoch": epoch}));
+                led.sticky_active_group = Some((*group).to_owned());
+                view(Some(&led), None, BOTH)
+            });
+            let mut views: Vec<View> = led.collect();
+            one_leader(&mut views);
+            let stars = (0..views.len()).filter(|at| views[*at].leader);
+            assert_eq!(stars.collect::<Vec<_>>(), leading, "{records:?}");
+        }
     }
 
     #[test]

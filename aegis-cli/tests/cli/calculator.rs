@@ -34,6 +34,12 @@ impl Calculator {
         Ok(a + b)
     }
 
+    /// What the call belongs to.
+    #[rpc]
+    async fn belongs(&self, ctx: &Context) -> Result<String, Failure> {
+        Ok(ctx.correlation_id().to_owned())
+    }
+
     #[rpc]
     async fn divide(&self, a: i64, by: i64) -> Result<i64, MathError> {
         a.checked_div(by).ok_or(MathError::DivisionByZero(a))

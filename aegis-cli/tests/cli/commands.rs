@@ -35,6 +35,12 @@ async fn call_prints_results_and_errors_of_the_service() {
     check_calls(&[
         (&["calculator", "add", numbers], 0, "3\n", ""),
         (&["calculator", "add", numbers, "--envelope"], 0, "3\n", ""),
+        (
+            &["calculator", "belongs", "--correlation-id", "visit-7"],
+            0,
+            "\"visit-7\"\n",
+            "",
+        ),
         (&facts, 0, "[\"one\",\"acme\",\"k7\"]\n", ""),
         (
             &["calculator", "divide", "{\"a\":7,\"by\":0}"],
@@ -56,7 +62,7 @@ async fn call_prints_results_and_errors_of_the_service() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn call_tells_what_else_is_wrong() {
     let late = ["calculator", "never", "--timeout", "50ms"];
-    let methods = "no method ad; it has add, divide, facts, never";
+    let methods = "no method ad; it has add, belongs, divide, facts, never";
     let services = "no instance of calculators is there; there are calculator";
     let elsewhere = ["calculator", "add", "--to", "two"];
     let instances = "no instance two; its instances are one";
@@ -84,6 +90,18 @@ async fn call_tells_what_else_is_wrong() {
             64,
             "",
             "a time needs a unit: 5s or 5ms",
+        ),
+        (
+            &["calculator", "add", "--header", "aegis-correlation-id=7"],
+            64,
+            "",
+            "it is said with `--correlation-id 7`",
+        ),
+        (
+            &["calculator", "add", "--correlation-id", "a\nb"],
+            64,
+            "",
+            "error: ",
         ),
         (&["calculator"], 64, "", "<METHOD>"),
     ])

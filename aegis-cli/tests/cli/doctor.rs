@@ -7,6 +7,7 @@ use aegis::{Client, Config};
 use serde_json::{Value, json};
 
 use super::billing::{Billing, billing};
+use super::calculator::calculator;
 use super::importer::{Importer, importer};
 use super::leader::ledger;
 use super::{Said, run, wait_for};
@@ -141,12 +142,14 @@ async fn a_server_that_is_not_there_or_has_no_streams() {
         .start()
         .await
         .unwrap();
+    let _calculator = calculator(&without.url(), "one").await;
     assert_eq!(bad(&without.url()), ["problem no_jetstream"]);
     let said = doctor(&without.url(), &[]);
     for part in [
         "problem  jetstream     NATS at nats://",
         "           why           without it there are no events",
         "           do            start nats-server with `-js`",
+        "ok instances 1 instance of 1 service, by what they answer",
         "\n1 problem, 0 warnings\n",
     ] {
         assert!(
@@ -159,6 +162,37 @@ async fn a_server_that_is_not_there_or_has_no_streams() {
         said.err.contains("something is wrong, as told above"),
         "{said:?}"
     );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn settings_for_three_servers_on_one() {
+    let server = NatsServer::start().await.unwrap();
+    let url = server.url();
+    let settled = client(&url).await;
+    let created = settled.publish_as("orders.created", &json!({})).await;
+    created.unwrap();
+    let asked = |words: &[&str]| {
+        let mut command = super::aegis(&[&["doctor", "--url", &url], words].concat());
+        super::said(command.env("AEGIS_PROFILE", "production").output().unwrap())
+    };
+    let told = asked(&["--json"]);
+    assert_eq!(told.code, 1, "{told:?}");
+    let found = json_of(&told);
+    let bad = of(&found).filter(|finding| finding["level"] != "note");
+    let bad: Vec<&Value> = bad.map(|finding| &finding["code"]).collect();
+    assert_eq!(bad, ["too_many_replicas"], "{found}");
+    let text = words(&asked(&[]).out);
+    for part in [
+        "problem replicas `nats.replicas` = 3 (from the profile `production`), and the server is alone",
+        "do `nats.replicas = 1` (AEGIS_NATS_REPLICAS=1) in the settings",
+    ] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+    // It is true: what asks for that is refused.
+    let config = Config::default().url(&url).replicas(3).subject_prefix("t");
+    let three = Client::connect(config).await.unwrap();
+    let refused = three.publish_as("orders.created", &json!({})).await;
+    assert!(refused.unwrap_err().to_string().contains("replicas > 1"));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

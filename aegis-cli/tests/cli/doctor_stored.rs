@@ -199,6 +199,50 @@ fn instance(url: &str, id: &str) -> Child {
     child
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_instance_that_could_not_announce_itself() {
+    let tool = Tool::start().await;
+    let app = TestApp::new().on_nats(&tool.url);
+    // One server cannot keep a bucket three times.
+    let app = app.configure(|config| config.instance_id("one").registry_replicas(3));
+    let _running = app.service(Billing::default()).start().await.unwrap();
+    assert_eq!(bad(&tool.url), ["warning not_registered billing/one"]);
+    let found = json_of(&doctor(&tool.url, &["--json"]));
+    assert_eq!(found["groups"][7]["summary"], "1 instance of 1 service");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_that_was_killed_is_told_while_its_record_is_there() {
+    let server = NatsServer::start().await.unwrap();
+    let url = server.url();
+    let mut one = aegis(&["demo-instance", "--prefix", "t", "--id", "one"]);
+    one.env("AEGIS_NATS_URL", &url)
+        .env("AEGIS_REGISTRY_TTL", "60s");
+    let mut one = one
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    read_until(&mut one, "ready\n");
+    let silent = || {
+        let said = doctor_of_t(&url, &["--json", "--clean"]);
+        assert_eq!(json_of(&said)["cleaned"], json!([]), "{said:?}");
+        let found = json_of(&said);
+        let all = of(&found).filter(|finding| finding["code"] == "no_answer");
+        all.map(|finding| finding["what"].as_str().unwrap().to_owned())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(silent(), [""; 0]);
+    one.kill().unwrap();
+    one.wait().unwrap();
+    let told = silent();
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert!(
+        told[0].contains("/one does not answer; its last heartbeat was "),
+        "{told:?}"
+    );
+}
+
 fn doctor_of_t(url: &str, words: &[&str]) -> Said {
     let mut command = aegis(&[&["doctor", "--url", url], words].concat());
     said(command.env("AEGIS_SUBJECT_PREFIX", "t").output().unwrap())

@@ -103,6 +103,8 @@ async fn what_is_published_is_told_when_it_is_stored() {
         "--envelope",
         "--header",
         "Tenant=acme",
+        "--correlation-id",
+        "visit-7",
     ];
     assert!(tool.out(&words).starts_with("a.b  sequence 6  id "));
     let last = &tool.lines(&["events", "--from", "6", "--count", "1"])[0];
@@ -112,6 +114,7 @@ async fn what_is_published_is_told_when_it_is_stored() {
         &last["source"],
     );
     assert_eq!(shown, (&json!(1), &json!("acme"), &json!("aegis-client")));
+    assert_eq!(last["correlation_id"], "visit-7");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -130,6 +133,10 @@ async fn what_cannot_be_published_is_told_before_it_is_sent() {
         (
             &["orders.created", "1", "--header", "Nats-Msg-Id=1"],
             "framework's own",
+        ),
+        (
+            &["orders.created", "1", "--header", "Aegis-Correlation-Id=7"],
+            "it is said with `--correlation-id 7`",
         ),
         (
             &["orders.created", "1", "--header", "x"],

@@ -109,6 +109,22 @@ async fn ctrl_c_ends_the_waiting_and_not_the_job() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_command_says_what_it_belongs_to() {
+    let tool = Tool::start().await;
+    let _running = importer(&tool.url, Importer::default()).await;
+    let order = ["importer", "order", "{\"sku\":\"a\"}"];
+    let id = sent(
+        &tool,
+        &[&order[..], &["--correlation-id", "visit-7"]].concat(),
+    );
+    wait_for_letter(&tool, &id);
+    let letter = tool.out(&["dead", "show", "1", "--json"]);
+    let letter: Value = serde_json::from_str(&letter).unwrap();
+    let headers = &letter["headers"];
+    assert_eq!(headers["Aegis-Correlation-Id"], "visit-7", "{letter}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_key_is_one_job_and_its_words_are_kept() {
     let tool = Tool::start().await;
     let service = Importer::default();

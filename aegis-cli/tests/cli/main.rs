@@ -11,6 +11,7 @@ mod commands;
 mod dead;
 mod demo;
 mod doctor;
+mod doctor_permitted;
 mod doctor_stored;
 mod events;
 mod failover;

@@ -67,6 +67,7 @@ fn every_flag_is_heard() {
         "orders.>",
         "--discovers",
         "--tool",
+        "--doctor",
         "--prefix",
         "eu",
         "--json",
@@ -79,6 +80,8 @@ fn every_flag_is_heard() {
         "$KV.eu_users.>",
         "$JS.API.STREAM.MSG.GET.KV_eu_prices",
         "$JS.API.STREAM.INFO.eu_EVENTS",
+        "$JS.API.STREAM.LIST",
+        "$JS.API.CONSUMER.LIST.eu_COMMANDS",
     ] {
         assert!(
             allowed.iter().any(|one| one == subject),

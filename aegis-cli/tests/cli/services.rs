@@ -86,6 +86,22 @@ async fn the_tree_shows_both_sources() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_leader_that_was_killed_has_no_star_beside_its_successor() {
+    let server = NatsServer::start().await.unwrap();
+    let url = server.url();
+    for (id, epoch) in [("one", 9), ("two", 7)] {
+        let led = json!({"leader": true, "epoch": epoch});
+        record(&url, id, "ACTIVE", led).await;
+    }
+    let out = services(&url, &[]).out;
+    assert_eq!(words_of(&out, "one")[..3], ["one", "*", "ACTIVE"], "{out}");
+    assert_eq!(words_of(&out, "two")[..2], ["two", "ACTIVE"], "{out}");
+    let all = json_of(&services(&url, &["--json"]));
+    let two = &all["services"][0]["instances"][1];
+    assert_eq!((&two["id"], &two["leader"]), (&json!("two"), &json!(false)));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_details_of_one_service() {
     let server = NatsServer::start().await.unwrap();
     let url = server.url();

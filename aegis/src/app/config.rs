@@ -140,8 +140,12 @@ impl Config {
         Ok(config)
     }
 
-    pub(super) fn set(mut self, key: &'static str, text: &str) -> Self {
-        if let Err(mistake) = settings::set(&mut self, key, text, "in code") {
+    pub(super) fn set(self, key: &'static str, text: &str) -> Self {
+        self.set_from(key, text, "in code")
+    }
+
+    pub(super) fn set_from(mut self, key: &'static str, text: &str, source: &str) -> Self {
+        if let Err(mistake) = settings::set(&mut self, key, text, source) {
             self.mistakes.push(mistake);
         }
         self

@@ -53,6 +53,7 @@ pub use config::Config;
 pub(crate) use connect::open;
 pub use entry::main;
 pub use profile::{Profile, ProfileError};
+pub use replica_settings::AskedReplicas;
 pub use running::Running;
 pub use settings::LogFormat;
 #[cfg(feature = "testing")]

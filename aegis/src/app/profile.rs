@@ -115,12 +115,9 @@ impl Config {
         // Without its feature there is no such setting to speak of.
         let known = |key: &str| key != "http.address" || cfg!(feature = "http");
         let defaults = defaults.filter(|(key, _)| known(key));
+        let source = format!("from the profile `{profile}`");
         defaults.fold(self, |config, (key, value)| {
-            let config = config.set(key, value);
-            if key == "nats.replicas" {
-                return config.replicas_by(profile);
-            }
-            config
+            config.set_from(key, value, &source)
         })
     }
 }

@@ -3,28 +3,50 @@
 //! What says more of one thing (`events.replicas`, `leader.replicas` ..) wins. Streams that exist are
 //! changed to it; buckets that exist stay as they are.
 
+use std::collections::BTreeMap;
+
 use super::config::Config;
-use super::profile::Profile;
 use super::settings::{Setting, open};
 use super::stream_settings::servers;
 use crate::client::StreamSettings;
 use crate::model::{Replicas, ServerFacts};
 
 /// What is `None` is not asked for.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct ReplicaSettings {
     /// Of everything that says nothing else.
     pub(super) all: Option<u8>,
     pub(super) registry: Option<u8>,
-    /// The profile that said `all`, if it was one.
-    by: Option<Profile>,
+    /// Who said it, by the setting.
+    sources: BTreeMap<&'static str, String>,
+}
+
+impl ReplicaSettings {
+    /// Notes where the value of a setting came from, if it is one of these.
+    pub(super) fn said(&mut self, key: &'static str, source: &str) {
+        if key.ends_with(".replicas") {
+            self.sources.insert(key, source.to_owned());
+        }
+    }
+}
+
+/// On how many servers a setting asks to keep something, and who says so.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct AskedReplicas {
+    /// The setting, such as `nats.replicas`.
+    pub setting: &'static str,
+    /// 1 to 5.
+    pub servers: u8,
+    /// Where its value comes from: `from AEGIS_NATS_REPLICAS`, `in aegis.toml`,
+    /// ``from the profile `production` ``, `in code`.
+    pub source: String,
 }
 
 pub(super) const SETTINGS: &[Setting] = &[
     open("nats.replicas", &["AEGIS_NATS_REPLICAS"], |config, text| {
         servers(text).map(|servers| {
             config.replicas.all = Some(servers);
-            config.replicas.by = None;
         })
     }),
     open(
@@ -52,12 +74,6 @@ impl Config {
         self.set("registry.replicas", &servers.to_string())
     }
 
-    /// What was said last was said by a profile.
-    pub(super) fn replicas_by(mut self, profile: Profile) -> Self {
-        self.replicas.by = Some(profile);
-        self
-    }
-
     /// Warns if nothing can be made on so many servers, before something that is needed later shows it.
     pub(super) fn tell_alone(&self, server: Option<&ServerFacts>) {
         if let Some(text) = server.and_then(|server| self.alone(server)) {
@@ -66,19 +82,42 @@ impl Config {
     }
 
     fn alone(&self, server: &ServerFacts) -> Option<String> {
-        let servers = self.replicas.all.filter(|servers| *servers > 1)?;
         if server.cluster.is_some() {
             return None;
         }
-        let by = self.replicas.by.map_or_else(String::new, |profile| {
-            format!(", as the profile `{profile}` says")
-        });
+        let asked = self.asked_replicas();
+        let AskedReplicas {
+            setting,
+            servers,
+            source,
+        } = asked.into_iter().find(|asked| asked.servers > 1)?;
         Some(format!(
-            "`nats.replicas` is {servers}{by}, and the NATS server {} is alone: streams and buckets that are not \
-             there yet cannot be made; set `nats.replicas` (AEGIS_NATS_REPLICAS) to 1, or connect to a \
-             cluster",
+            "`{setting}` is {servers} ({source}), and the NATS server {} is alone: streams and buckets \
+             that are not there yet cannot be made; set `{setting}` to 1, or connect to a cluster",
             server.name
         ))
+    }
+
+    /// On how many servers the settings ask to keep things, one entry for each setting that says it. A
+    /// server that is alone, or a cluster with fewer, refuses what asks for more; `aegis doctor`
+    /// compares them.
+    pub fn asked_replicas(&self) -> Vec<AskedReplicas> {
+        let asked = [
+            ("nats.replicas", self.replicas.all),
+            ("events.replicas", self.streams.replicas),
+            ("commands.replicas", self.streams.commands.replicas),
+            ("leader.replicas", self.leader_replicas),
+            ("registry.replicas", self.replicas.registry),
+        ];
+        let source = |setting| self.replicas.sources.get(setting).cloned();
+        let said = asked.into_iter().filter_map(|(setting, servers)| {
+            Some(AskedReplicas {
+                setting,
+                servers: servers?,
+                source: source(setting).unwrap_or_default(),
+            })
+        });
+        said.collect()
     }
 
     /// The same of the records of leaders, and of the results of exclusive work.
@@ -101,6 +140,30 @@ impl Config {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::app::profile::Profile;
+
+    #[test]
+    fn who_asks_for_servers_is_known() {
+        let profile = Config::default().profile(Profile::Production);
+        let env = |name: &str| match name {
+            "AEGIS_NATS_REPLICAS" => Some("2".to_owned()),
+            _ => None,
+        };
+        let variable = crate::app::settings::load(profile.clone(), &env).unwrap();
+        for (config, servers, source) in [
+            (profile, 3, "from the profile `production`"),
+            (variable, 2, "from AEGIS_NATS_REPLICAS"),
+            (Config::default().replicas(5), 5, "in code"),
+        ] {
+            let asked = AskedReplicas {
+                setting: "nats.replicas",
+                servers,
+                source: source.to_owned(),
+            };
+            assert_eq!(config.asked_replicas(), [asked]);
+        }
+        assert_eq!(Config::default().asked_replicas(), []);
+    }
 
     #[test]
     fn a_server_that_is_alone_is_told_where_more_are_asked_for() {
@@ -112,7 +175,7 @@ mod tests {
             max_payload: 1 << 20,
         };
         let production = || Config::default().profile(Profile::Production);
-        let by_profile = "`nats.replicas` is 3, as the profile `production` says, and the NATS server n1 is alone: ";
+        let by_profile = "`nats.replicas` is 3 (from the profile `production`), and the NATS server n1 is alone: ";
         for (config, cluster, expected) in [
             (Config::default(), None, None),
             (Config::default().replicas(1), None, None),
@@ -122,7 +185,7 @@ mod tests {
             (
                 production().replicas(5),
                 None,
-                Some("`nats.replicas` is 5, and the NATS server n1 is alone: "),
+                Some("`nats.replicas` is 5 (in code), and the NATS server n1 is alone: "),
             ),
         ] {
             let told = config.alone(&server(cluster));
@@ -148,6 +211,14 @@ mod tests {
             if_new: Some(3),
         };
         assert_eq!(config.leader_servers(), leaders);
+        let asked = config.asked_replicas();
+        let asked: Vec<_> = asked.iter().map(|one| (one.setting, one.servers)).collect();
+        let said = [
+            ("nats.replicas", 3),
+            ("events.replicas", 5),
+            ("leader.replicas", 1),
+        ];
+        assert_eq!(asked, said);
         let text = config.replicas(6).check().unwrap_err().to_string();
         assert!(text.contains("`nats.replicas` = \"6\""), "{text}");
     }

@@ -263,7 +263,11 @@ pub(super) fn set(
 }
 
 fn apply(config: &mut Config, setting: &Setting, text: &str, source: &str) -> Result<(), String> {
-    (setting.apply)(config, text).map_err(|mistake| {
+    let set = (setting.apply)(config, text);
+    if set.is_ok() {
+        config.replicas.said(setting.key, source);
+    }
+    set.map_err(|mistake| {
         let shown = if setting.secret {
             String::new()
         } else {

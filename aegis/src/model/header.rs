@@ -88,6 +88,10 @@ pub(crate) fn word_for(name: &str) -> Option<&'static str> {
         Some("say `.within(..)`")
     } else if is(TRACEPARENT) {
         Some("say `.trace(..)`")
+    } else if is(CORRELATION_ID) {
+        Some("say `.correlation_id(..)`")
+    } else if is(SOURCE) {
+        Some("`Config::source` decides it, the setting `source`")
     } else if is(CONTENT_TYPE) {
         Some("the client's codec decides it (`Config::codec`)")
     } else if is(STATUS) || starts("Aegis-") || starts("Nats-") {
@@ -298,6 +302,17 @@ mod tests {
         for own in KNOWN.iter().filter(|name| !handed_on.contains(*name)) {
             assert!(word_for(own).is_some(), "{own}");
             assert!(word_for(&own.to_lowercase()).is_some(), "{own}");
+        }
+        for (own, word) in [
+            ("aegis-correlation-id", ".correlation_id(..)"),
+            ("Aegis-Source", "Config::source"),
+            ("Traceparent", ".trace(..)"),
+            ("Nats-Msg-Id", "another name"),
+        ] {
+            assert!(
+                word_for(own).is_some_and(|said| said.contains(word)),
+                "{own}"
+            );
         }
         for (name, own) in [
             ("nats-msg-id", true),

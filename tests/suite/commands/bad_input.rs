@@ -53,6 +53,8 @@ async fn what_is_said_wrongly_is_refused_before_anything_is_sent() {
         refused(double().delay(month), ErrorKind::Invalid, "30 days at most").await;
         let own = double().header("Aegis-Job-Id", "7");
         refused(own, ErrorKind::Invalid, "is the framework's own").await;
+        let own = double().header("Aegis-Correlation-Id", "7");
+        refused(own, ErrorKind::Invalid, "say `.correlation_id(..)`").await;
         let large = works.wait("x".repeat(1 << 20));
         refused(large, ErrorKind::TooLarge, "store what is large").await;
         assert!(sender.jobs().list(9).await.unwrap().is_empty());

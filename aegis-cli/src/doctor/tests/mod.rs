@@ -11,7 +11,9 @@ use aegis::{Instance, ServerFacts};
 use serde_json::{Value, json};
 use time::OffsetDateTime;
 
-use super::facts::{Clock, Facts, Holder, Kubernetes, Names, Record, Registry, Seat, Sync, User};
+use super::facts::{
+    Answer, Clock, Facts, Holder, Kubernetes, Names, Record, Registry, Seat, Sync, User,
+};
 use super::finding::Level;
 use super::judged;
 use super::stream::{Account, Consumer, Stream};
@@ -49,7 +51,7 @@ fn consumer(name: &str, filter: &str, most: i64) -> Consumer {
 fn record(id: &str, age: Duration, status: &str) -> Record {
     let instance: Instance = serde_json::from_value(json!({
         "serviceName": "billing", "instanceId": id, "status": status, "stickyActiveGroup": "main",
-        "metadata": {"heartbeat_ms": 2000, "ttl_ms": 6000, "handlers": [
+        "metadata": {"heartbeat_ms": 2000, "ttl_ms": 6000, "boot": "1", "handlers": [
             {"name": "bill", "kind": "subscribe", "mode": "compete", "subject": "events.orders.created"},
             {"name": "import", "kind": "command", "subject": "commands.billing.import.*"},
             {"name": "post", "kind": "exclusive_rpc", "subject": "rpc.billing.post"},
@@ -61,6 +63,14 @@ fn record(id: &str, age: Duration, status: &str) -> Record {
         revision: 7,
         written: now() - age,
         instance,
+    }
+}
+
+fn answer(id: &str) -> Answer {
+    Answer {
+        service: "billing".to_owned(),
+        id: id.to_owned(),
+        keeps_record: true,
     }
 }
 
@@ -116,11 +126,13 @@ fn healthy() -> Facts {
             ("COMMANDS".to_owned(), Ok(lanes.to_vec())),
         ]),
         registry: Ok(registry),
-        answers: Ok(vec![("billing".to_owned(), "one".to_owned())]),
+        answers: Ok(vec![answer("one")]),
         seats: Ok(vec![seat(SECOND, SECOND / 2)]),
         letters: Ok((Vec::new(), 0)),
         unreadable_jobs: Ok(Vec::new()),
         sync: Sync::Always,
+        cluster_size: None,
+        asked_replicas: Vec::new(),
         kubernetes: Kubernetes::default(),
         denied: BTreeSet::new(),
     };

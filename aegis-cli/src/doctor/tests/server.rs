@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use super::{SECOND, changed, found, healthy, leads_to, record, records, seat};
-use crate::doctor::facts::{Facts, Kubernetes, NoAccount, Seat, Sync, Way};
+use super::{SECOND, answer, changed, found, healthy, leads_to, record, records, seat};
+use crate::doctor::facts::{Answer, Facts, Kubernetes, NoAccount, Seat, Sync, Way};
 use crate::doctor::finding::Level;
 use crate::doctor::judged;
 
@@ -157,11 +157,6 @@ fn instances_that_are_gone_stop_or_are_there_twice() {
             (group, Level::Note, "stopping"),
         ),
         (
-            "sick",
-            other(1, "UNHEALTHY"),
-            (group, Level::Warning, "unhealthy"),
-        ),
-        (
             "no record",
             changed(|facts| {
                 facts
@@ -176,13 +171,104 @@ fn instances_that_are_gone_stop_or_are_there_twice() {
         (
             "twice",
             changed(|facts| {
-                let one = ("billing".to_owned(), "one".to_owned());
-                facts.answers.as_mut().unwrap().push(one);
+                facts.answers.as_mut().unwrap().push(answer("one"));
             }),
             (group, Level::Problem, "id_twice"),
         ),
     ]);
-    assert_eq!(found(&other(7, "ACTIVE")), [], "a little late");
+    assert_eq!(found(&answering(7)), [], "a little late");
+}
+
+/// With another instance that answers, and was heard so long ago; it may say nothing for a minute.
+fn patient(seconds: u32, answers: bool) -> Facts {
+    let mut facts = other(seconds, "ACTIVE");
+    let one = records(&mut facts).last_mut().unwrap();
+    let metadata = &mut one.instance.metadata;
+    metadata.insert("ttl_ms".to_owned(), 60_000.into());
+    if answers {
+        facts.answers.as_mut().unwrap().push(answer("two"));
+    }
+    facts
+}
+
+fn answering(seconds: u32) -> Facts {
+    let mut facts = other(seconds, "ACTIVE");
+    facts.answers.as_mut().unwrap().push(answer("two"));
+    facts
+}
+
+#[test]
+fn records_and_answers_that_do_not_agree() {
+    let group = "instances";
+    let mut sick = other(1, "UNHEALTHY");
+    sick.answers.as_mut().unwrap().push(answer("two"));
+    let foreign = |keeps_record: bool| {
+        changed(|facts| {
+            let two = answer("two");
+            let answers = facts.answers.as_mut().unwrap();
+            answers.push(Answer {
+                keeps_record,
+                ..two
+            });
+        })
+    };
+    leads_to(vec![
+        ("sick", sick, (group, Level::Warning, "unhealthy")),
+        (
+            "killed a moment ago",
+            other(1, "ACTIVE"),
+            (group, Level::Warning, "no_answer"),
+        ),
+        (
+            "killed, with a record for a minute",
+            patient(15, false),
+            (group, Level::Warning, "no_answer"),
+        ),
+        (
+            "it answers, and its heartbeats do not come",
+            patient(15, true),
+            (group, Level::Warning, "heartbeat_late"),
+        ),
+        (
+            "it could not announce itself",
+            foreign(true),
+            (group, Level::Warning, "not_registered"),
+        ),
+    ]);
+    assert_eq!(
+        found(&foreign(false)),
+        [],
+        "of another library, or starting"
+    );
+    let mut unasked = other(1, "ACTIVE");
+    unasked.answers = Err("nobody may ask".to_owned());
+    assert_eq!(found(&unasked), [], "nobody knows whether it answers");
+    let mut older = other(1, "ACTIVE");
+    let one = records(&mut older).last_mut().unwrap();
+    one.instance.metadata.remove("boot");
+    assert_eq!(found(&older), [], "AegisSDK 1.0 has no answers");
+    for facts in [patient(15, false), patient(15, true), other(1, "ACTIVE")] {
+        assert!(crate::doctor::roster::stale(&facts).is_empty());
+    }
+    let groups = judged(&foreign(true));
+    assert_eq!(groups[7].summary, "2 instances of 1 service");
+}
+
+#[test]
+fn without_records_the_instances_tell() {
+    let without = |account: Option<NoAccount>| {
+        let facts = changed(|facts| {
+            facts.registry = Err("no such thing".to_owned());
+            facts.account = account.map_or_else(|| facts.account.clone(), Err);
+        });
+        judged(&facts).remove(7)
+    };
+    let summary = "1 instance of 1 service, by what they answer: there are no records";
+    let group = without(Some(NoAccount::Absent("none".to_owned())));
+    assert_eq!((group.level, &*group.summary), (Level::Ok, summary));
+    let group = without(None);
+    assert_eq!((group.level, &*group.summary), (Level::Note, summary));
+    assert!(group.findings[0].what.ends_with("no such thing"));
 }
 
 #[test]
@@ -190,17 +276,14 @@ fn only_the_record_of_one_that_is_gone_for_sure_is_removed() {
     let group = "instances";
     let answers = |facts: &mut Facts| {
         records(facts).push(record("two", 60 * SECOND, "ACTIVE"));
-        facts
-            .answers
-            .as_mut()
-            .unwrap()
-            .push(("billing".to_owned(), "two".to_owned()));
+        facts.answers.as_mut().unwrap().push(answer("two"));
     };
     let late = changed(answers);
     assert_eq!(found(&late), [(group, Level::Warning, "heartbeat_late")]);
     // Only who is gone for sure is removed.
     for (facts, stale) in [
         (other(8, "ACTIVE"), 1),
+        (answering(8), 0),
         (other(7, "ACTIVE"), 0),
         (late, 0),
         (

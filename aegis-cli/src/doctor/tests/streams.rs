@@ -46,7 +46,7 @@ fn streams_that_are_missing_or_full() {
         (
             "the dead letters are gone",
             changed(|facts| streams(facts).retain(|stream| stream.name != "DEAD")),
-            (group, Level::Problem, "stream_missing"),
+            (group, Level::Warning, "stream_missing"),
         ),
         (
             "so is the bucket of leaders",
@@ -218,4 +218,46 @@ fn lanes_that_are_full_and_places_that_were_left() {
     let mend = "`nats consumer rm COMMANDS billing__send__low -f` and `nats stream purge COMMANDS \
                 --subject 'x.y' -f`";
     assert!(finding.mend.ends_with(mend), "{}", finding.mend);
+}
+
+/// With these settings, on a server alone or in a cluster of so many.
+fn asking(config: &aegis::Config, cluster: Option<usize>) -> Facts {
+    changed(|facts| {
+        facts.asked_replicas = config.asked_replicas();
+        facts.cluster_size = cluster;
+        facts.server.cluster = cluster.map(|_| "c".to_owned());
+        for stream in streams(facts) {
+            stream.replicas = if cluster.is_some() { 3 } else { 1 };
+        }
+    })
+}
+
+#[test]
+fn more_servers_are_asked_for_than_there_are() {
+    let production = aegis::Config::default().profile(aegis::Profile::Production);
+    let five = aegis::Config::default().events_replicas(5);
+    let problem = ("replicas", Level::Problem, "too_many_replicas");
+    leads_to(vec![
+        ("a server alone", asking(&production, None), problem),
+        ("a small cluster", asking(&five, Some(3)), problem),
+    ]);
+    for (config, cluster) in [
+        (&production, Some(3)),
+        (&aegis::Config::default().replicas(1), None),
+    ] {
+        assert_eq!(found(&asking(config, cluster)), []);
+    }
+    let mut unknown = asking(&five, Some(3));
+    unknown.cluster_size = None;
+    assert_eq!(found(&unknown), [], "nobody told how many there are");
+    let groups = judged(&asking(&production, None));
+    let finding = &groups[11].findings[0];
+    let what = "`nats.replicas` = 3 (from the profile `production`), and the server is alone";
+    assert_eq!((&*finding.what, &*finding.about), (what, "nats.replicas"));
+    assert!(
+        finding.mend.contains("AEGIS_NATS_REPLICAS=1"),
+        "{finding:?}"
+    );
+    let text = &judged(&asking(&five, Some(3)))[11].findings[0].what;
+    assert!(text.ends_with("and the cluster c has 3 servers"), "{text}");
 }

@@ -241,6 +241,12 @@ impl<T, E> Command<T, E> {
         })
     }
 
+    /// Says what the command belongs to: it stands in the log lines of its handler, and on all that the
+    /// handler sends. Default: its job; inside a handler what that handler's work belongs to.
+    pub fn correlation_id(self, id: &str) -> Self {
+        self.with(|prepared| prepared.set(header::CORRELATION_ID, id))
+    }
+
     /// Makes it part of a trace (W3C trace context). Inside a handler it is part of the trace of
     /// what is being handled without a word.
     pub fn trace(self, trace: TraceContext) -> Self {

@@ -186,6 +186,12 @@ impl Permissions {
         self.with(Need::Tool)
     }
 
+    /// It looks for what is wrong, as `aegis doctor` does: it only reads. What `--clean` removes is
+    /// beside: that is [`bucket`](Self::bucket) of `service_registry`.
+    pub fn doctor(self) -> Self {
+        self.with(Need::Doctor)
+    }
+
     fn with(mut self, need: Need) -> Self {
         self.needs.push(need);
         self
@@ -251,6 +257,7 @@ impl Permissions {
                 Need::Discover => client::discover(&mut list, &self.layout),
                 Need::Observe(events) => client::observe(&mut list, &self.layout, events),
                 Need::Tool => tool::tool(&mut list, &self.layout),
+                Need::Doctor => tool::doctor(&mut list, &self.layout),
             }
         }
         // A leader's events stand behind its fence.

@@ -37,6 +37,7 @@ pub(super) enum Need {
     Discover,
     Observe(String),
     Tool,
+    Doctor,
 }
 
 impl Need {
