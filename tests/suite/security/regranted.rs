@@ -46,7 +46,7 @@ impl World {
         // A path in `include` is relative to the server's configuration, which is in a temporary
         // folder as well.
         let name = folder.path().file_name().unwrap().display();
-        let nats = NatsServer::builder().config(&format!("include \"../{name}/users.conf\""));
+        let nats = NatsServer::builder().config(format!("include \"../{name}/users.conf\""));
         let nats = nats.start().await.unwrap();
         Self { nats, folder }
     }
