@@ -251,7 +251,8 @@ async fn a_server_that_is_alone_keeps_nothing_on_three() {
     let client = Client::connect(client).await.unwrap();
     let text = log.text();
     let told = |line: &str| {
-        line.contains("WARN") && line.contains("`nats.replicas` is 3, and the NATS server ")
+        line.contains("WARN")
+            && line.contains("`nats.replicas` is 3 (in code), and the NATS server ")
     };
     assert_eq!(
         text.lines().filter(|line| told(line)).count(),

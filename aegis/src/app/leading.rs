@@ -20,6 +20,7 @@ use crate::cluster::{Campaign, Candidacy, Candidate, LEADERS, Seat, Seats};
 use crate::error::Result;
 use crate::lease::{Leadership, Lease};
 use crate::model::{Failover, Failure};
+use crate::observe::Seldom;
 use crate::serve::{Context, Exclusive, Home, Hooks};
 
 /// `#[on_leader]` and `#[on_standby]` have ended by then, or are given up.
@@ -88,6 +89,7 @@ impl Leading {
                 current: None,
                 done: None,
                 deaf: None,
+                deafness: Seldom::new(),
             };
             // Whatever ends the stage ends the election: no lease is kept that nobody serves.
             let campaign = control.spawn(campaign);
@@ -129,6 +131,7 @@ struct Stage {
     done: Option<u64>,
     /// The last one that was given up because nobody could be heard.
     deaf: Option<u64>,
+    deafness: Seldom,
 }
 
 impl Stage {
@@ -167,7 +170,9 @@ impl Stage {
     async fn stand_aside_deaf(&mut self) {
         self.deaf = self.current;
         let service = &self.home.service;
-        tracing::error!(%service, group = self.group, "NATS refuses the calls of a leader: another instance may lead");
+        if let Some(unsaid) = self.deafness.again() {
+            tracing::error!(%service, group = self.group, unsaid, "NATS refuses the calls of a leader: another instance may lead");
+        }
         self.candidacy.stand_aside().await;
     }
 
@@ -230,7 +235,9 @@ impl Stage {
             }
         };
         if let Err(error) = opened {
-            tracing::error!(service = %self.home.service, %error, "exclusive methods cannot be served: another instance may lead");
+            if let Some(unsaid) = self.deafness.again() {
+                tracing::error!(service = %self.home.service, %error, unsaid, "exclusive methods cannot be served: another instance may lead");
+            }
             self.exclusive.shut();
             self.stand_by(epoch).await;
             return false;

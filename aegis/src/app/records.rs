@@ -44,6 +44,7 @@ pub(super) async fn records(
             state: state.subscribe(),
             connection: client.bus().state(),
             refused: client.bus().refused(),
+            told_refused: Mutex::default(),
             connected: AtomicBool::new(true),
             led: part.led,
             standing: part.standing.subscribe(),

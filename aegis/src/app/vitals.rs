@@ -1,7 +1,7 @@
 //! The record of one instance, from everything that is known of it.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use futures_util::future::{BoxFuture, FutureExt};
@@ -35,6 +35,8 @@ pub(super) struct Record {
     pub(super) connection: watch::Receiver<ConnectionState>,
     /// Where it may not listen.
     pub(super) refused: watch::Receiver<Vec<String>>,
+    /// The first of these, in the words of the last record.
+    pub(super) told_refused: Mutex<Option<String>>,
     /// What the last record said of that connection.
     pub(super) connected: AtomicBool,
     /// Some of its work is exclusive.
@@ -71,7 +73,7 @@ impl Vitals for Record {
         let (status, reason) = judge(&Signs {
             draining: *self.state.borrow() == Lifecycle::Stopping,
             connected: self.is_connected(),
-            refused: self.refused.borrow().first().cloned(),
+            refused: self.refused_now(),
             lag,
             deaf: self.load.deaf(),
             calls: measured.calls,
@@ -109,12 +111,11 @@ impl Vitals for Record {
     fn changed(&self) -> BoxFuture<'_, ()> {
         let mut connection = self.connection.clone();
         let mut refused = self.refused.clone();
-        refused.mark_unchanged();
         async move {
             tokio::select! {
                 () = self.home.metadata.changed() => {}
                 () = self.other_role() => {}
-                Ok(()) = refused.changed() => {}
+                Ok(_) = refused.wait_for(|now| self.is_other_refusal(now)) => {}
                 Ok(_) = connection.wait_for(|state| self.is_news(*state)) => {}
             }
         }
@@ -134,6 +135,23 @@ impl Record {
         let connected = *self.connection.borrow() == ConnectionState::Connected;
         self.connected.store(connected, Ordering::Relaxed);
         connected
+    }
+
+    fn told_refused(&self) -> MutexGuard<'_, Option<String>> {
+        self.told_refused
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Where it may not listen, as it is told from now on.
+    fn refused_now(&self) -> Option<String> {
+        let first = self.refused.borrow().first().cloned();
+        self.told_refused().clone_from(&first);
+        first
+    }
+
+    fn is_other_refusal(&self, now: &[String]) -> bool {
+        now.first() != self.told_refused().as_ref()
     }
 
     fn is_news(&self, state: ConnectionState) -> bool {

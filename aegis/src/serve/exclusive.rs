@@ -12,7 +12,7 @@ use super::event::{Reader, Reading, Worker};
 use super::gate::Gate;
 use super::reader;
 use super::server::{end, spawn};
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
 use crate::lease::Leadership;
 use crate::port::Stop;
 
@@ -67,7 +67,20 @@ impl Exclusive {
             self.stops.push(calls.stop_handle());
             self.readers.push(spawn(reader::read(calls, endpoint)));
         }
-        self.shared.bus.flush().await?;
+        let flushed = self.shared.bus.flush().await;
+        let refused = self.shared.bus.refused();
+        match flushed {
+            // It may be of something else that listens here.
+            Err(error) if error.kind() == ErrorKind::Denied && !refused.borrow().is_empty() => {}
+            flushed => flushed?,
+        }
+        if let Some(own) = refused.borrow().iter().find(|one| self.listens(one)) {
+            let text = format!(
+                "NATS does not allow this user to subscribe on {own}: grant the permission (`aegis \
+                 permissions` prints what is needed)"
+            );
+            return Err(Error::new(ErrorKind::Denied, text));
+        }
         let workers = self.workers.iter();
         let readings = workers.map(|worker| Reader::new(worker.clone(), Some(epoch)).start());
         self.readings = readings.collect();

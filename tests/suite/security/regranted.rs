@@ -1,6 +1,7 @@
 //! A permission that is taken away while a program runs, and given back: by a server that reads its
 //! configuration again, with no connection lost.
 
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use aegis::prelude::*;
@@ -20,6 +21,24 @@ impl Book {
     #[exclusive_rpc(idempotent)]
     async fn post(&self, ctx: &Context) -> Result<String, Failure> {
         Ok(ctx.instance().to_owned())
+    }
+}
+
+/// Notes which calls ran.
+struct Accounts(Arc<Mutex<Vec<u32>>>);
+
+#[aegis::service(name = "accounts", version = "1.0.0", failover = "aggressive")]
+impl Accounts {
+    #[exclusive_rpc]
+    async fn book(&self, call: u32) -> Result<(), Failure> {
+        self.0.lock().unwrap().push(call);
+        Ok(())
+    }
+
+    #[rpc]
+    async fn read(&self, call: u32) -> Result<(), Failure> {
+        self.0.lock().unwrap().push(call);
+        Ok(())
     }
 }
 
@@ -171,6 +190,38 @@ async fn a_leader_that_may_not_be_called_any_more_lets_another_one_lead() {
     eventually("ann leads", || async { leader().await == "ann" }).await;
     soon("the end", ann.stop()).await.unwrap();
     soon("the end", bob.stop()).await.unwrap();
+}
+
+/// With several of them, and a server that starts anew while they are tried again: no call is run twice.
+#[tokio::test]
+async fn a_restart_in_the_middle_of_it_runs_no_call_twice() {
+    let mut world = World::start().await;
+    let runs = Arc::<Mutex<Vec<u32>>>::default();
+    let ann = App::new(world.user("ann")).service(Accounts(runs.clone()));
+    let ann = ann.start().await.unwrap();
+    let client = world.client("root").await;
+    let accounts = AccountsClient::new(&client);
+    let mut calls = 0..;
+    let mut answered = Vec::new();
+    for round in 1..=4 {
+        world.deny("rpc.accounts.>", "");
+        is_unready_for(&ann, "rpc.accounts.").await;
+        world.deny("", "");
+        if round % 2 == 0 {
+            world.nats.restart().await.unwrap();
+        }
+        eventually("it is ready", || async { ann.unready().is_none() }).await;
+        while answered.len() < round * 20 {
+            let (book, read) = (calls.next().unwrap(), calls.next().unwrap());
+            answered.extend(accounts.book(book).await.is_ok().then_some(book));
+            answered.extend(accounts.read(read).await.is_ok().then_some(read));
+        }
+    }
+    let mut runs = runs.lock().unwrap().clone();
+    runs.sort_unstable();
+    assert!(runs.is_sorted_by(|one, next| one < next), "twice: {runs:?}");
+    assert!(answered.iter().all(|call| runs.contains(call)));
+    soon("the end", ann.stop()).await.unwrap();
 }
 
 /// A refusal comes at once, unlike a server that is away: who may not lead does not ask all the time.

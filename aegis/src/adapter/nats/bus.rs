@@ -11,12 +11,13 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 use tokio_util::task::AbortOnDropHandle;
 
+use super::again::Tasks;
 use super::connect::Watch;
 use super::convert;
 use super::listener::Listener;
 use super::options::Way;
 use super::refusal::denied;
-use super::subscriptions::Tasks;
+
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{Headers, Pattern, ServerFacts, ServerVersion, Subject};
 use crate::observe;
@@ -174,7 +175,7 @@ impl NatsBus {
 
     /// Sends a message to ourselves: the server handles a connection's lines in order, so its
     /// arrival proves that everything before was handled. (`Client::flush` only writes.)
-    async fn there_and_back(&self) -> Result<()> {
+    pub(super) async fn there_and_back(&self) -> Result<()> {
         let deadline = Instant::now() + STUCK;
         let mut state = self.watch.state.subscribe();
         loop {
@@ -221,10 +222,8 @@ impl NatsBus {
     }
 
     async fn flush_now(&self) -> Result<()> {
-        let subscriptions = &self.watch.subscriptions;
-        let made = subscriptions.made();
         self.handled().await?;
-        match subscriptions.settle(made) {
+        match self.watch.subscriptions.take_untold() {
             Some(subject) => Err(denied("subscribe", &subject)),
             None => Ok(()),
         }
@@ -272,6 +271,9 @@ impl NatsBus {
     /// Ends a subscription without losing what the server has delivered.
     async fn end(&self, listener: &Listener) -> Result<()> {
         let mut delivered = Ok(());
+        // While it is tried again it has two ends.
+        let round = &self.watch.subscriptions.round;
+        let _round = tokio::time::timeout(STUCK, round.lock()).await;
         // Without a connection nothing is on the way.
         if self.is_connected() {
             listener.stop_delivery().await;

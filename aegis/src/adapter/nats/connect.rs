@@ -43,6 +43,7 @@ pub(super) struct Watch {
     /// What comes with every message is said seldom: lost ones, refused ones.
     slow: Seldom,
     refusals: Seldom,
+    attempts: Seldom,
 }
 
 impl Watch {
@@ -87,6 +88,11 @@ impl Watch {
             Event::LameDuckMode => tracing::warn!("the NATS server is about to stop"),
             Event::ClientError(ClientError::Other(text)) if text.contains("authorization") => {
                 self.refuse_login();
+            }
+            Event::ClientError(error) if !self.is_connected() => {
+                if let Some(unsaid) = self.attempts.again() {
+                    tracing::warn!(%error, unsaid, "NATS cannot be reached; trying again");
+                }
             }
             Event::ClientError(error) => tracing::debug!(%error, "NATS client"),
             other => tracing::debug!(event = %other, "NATS connection"),
@@ -153,8 +159,9 @@ impl Watch {
                 self.denials.note(subject)
             }
             _ if subject == self.inbox.pattern() => {
-                self.subscriptions.wake();
-                self.inbox.refuse()
+                let is_news = self.inbox.refuse() && !self.subscriptions.tries_inbox();
+                self.subscriptions.news.notify_one();
+                is_news
             }
             _ => self.subscriptions.refuse(subject),
         };
@@ -184,6 +191,7 @@ pub(crate) async fn connect(options: NatsOptions) -> Result<Arc<NatsBus>> {
         login_refused: AtomicBool::new(false),
         slow: Seldom::new(),
         refusals: Seldom::new(),
+        attempts: Seldom::new(),
     });
     let client = first_connection(&options, &watch).await?;
     check_version(&client.server_info().version, &names(&options))?;

@@ -96,14 +96,23 @@ impl Listener {
         self.reader.wake();
     }
 
-    /// Takes another subscription in the place of one that the server has ended.
-    pub(super) fn replace(&self, subscriber: async_nats::Subscriber) {
+    /// Takes another subscription in the place of one that the server has ended, which it gives back.
+    pub(super) fn replace(&self, subscriber: async_nats::Subscriber) -> async_nats::Subscriber {
         let mut source = self.source();
         let mut old = std::mem::replace(&mut source.subscriber, subscriber);
-        while let Some(Some(message)) = tokio::task::unconstrained(old.next()).now_or_never() {
-            source.left.push_back(convert::from_message(message));
-        }
+        source.left.extend(queued(&mut old));
         drop(source);
+        self.reader.wake();
+        old
+    }
+
+    /// Takes what another one has not read.
+    pub(super) fn take_what_is_left(&self, other: &Self) {
+        let mut other = other.source();
+        let mut left = std::mem::take(&mut other.left);
+        left.extend(queued(&mut other.subscriber));
+        drop(other);
+        self.source().left.extend(left);
         self.reader.wake();
     }
 
@@ -118,4 +127,15 @@ impl Listener {
     fn with<T>(&self, f: impl FnOnce(&mut async_nats::Subscriber) -> T) -> T {
         f(&mut self.source().subscriber)
     }
+}
+
+/// What stands in the queue of a subscription.
+fn queued(subscriber: &mut async_nats::Subscriber) -> Vec<Message> {
+    // Not a task that has used up its turn is the end, but an empty queue.
+    let mut next = || tokio::task::unconstrained(subscriber.next()).now_or_never();
+    let mut all = Vec::new();
+    while let Some(Some(message)) = next() {
+        all.push(convert::from_message(message));
+    }
+    all
 }

@@ -1,38 +1,44 @@
 //! What a connection listens to, and what of that the server refuses.
 //!
 //! A server that is told of other permissions ends the subscriptions that are not allowed any more,
-//! and does not make them again when they are: that is up to us.
+//! and does not make them again when they are: that is up to us, in `again`.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
-use std::time::Duration;
+use std::collections::{BTreeSet, VecDeque};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::{Duration, Instant};
 
 use tokio::sync::{Notify, watch};
-use tokio_util::task::AbortOnDropHandle;
 
-use super::bus::NatsBus;
-use super::connect::Watch;
 use super::listener::Listener;
-use crate::observe;
 
-/// Refusals remembered until somebody asks.
-const MOST: usize = 64;
-/// Before a refused subscription is tried again the first time; doubled up to the next.
-const FIRST_PAUSE: Duration = Duration::from_secs(2);
-const LONGEST_PAUSE: Duration = Duration::from_secs(10);
+/// Refusals of what has no place here yet.
+const MOST_EARLY: usize = 64;
+/// A subscription has its place so soon after the server was told of it.
+const EARLY: Duration = Duration::from_secs(1);
 
 /// The subscriptions of a connection.
 #[derive(Debug, Default)]
 pub(super) struct Subscriptions {
-    all: Mutex<Vec<Entry>>,
-    /// Refused when they were made, and nobody was told so.
-    unsaid: Mutex<Vec<String>>,
-    made: AtomicU64,
+    state: Mutex<State>,
     /// The patterns of those that are refused now.
     refused: watch::Sender<Vec<String>>,
-    /// The pattern that is tried again, and whether that was refused.
-    trial: Mutex<(String, bool)>,
-    news: Notify,
+    /// There is something to try again.
+    pub(super) news: Notify,
+    /// Held while they are tried again, and while one ends.
+    pub(super) round: tokio::sync::Mutex<()>,
+    /// The inbox is tried again.
+    pub(super) tries_inbox: AtomicBool,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    entries: Vec<Entry>,
+    early: VecDeque<(String, Instant)>,
+    /// Counts connections: each makes all subscriptions anew.
+    connection: u64,
+    /// While some are tried again: what of that was refused.
+    trial: Option<BTreeSet<String>>,
 }
 
 #[derive(Debug)]
@@ -40,25 +46,15 @@ struct Entry {
     pattern: String,
     queue: Option<String>,
     listener: Weak<Listener>,
-    refused: AtomicBool,
-    /// The how manieth it is, and whether the server is known to have taken it.
-    number: u64,
-    taken: AtomicBool,
+    refused: bool,
+    /// Whoever asked whether everything was taken was told of the refusal.
+    told: bool,
 }
 
 impl Entry {
     fn listener(&self) -> Option<Arc<Listener>> {
-        self.listener
-            .upgrade()
-            .filter(|listener| !listener.has_ended())
-    }
-
-    fn is_refused(&self) -> bool {
-        self.refused.load(Ordering::Relaxed)
-    }
-
-    fn is_taken(&self) -> bool {
-        self.taken.load(Ordering::Relaxed)
+        let listener = self.listener.upgrade();
+        listener.filter(|listener| !listener.has_ended())
     }
 }
 
@@ -69,77 +65,76 @@ pub(super) struct Refused {
     pub(super) listener: Arc<Listener>,
 }
 
-fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
 impl Subscriptions {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     pub(super) fn add(&self, pattern: &str, queue: Option<String>, listener: &Arc<Listener>) {
-        let entry = Entry {
+        let mut state = self.state();
+        state.early.retain(|(_, at)| at.elapsed() < EARLY);
+        // The refusal may have come before we came here.
+        let refused = state.early.iter().any(|(early, _)| early == pattern);
+        state.entries.push(Entry {
             pattern: pattern.to_owned(),
             queue,
             listener: Arc::downgrade(listener),
-            // The refusal may have come before we came here.
-            refused: AtomicBool::new(locked(&self.unsaid).iter().any(|one| one == pattern)),
-            number: self.made.fetch_add(1, Ordering::Relaxed),
-            taken: AtomicBool::new(false),
-        };
-        locked(&self.all).push(entry);
+            refused,
+            told: false,
+        });
+        drop(state);
         self.tell();
     }
 
     /// The server refuses a pattern; tells whether that is news.
     pub(super) fn refuse(&self, pattern: &str) -> bool {
-        let mut trial = locked(&self.trial);
-        let is_tried = trial.0 == pattern;
-        trial.1 |= is_tried;
-        drop(trial);
-        let all = locked(&self.all);
-        let own = || all.iter().filter(|entry| entry.pattern == pattern);
-        own().for_each(|entry| entry.refused.store(true, Ordering::Relaxed));
-        // Its place here comes after what was sent to the server.
-        let is_new = own().next().is_none() || own().any(|entry| !entry.is_taken());
-        drop(all);
-        let mut unsaid = locked(&self.unsaid);
-        if is_new && !is_tried && unsaid.len() < MOST {
-            unsaid.push(pattern.to_owned());
+        let mut state = self.state();
+        if let Some(trial) = &mut state.trial {
+            trial.insert(pattern.to_owned());
         }
-        drop(unsaid);
+        let mut is_known = false;
+        let mut is_news = false;
+        for entry in &mut state.entries {
+            if entry.pattern == pattern {
+                is_known = true;
+                is_news |= !std::mem::replace(&mut entry.refused, true);
+            }
+        }
+        if !is_known {
+            if state.early.len() == MOST_EARLY {
+                state.early.pop_front();
+            }
+            state.early.push_back((pattern.to_owned(), Instant::now()));
+            is_news = true;
+        }
+        drop(state);
         self.tell();
-        self.wake();
-        !is_tried
-    }
-
-    /// There is something to try again.
-    pub(super) fn wake(&self) {
         self.news.notify_one();
+        is_news
     }
 
     /// A new connection: every subscription was made anew, and who is refused is refused again.
     pub(super) fn forget(&self) {
-        locked(&self.unsaid).clear();
-        for entry in locked(&self.all).iter() {
-            entry.refused.store(false, Ordering::Relaxed);
+        let mut state = self.state();
+        state.connection += 1;
+        state.early.clear();
+        for entry in &mut state.entries {
+            entry.refused = false;
         }
+        drop(state);
         self.tell();
     }
 
-    /// How many were made so far.
-    pub(super) fn made(&self) -> u64 {
-        self.made.load(Ordering::Relaxed)
-    }
-
-    /// The server has handled the first so many: one of those that it did not take. A refusal of
-    /// what it had taken is none of who makes others later.
-    pub(super) fn settle(&self, made: u64) -> Option<String> {
-        let all = locked(&self.all);
-        for entry in all.iter().filter(|entry| entry.number < made) {
-            entry.taken.store(true, Ordering::Relaxed);
-        }
-        drop(all);
-        std::mem::take(&mut *locked(&self.unsaid))
-            .into_iter()
-            .next()
+    /// A pattern whose refusal nobody was told of yet.
+    pub(super) fn take_untold(&self) -> Option<String> {
+        let mut state = self.state();
+        let mut untold = state
+            .entries
+            .iter_mut()
+            .filter(|entry| entry.refused && !entry.told && entry.listener().is_some());
+        let entry = untold.next()?;
+        entry.told = true;
+        Some(entry.pattern.clone())
     }
 
     /// The patterns that are refused, to look at or to wait for.
@@ -149,22 +144,25 @@ impl Subscriptions {
 
     /// Forgets what has ended, and tells what is refused.
     pub(super) fn tell(&self) {
-        let mut all = locked(&self.all);
-        all.retain(|entry| entry.listener().is_some());
-        let refused = all.iter().filter(|entry| entry.is_refused());
-        let mut refused: Vec<String> = refused.map(|entry| entry.pattern.clone()).collect();
-        refused.dedup();
+        let mut state = self.state();
+        state.entries.retain(|entry| entry.listener().is_some());
+        let refused = state.entries.iter().filter(|entry| entry.refused);
+        let refused: BTreeSet<&str> = refused.map(|entry| &*entry.pattern).collect();
         self.refused.send_if_modified(|told| {
-            let is_news = *told != refused;
-            *told = refused;
+            let is_news = !told.iter().map(String::as_str).eq(refused.iter().copied());
+            if is_news {
+                *told = refused.iter().map(|&pattern| pattern.to_owned()).collect();
+            }
             is_news
         });
     }
 
-    /// Those that are refused now.
-    pub(super) fn all_refused(&self) -> Vec<Refused> {
-        let all = locked(&self.all);
-        let refused = all.iter().filter(|entry| entry.is_refused());
+    /// Those that are refused now, and on which connection. What is refused from now on is noted for
+    /// [`end_trial`](Self::end_trial).
+    pub(super) fn begin_trial(&self) -> (Vec<Refused>, u64) {
+        let mut state = self.state();
+        state.trial = Some(BTreeSet::new());
+        let refused = state.entries.iter().filter(|entry| entry.refused);
         let refused = refused.filter_map(|entry| {
             Some(Refused {
                 pattern: entry.pattern.clone(),
@@ -172,130 +170,30 @@ impl Subscriptions {
                 listener: entry.listener()?,
             })
         });
-        refused.collect()
+        (refused.collect(), state.connection)
     }
 
-    /// From now on a refusal of this pattern is the answer to [`trial_failed`](Self::trial_failed).
-    pub(super) fn begin_trial(&self, pattern: &str) {
-        *locked(&self.trial) = (pattern.to_owned(), false);
-    }
-
-    /// Whether what was tried was refused.
-    pub(super) fn trial_failed(&self) -> bool {
-        std::mem::take(&mut *locked(&self.trial)).1
+    /// What was refused in the meantime; none if the connection is another one by now, so that the old
+    /// subscriptions may be heard as well.
+    pub(super) fn end_trial(&self, connection: u64) -> Option<BTreeSet<String>> {
+        let mut state = self.state();
+        let refused = state.trial.take();
+        refused.filter(|_| state.connection == connection)
     }
 
     /// It is heard again.
     pub(super) fn is_back(&self, listener: &Arc<Listener>) {
-        for entry in locked(&self.all).iter() {
+        for entry in &mut self.state().entries {
             if Weak::ptr_eq(&entry.listener, &Arc::downgrade(listener)) {
-                entry.refused.store(false, Ordering::Relaxed);
+                entry.refused = false;
             }
         }
         self.tell();
     }
-}
 
-/// What a connection does by itself. It ends with the last clone, and so does the connection.
-pub(super) struct Tasks {
-    /// Reads the answers.
-    answers: Mutex<AbortOnDropHandle<()>>,
-    /// Tries again what is refused.
-    again: OnceLock<AbortOnDropHandle<()>>,
-}
-
-impl Tasks {
-    pub(super) fn new(answers: AbortOnDropHandle<()>) -> Self {
-        Self {
-            answers: Mutex::new(answers),
-            again: OnceLock::new(),
-        }
-    }
-}
-
-/// Tries refused subscriptions again, until they are allowed or nobody wants them, for as long as
-/// there is the bus.
-async fn try_again(bus: Weak<NatsBus>, subscriptions: Arc<Subscriptions>) {
-    loop {
-        subscriptions.news.notified().await;
-        let mut pause = FIRST_PAUSE;
-        loop {
-            tokio::time::sleep(pause.mul_f64(1.0 + observe::chance() / 4.0)).await;
-            let Some(bus) = bus.upgrade() else { return };
-            if bus.is_heard().await {
-                break;
-            }
-            pause = (pause * 2).min(LONGEST_PAUSE);
-        }
-    }
-}
-
-impl NatsBus {
-    /// From now on what the server refuses is tried again.
-    pub(super) fn tries_again(self: &Arc<Self>) {
-        let again = try_again(Arc::downgrade(self), self.watch.subscriptions.clone());
-        let again = AbortOnDropHandle::new(tokio::spawn(again));
-        let _ = self.tasks.again.set(again);
-    }
-
-    /// Tries again what the server refuses; true if nothing is refused any more.
-    async fn is_heard(&self) -> bool {
-        let Watch {
-            inbox,
-            subscriptions,
-            ..
-        } = &*self.watch;
-        // The next connection makes everything anew, and we hear of what is refused then.
-        if !self.is_connected() {
-            return true;
-        }
-        if inbox.is_refused() {
-            self.ask_for_the_inbox().await;
-        }
-        // Without it nothing can be asked.
-        if inbox.is_refused() {
-            return false;
-        }
-        for refused in subscriptions.all_refused() {
-            self.ask_for(refused).await;
-        }
-        subscriptions.tell();
-        subscriptions.refused().borrow().is_empty()
-    }
-
-    async fn ask_for(&self, refused: Refused) {
-        let Refused {
-            pattern,
-            queue,
-            listener,
-        } = refused;
-        let subscriptions = &self.watch.subscriptions;
-        subscriptions.begin_trial(&pattern);
-        let made = self.subscribed(&pattern, queue).await;
-        let handled = self.handled().await;
-        let is_refused = subscriptions.trial_failed();
-        let Ok(subscriber) = made else { return };
-        if handled.is_ok() && !is_refused {
-            listener.replace(subscriber);
-            subscriptions.is_back(&listener);
-            tracing::info!(pattern, "NATS lets this user subscribe there again");
-        }
-    }
-
-    async fn ask_for_the_inbox(&self) {
-        let inbox = &self.watch.inbox;
-        let Ok(answers) = self.subscribed(&inbox.pattern(), None).await else {
-            return;
-        };
-        let answers = tokio::spawn(inbox.clone().receive(answers));
-        let answers = AbortOnDropHandle::new(answers);
-        inbox.allow();
-        let handled = self.handled().await;
-        if handled.is_ok() && !inbox.is_refused() {
-            // The one before ends with it.
-            *locked(&self.tasks.answers) = answers;
-            tracing::info!("NATS lets this user get answers again");
-        }
+    /// A refusal of the inbox is an answer to our own attempt.
+    pub(super) fn tries_inbox(&self) -> bool {
+        self.tries_inbox.load(Ordering::Relaxed)
     }
 }
 
@@ -304,20 +202,27 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_refusal_is_told_to_who_makes_the_subscription_and_to_nobody_later() {
+    fn a_refusal_without_a_subscription_is_kept_for_a_moment_only_and_within_bounds() {
         let all = Subscriptions::default();
-        let refused = || all.refused().borrow().clone();
-        // The refusal of one that has no place yet.
-        assert!(all.refuse("a.b"));
-        assert_eq!(all.settle(all.made()), Some("a.b".to_owned()));
-        assert_eq!(all.settle(all.made()), None);
-        // What is tried again is nobody's news, and no reason for others to fail.
-        all.begin_trial("a.b");
-        assert!(!all.refuse("a.b") && all.trial_failed());
-        assert_eq!(all.settle(all.made()), None);
-        all.begin_trial("a.b");
-        assert!(!all.trial_failed());
-        // What has ended is not refused.
-        assert_eq!(refused(), Vec::<String>::new());
+        for number in 0..=MOST_EARLY {
+            assert!(all.refuse(&number.to_string()));
+        }
+        let early = |state: &State| state.early.iter().any(|(early, _)| early == "0");
+        assert!(!early(&all.state()) && all.state().early.len() == MOST_EARLY);
+        assert!(all.refused().borrow().is_empty() && all.take_untold().is_none());
+        all.forget();
+        assert!(all.state().early.is_empty(), "another connection");
+    }
+
+    #[test]
+    fn what_was_tried_on_another_connection_says_nothing() {
+        let all = Subscriptions::default();
+        let (refused, connection) = all.begin_trial();
+        assert!(refused.is_empty());
+        all.refuse("a.b");
+        assert!(all.end_trial(connection).unwrap().contains("a.b"));
+        let (_, connection) = all.begin_trial();
+        all.forget();
+        assert_eq!(all.end_trial(connection), None);
     }
 }

@@ -175,7 +175,8 @@ impl<'a, E: Event> PublishAll<'a, E> {
 
 /// Ends when it has ended, or is being sent.
 async fn step_of<T>(one: &mut BoxFuture<'_, T>, begun: &AtomicBool) -> Poll<T> {
-    let step = |cx: &mut Context<'_>| match one.poll_unpin(cx) {
+    // The step that hands it over is not to be put off either.
+    let step = |cx: &mut Context<'_>| match unconstrained(&mut *one).poll_unpin(cx) {
         Poll::Pending if !begun.load(Relaxed) => Poll::Pending,
         step => Poll::Ready(step),
     };

@@ -10,6 +10,7 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
 use super::seat::{Found, Seat};
 use crate::error::{ErrorKind, Result};
@@ -52,6 +53,8 @@ pub(crate) struct Campaign {
     /// Of the term that was won last, until it is over.
     pub(super) lease: Option<Arc<Lease>>,
     elected_at: String,
+    /// It shall end: nothing is waited for any more.
+    leaves: CancellationToken,
     pub(super) seldom: Seldom,
     /// Which of the last 64 writes took more than a tenth of the lease.
     pub(super) slow: u64,
@@ -168,6 +171,7 @@ impl Campaign {
             asked: FuturesUnordered::new(),
             lease: None,
             elected_at: String::new(),
+            leaves: CancellationToken::new(),
             seldom: Seldom::default(),
             slow: 0,
             slow_seldom: Seldom::default(),
@@ -194,7 +198,12 @@ impl Campaign {
             event = tokio::select! {
                 biased;
                 order = self.orders.recv() => match order {
-                    Some(order) => order.event(),
+                    Some(order) => {
+                        if matches!(order, Order::Leave) {
+                            self.leaves.cancel();
+                        }
+                        order.event()
+                    }
                     // Nobody is left who could lead.
                     None => return self.over(false),
                 },
@@ -262,11 +271,13 @@ impl Campaign {
     {
         let deadline = Instant::now() + within;
         let asking = ask(self.seat.clone(), deadline);
+        let leaves = self.leaves.clone();
         let patiently = async move {
             let heard = asking.await;
             if heard.is_denied() {
                 // It comes at once, again and again, and somebody has to change it first.
-                tokio::time::sleep_until(deadline + DENIED).await;
+                let pause = tokio::time::sleep_until(deadline + DENIED);
+                leaves.run_until_cancelled(pause).await;
             }
             heard
         };
