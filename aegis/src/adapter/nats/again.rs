@@ -63,7 +63,7 @@ impl NatsBus {
         }
         let subscriptions = &self.watch.subscriptions;
         // None ends in the middle of it.
-        let _round = subscriptions.round.lock().await;
+        let _round = subscriptions.round.write().await;
         subscriptions.tell();
         // Without the inbox nothing can be asked.
         if self.watch.inbox.is_refused() && !self.has_its_inbox_again().await {

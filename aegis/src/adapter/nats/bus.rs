@@ -273,7 +273,7 @@ impl NatsBus {
         let mut delivered = Ok(());
         // While it is tried again it has two ends.
         let round = &self.watch.subscriptions.round;
-        let _round = tokio::time::timeout(STUCK, round.lock()).await;
+        let _round = tokio::time::timeout(STUCK, round.read()).await;
         // Without a connection nothing is on the way.
         if self.is_connected() {
             listener.stop_delivery().await;

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
-use tokio::sync::{Notify, watch};
+use tokio::sync::{Notify, RwLock, watch};
 
 use super::listener::Listener;
 
@@ -25,8 +25,8 @@ pub(super) struct Subscriptions {
     refused: watch::Sender<Vec<String>>,
     /// There is something to try again.
     pub(super) news: Notify,
-    /// Held while they are tried again, and while one ends.
-    pub(super) round: tokio::sync::Mutex<()>,
+    /// Written while they are tried again, read while some end.
+    pub(super) round: RwLock<()>,
     /// The inbox is tried again.
     pub(super) tries_inbox: AtomicBool,
 }
