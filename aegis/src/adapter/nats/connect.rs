@@ -89,7 +89,7 @@ impl Watch {
             Event::ClientError(ClientError::Other(text)) if text.contains("authorization") => {
                 self.refuse_login();
             }
-            Event::ClientError(error) if !self.is_connected() => {
+            Event::ClientError(error) if self.is_away_for_long() => {
                 if let Some(unsaid) = self.attempts.again() {
                     tracing::warn!(%error, unsaid, "NATS cannot be reached; trying again");
                 }
@@ -111,6 +111,11 @@ impl Watch {
             }
             news
         })
+    }
+
+    /// That it was lost has been said, and the first attempts to connect again were in vain.
+    fn is_away_for_long(&self) -> bool {
+        self.lost().is_some_and(|lost| lost.elapsed() > ATTEMPT)
     }
 
     fn lost(&self) -> MutexGuard<'_, Option<Instant>> {
