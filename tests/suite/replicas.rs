@@ -62,7 +62,8 @@ impl Desk {
 }
 
 fn configured(config: Config, url: &str) -> Config {
-    let config = config.url(url).replicas(3).call_timeout(PATIENCE);
+    // What is asked while nobody leads a stream is never answered: then it is to be asked again.
+    let config = config.url(url).replicas(3).call_timeout(PATIENCE / 6);
     let config = config.events_max_bytes(16 << 20).dead_max_bytes(16 << 20);
     config.commands_max_bytes(16 << 20).jobs_max_bytes(16 << 20)
 }
