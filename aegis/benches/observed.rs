@@ -72,7 +72,7 @@ const PAGES: (&str, &str) = ("AEGIS_HTTP_ADDRESS", "127.0.0.1:0");
 const JSON: (&str, &str) = ("AEGIS_LOG_FORMAT", "json");
 const METRICS_TOO: (&str, &str) = ("AEGIS_OTEL_METRICS", "true");
 
-const KINDS: [Kind; 7] = [
+const KINDS: [Kind; 8] = [
     Kind {
         name: "nothing",
         set: &[("AEGIS_METRICS", "false")],
@@ -99,13 +99,18 @@ const KINDS: [Kind; 7] = [
         inside: false,
     },
     Kind {
+        name: "everything",
+        set: &[PAGES, JSON, METRICS_TOO],
+        inside: false,
+    },
+    Kind {
         name: "layer and guard",
         set: &[],
         inside: true,
     },
     Kind {
         name: "traces 100 %",
-        set: &[("AEGIS_OTEL_SAMPLE", "1.0"), METRICS_TOO],
+        set: &[("AEGIS_OTEL_PER_SECOND", "off"), METRICS_TOO],
         inside: false,
     },
 ];

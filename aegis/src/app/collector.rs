@@ -13,6 +13,8 @@ use crate::serve::Home;
 pub(super) struct Collector {
     endpoint: Option<String>,
     sample: f64,
+    /// None without a limit.
+    per_second: Option<u32>,
     headers: Vec<(String, String)>,
     metrics: bool,
     interval: Duration,
@@ -23,6 +25,7 @@ impl Default for Collector {
         Self {
             endpoint: None,
             sample: 1.0,
+            per_second: Some(500),
             headers: Vec::new(),
             metrics: true,
             interval: Duration::from_secs(60),
@@ -36,6 +39,7 @@ impl std::fmt::Debug for Collector {
         f.debug_struct("Collector")
             .field("endpoint", &self.endpoint)
             .field("sample", &self.sample)
+            .field("per_second", &self.per_second)
             .finish_non_exhaustive()
     }
 }
@@ -53,6 +57,14 @@ pub(super) const SETTINGS: &[Setting] = &[
         config.telling.collector.sample = share.ok_or("it is a share from 0.0 to 1.0")?;
         Ok(())
     }),
+    open(
+        "otel.per_second",
+        &["AEGIS_OTEL_PER_SECOND"],
+        |config, text| {
+            config.telling.collector.per_second = per_second(text)?;
+            Ok(())
+        },
+    ),
     secret(
         "otel.headers",
         &["AEGIS_OTEL_HEADERS", "OTEL_EXPORTER_OTLP_HEADERS"],
@@ -95,6 +107,16 @@ fn endpoint(config: &mut Config, text: &str) -> Result<(), String> {
     Ok(())
 }
 
+fn per_second(text: &str) -> Result<Option<u32>, String> {
+    if text == "off" {
+        return Ok(None);
+    }
+    let traces = text.parse().ok();
+    let traces = traces.filter(|traces| (1..=1_000_000).contains(traces));
+    let way = "it is 1 to 1000000, or `off` for no limit; none at all is `otel.sample = 0.0`";
+    traces.map(Some).ok_or_else(|| way.to_owned())
+}
+
 /// `name=value,name=value`, with values encoded as in URLs (W3C baggage, as OpenTelemetry asks).
 fn headers(text: &str) -> Result<Vec<(String, String)>, String> {
     let pairs = text.split(',').map(str::trim);
@@ -135,6 +157,14 @@ impl Config {
     #[must_use]
     pub fn otel_sample(self, share: f64) -> Self {
         self.set("otel.sample", &share.to_string())
+    }
+
+    /// How many traces begin in this program in a second at most, 1 to 1,000,000; default 500. The
+    /// others are left out and counted. What began elsewhere is recorded in any case, and
+    /// takes the room of what would begin here. Without a limit: the setting `otel.per_second = "off"`.
+    #[must_use]
+    pub fn otel_per_second(self, traces: u32) -> Self {
+        self.set("otel.per_second", &traces.to_string())
     }
 
     /// Headers of every request to the collector, such as `authorization=Bearer%20..`, with commas
@@ -198,6 +228,7 @@ pub(super) fn start(config: &Config, name: &str) {
         endpoint,
         headers: set.headers.clone(),
         sample: set.sample,
+        per_second: set.per_second,
         metrics: set.metrics.then_some(set.interval),
     };
     crate::adapter::otel::start(&options, config.source.as_deref().unwrap_or(name));

@@ -69,12 +69,18 @@ fn headers_are_pairs() {
 }
 
 #[test]
-fn shares_and_intervals_have_bounds() {
+fn shares_limits_and_intervals_have_bounds() {
     for (config, is_right) in [
         (Config::default().otel_sample(0.0), true),
         (Config::default().otel_sample(1.0), true),
         (Config::default().otel_sample(1.1), false),
         (Config::default().otel_sample(f64::NAN), false),
+        (Config::default().otel_per_second(1), true),
+        (Config::default().otel_per_second(1_000_000), true),
+        (Config::default().otel_per_second(0), false),
+        (Config::default().otel_per_second(1_000_001), false),
+        (Config::default().set("otel.per_second", "off"), true),
+        (Config::default().set("otel.per_second", "many"), false),
         (
             Config::default().otel_interval(Duration::from_secs(1)),
             true,

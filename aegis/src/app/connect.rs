@@ -85,6 +85,7 @@ fn count_from_zero() {
         observe::DISCONNECTS,
         observe::SLOW_CONSUMERS,
         observe::SPANS_DROPPED,
+        observe::TRACES_LEFT_OUT,
     ] {
         metrics::counter!(name).increment(0);
     }

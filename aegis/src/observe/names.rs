@@ -124,6 +124,8 @@ metrics! {
         "Subscriptions that lost messages because they were read too slowly.";
     SPANS_DROPPED = Counter "aegis_spans_dropped_total" []
         "Spans that the collector did not take, or that found no room while they waited for it.";
+    TRACES_LEFT_OUT = Counter "aegis_traces_left_out_total" []
+        "Traces that were not recorded because more began than `otel.per_second` allows.";
     SERIES_LEFT_OUT = Counter "aegis_series_left_out_total" []
         "Series that were not kept because there were too many.";
 }

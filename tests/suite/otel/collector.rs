@@ -67,7 +67,10 @@ async fn while_the_collector_is_away_calls_are_answered_and_spans_beyond_a_bound
     for mood in [Mood::Hangs, Mood::Refuses(503)] {
         let collector = Collector::start(mood).await;
         let folder = Folder::new("otel");
-        let settings = [("AEGIS_OTEL_METRICS", "false")];
+        let settings = [
+            ("AEGIS_OTEL_METRICS", "false"),
+            ("AEGIS_OTEL_PER_SECOND", "off"),
+        ];
         let mut process = Process::sending_to(&collector.url(), folder.path(), "busy", &settings);
         process.says("drops").await;
         collector.change(Mood::Takes);

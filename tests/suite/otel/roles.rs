@@ -11,6 +11,9 @@ use tracing::Instrument as _;
 /// The test that a process runs.
 pub(super) const PLAYS: &str = concat!(module_path!(), "::plays");
 
+/// Calls that the role `flood` makes, one after another.
+pub(super) const FLOOD: usize = 300;
+
 #[derive(Debug, Serialize, Deserialize, aegis::Event)]
 #[event("otel.placed")]
 struct Placed {
@@ -173,6 +176,17 @@ async fn main(config: Config) -> Result<()> {
             let running = app.service(Desk).start().await?;
             is_busy(running.client()).await;
             return running.stop().await;
+        }
+        "flood" => {
+            let running = app.service(Desk).start().await?;
+            let desk = DeskClient::new(running.client());
+            for _ in 0..FLOOD {
+                desk.quick().await.unwrap();
+            }
+            running.stop().await?;
+            let left_out = aegis::metrics().counter("aegis_traces_left_out_total", &[]);
+            tracing::info!("left out: {left_out}");
+            return Ok(());
         }
         _ => {}
     }

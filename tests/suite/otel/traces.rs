@@ -6,7 +6,7 @@ use aegis_tests::turn;
 use super::*;
 
 const SERVER: i32 = 2;
-const CLIENT: i32 = 3;
+pub(super) const CLIENT: i32 = 3;
 const PRODUCER: i32 = 4;
 const CONSUMER: i32 = 5;
 

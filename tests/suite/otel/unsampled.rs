@@ -1,5 +1,7 @@
 //! Traces that are not recorded: as their beginning decided, or because nothing is.
 
+use super::roles::FLOOD;
+use super::traces::CLIENT;
 use super::*;
 
 const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
@@ -58,4 +60,33 @@ async fn what_is_recorded_where_it_began_is_recorded_here() {
     names.sort_unstable();
     assert_eq!(names, ["desk/quick", "desk/quick", "inside"]);
     assert!(spans.iter().all(|span| span.trace == TRACE), "{spans:#?}");
+}
+
+#[tokio::test]
+async fn of_many_traces_only_so_many_begin_in_a_second() {
+    for (per_second, is_limited) in [("10", true), ("off", false)] {
+        let collector = Collector::start(Mood::Takes).await;
+        let folder = Folder::new("otel");
+        let settings = [("AEGIS_OTEL_PER_SECOND", per_second)];
+        let mut process = Process::sending_to(&collector.url(), folder.path(), "flood", &settings);
+        process.done().await;
+        let (spans, said) = (collector.spans(), process.said());
+        let callers = spans.iter().filter(|span| span.kind == CLIENT);
+        let callers: Vec<_> = callers.map(|span| &span.trace).collect();
+        let told = said.matches("more traces begin than `otel.per_second` allows");
+        assert_eq!(told.count(), usize::from(is_limited), "{said}");
+        assert_eq!(!said.contains("left out: 0"), is_limited, "{said}");
+        // A slow machine needs some seconds.
+        let some = 1..FLOOD / 2;
+        let is_right = if is_limited {
+            some.contains(&callers.len())
+        } else {
+            callers.len() == FLOOD
+        };
+        assert!(is_right, "{per_second}: {} began", callers.len());
+        for trace in callers {
+            let whole = spans.iter().filter(|span| span.trace == *trace).count();
+            assert_eq!(whole, 3, "caller, service, and the span inside it");
+        }
+    }
 }

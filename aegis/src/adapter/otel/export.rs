@@ -17,6 +17,8 @@ use super::figures::{self, Times};
 use super::pipeline::Sender;
 use super::post::{Post, Refused};
 use super::queue::{BATCH, MOST, Queue, Turn};
+use super::tracer;
+use crate::observe::TRACES_LEFT_OUT;
 
 /// How long a span waits for others, at most.
 const TURN: Duration = Duration::from_secs(1);
@@ -49,6 +51,8 @@ struct Told {
     /// When it was last said that spans were dropped, and how many were since.
     dropped: Option<Instant>,
     unsaid: u64,
+    /// It was said that traces are left out.
+    left_out: bool,
     /// How many spans are being sent.
     sending: usize,
     /// When it was last said that a turn panicked.
@@ -98,6 +102,7 @@ impl Export {
         loop {
             let turn = Instant::now() + TURN;
             let turn = self.queue.wait(next.map_or(turn, |next| turn.min(next)));
+            tell_left_out(&mut told);
             // Nobody looks after this thread: it goes on, whatever came of one turn.
             let done = catch_unwind(AssertUnwindSafe(|| self.turn(turn, next, start, &mut told)));
             next = done.unwrap_or_else(|_| self.broken(&mut told));
@@ -258,6 +263,20 @@ impl Told {
                 refused.text
             );
         }
+    }
+}
+
+/// Counts them, and says it once: a program that is as busy as that is so for long.
+fn tell_left_out(told: &mut Told) {
+    let left_out = tracer::take_left_out();
+    if left_out == 0 {
+        return;
+    }
+    metrics::counter!(TRACES_LEFT_OUT).increment(left_out);
+    if !std::mem::replace(&mut told.left_out, true) {
+        tracing::info!(
+            "more traces begin than `otel.per_second` allows: the others are left out, and counted in aegis_traces_left_out_total"
+        );
     }
 }
 

@@ -26,6 +26,8 @@ pub(crate) struct Options {
     pub(crate) headers: Vec<(String, String)>,
     /// The share of traces that are recorded, of those that begin here, 0.0..=1.0.
     pub(crate) sample: f64,
+    /// How many of those in a second, at most.
+    pub(crate) per_second: Option<u32>,
     /// How often metrics are sent, if they are.
     pub(crate) metrics: Option<Duration>,
 }
@@ -64,7 +66,7 @@ pub(crate) fn start(options: &Options, name: &str) {
         return;
     }
     known(&[("service.name", name)], false);
-    tracer::choose(options.sample);
+    tracer::choose(options.sample, options.per_second);
     let post = Post::new(&options.endpoint, options.headers.clone());
     let exporting = Export::new(post, sender, queue(), options.metrics);
     let thread = std::thread::Builder::new().name("aegis-otel".to_owned());

@@ -1,6 +1,8 @@
 //! The place of a span in a trace.
 
+use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
 
 use opentelemetry::Context;
 use opentelemetry::trace::{
@@ -9,20 +11,46 @@ use opentelemetry::trace::{
 use tracing::Span;
 use tracing_opentelemetry::OpenTelemetrySpanExt as _;
 
+use super::limit::Limit;
 use crate::model::TraceContext;
 use crate::observe::{Linked, Parent, Tracer, random};
 
 /// The share of traces that are recorded, of those that begin here: a double, as its bits.
 static SHARE: AtomicU64 = AtomicU64::new(0);
 
-pub(super) fn choose(share: f64) {
+/// Of those, how many in a second.
+static LIMIT: Limit = Limit::new();
+/// How many were left out for that, and are not told yet.
+static LEFT_OUT: AtomicU64 = AtomicU64::new(0);
+
+pub(super) fn choose(share: f64, per_second: Option<u32>) {
     SHARE.store(share.to_bits(), Ordering::Relaxed);
+    LIMIT.choose(per_second);
 }
 
-/// Whether a trace is one of those that are recorded: by its id, so that it is the same everywhere.
+/// Whether a trace that begins here is recorded: if its id is within the share, and there is room.
 pub(super) fn is_chosen(trace: u128) -> bool {
     let share = f64::from_bits(SHARE.load(Ordering::Relaxed));
-    is_within(trace, share)
+    if !is_within(trace, share) {
+        return false;
+    }
+    let begins = LIMIT.begins(now());
+    if !begins {
+        // It is not told here: a subscriber may be in the middle of making the span.
+        LEFT_OUT.fetch_add(1, Ordering::Relaxed);
+    }
+    begins
+}
+
+/// In nanoseconds.
+fn now() -> u64 {
+    static START: LazyLock<Instant> = LazyLock::new(Instant::now);
+    u64::try_from(START.elapsed().as_nanos()).unwrap_or(u64::MAX)
+}
+
+/// How many traces were left out because there were too many, since the last time this was asked.
+pub(super) fn take_left_out() -> u64 {
+    LEFT_OUT.swap(0, Ordering::Relaxed)
 }
 
 /// As the sampler `TraceIdRatioBased` of OpenTelemetry does it: by 63 bits of the id.
@@ -57,6 +85,9 @@ impl Tracer for Recorder {
             Parent::Remote(above, linked) => {
                 if let (Some(above), Linked::Again) = (above, linked) {
                     span.add_link(theirs(above));
+                }
+                if above.is_some() {
+                    LIMIT.joins(now());
                 }
                 Some(above)
             }
