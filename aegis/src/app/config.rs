@@ -134,10 +134,16 @@ impl Config {
     /// The same over defaults of the program's own: a program that runs in memory unless it is told
     /// otherwise says `Config::load_over(Config::default().url("memory://"))`.
     pub fn load_over(defaults: Self) -> Result<Self> {
-        let mut config = settings::load(defaults, &|name| std::env::var(name).ok())?;
+        let (config, right) = Self::read_over(defaults);
+        right.map(|()| config)
+    }
+
+    /// The same, and what could be read beside mistakes.
+    pub(super) fn read_over(defaults: Self) -> (Self, Result<()>) {
+        let (mut config, right) = settings::read(defaults, &|name| std::env::var(name).ok());
         let names = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok());
         config.strangers = strangers::among(names);
-        Ok(config)
+        (config, right)
     }
 
     pub(super) fn set(self, key: &'static str, text: &str) -> Self {

@@ -73,8 +73,9 @@ where
     let mut is_json = false;
     let outcome = runtime().and_then(|runtime| {
         let outcome = runtime.block_on(async {
-            let config = Config::load()?;
+            let (config, right) = Config::read_over(Config::default());
             is_json = config.begin_log();
+            right?;
             let argument = A::from_config(config).await?;
             main(argument).await.ending()
         });

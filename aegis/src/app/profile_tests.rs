@@ -10,12 +10,13 @@ fn load(file: &str, env: &[(&str, &str)]) -> Result<Config> {
     let path = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(path.path(), file).unwrap();
     let path = path.path().display().to_string();
-    settings::load(Config::default(), &|name| {
+    let (config, right) = settings::read(Config::default(), &|name| {
         let of_file = [("AEGIS_CONFIG", path.as_str())];
         let mut pairs = env.iter().chain(&of_file);
         let found = pairs.find(|(known, _)| *known == name);
         found.map(|(_, value)| (*value).to_owned())
-    })
+    });
+    right.map(|()| config)
 }
 
 fn is_auto(config: &Config) -> bool {

@@ -149,7 +149,8 @@ mod tests {
             "AEGIS_NATS_REPLICAS" => Some("2".to_owned()),
             _ => None,
         };
-        let variable = crate::app::settings::load(profile.clone(), &env).unwrap();
+        let (variable, right) = crate::app::settings::read(profile.clone(), &env);
+        right.unwrap();
         for (config, servers, source) in [
             (profile, 3, "from the profile `production`"),
             (variable, 2, "from AEGIS_NATS_REPLICAS"),

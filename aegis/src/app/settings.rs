@@ -277,8 +277,12 @@ fn apply(config: &mut Config, setting: &Setting, text: &str, source: &str) -> Re
     })
 }
 
-/// Reads the file and the environment.
-pub(super) fn load(mut config: Config, env: &dyn Fn(&str) -> Option<String>) -> Result<Config> {
+/// Reads the file and the environment. What could be read counts beside mistakes too: it says how
+/// they are to be told.
+pub(super) fn read(
+    mut config: Config,
+    env: &dyn Fn(&str) -> Option<String>,
+) -> (Config, Result<()>) {
     // Deployments set variables to nothing when there is nothing to say.
     let said = |name| env(name).filter(|text| !text.is_empty());
     let mut mistakes = Vec::new();
@@ -315,17 +319,14 @@ pub(super) fn load(mut config: Config, env: &dyn Fn(&str) -> Option<String>) -> 
             mistakes.push(mistake);
         }
     }
-    if mistakes.is_empty() {
-        config.check()?;
-        return Ok(config);
-    }
-    Err(Error::new(
-        ErrorKind::Config,
-        format!(
-            "the configuration is wrong:\n  - {}",
-            mistakes.join("\n  - ")
-        ),
-    ))
+    let right = if mistakes.is_empty() {
+        config.check()
+    } else {
+        let mistakes = mistakes.join("\n  - ");
+        let text = format!("the configuration is wrong:\n  - {mistakes}");
+        Err(Error::new(ErrorKind::Config, text))
+    };
+    (config, right)
 }
 
 fn from_file(config: &mut Config, text: &str, path: &str, mistakes: &mut Vec<String>) {

@@ -9,7 +9,8 @@ fn from_env(pairs: &[(&str, &str)]) -> Result<Config> {
         .iter()
         .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
         .collect();
-    load(Config::default(), &|name| map.get(name).cloned())
+    let (config, right) = read(Config::default(), &|name| map.get(name).cloned());
+    right.map(|()| config)
 }
 
 fn from_text(text: &str, env: &[(&str, &str)]) -> Result<Config> {

@@ -153,19 +153,28 @@ async fn lines_of_hooks_say_whose_they_are() {
 
 #[tokio::test]
 async fn why_a_start_failed_is_a_line_as_all_others() {
-    let folder = Folder::new("otel");
-    let settings = [
-        ("AEGIS_NATS_URL", "memory://"),
-        ("AEGIS_LOG_FORMAT", "json"),
-        ("AEGIS_LOG", "off"),
-        ("AEGIS_TEST_REFUSED", "1"),
-    ];
-    let mut process = Process::start(folder.path(), "watch", &settings);
-    assert!(!process.ended().await.success());
-    let text = "`#[on_start]` of watch failed: TOO_DARK: nothing can be seen\nat night";
-    let lines = process.lines(text);
-    assert_eq!(lines.len(), 1, "{}", process.said());
-    assert_eq!(lines[0]["level"], "ERROR");
-    assert_eq!(lines[0]["fields"]["causes"], serde_json::json!([]));
-    assert!(!process.said().contains("error: "), "{}", process.said());
+    let wrong = "the configuration is wrong:\n  - \
+        `call_timeout` = \"soon\" (from AEGIS_CALL_TIMEOUT): it is a time such as `500ms`, `2s` or `5m`";
+    for (setting, text) in [
+        (
+            ("AEGIS_TEST_REFUSED", "1"),
+            "`#[on_start]` of watch failed: TOO_DARK: nothing can be seen\nat night",
+        ),
+        (("AEGIS_CALL_TIMEOUT", "soon"), wrong),
+    ] {
+        let folder = Folder::new("otel");
+        let settings = [
+            ("AEGIS_NATS_URL", "memory://"),
+            ("AEGIS_LOG_FORMAT", "json"),
+            ("AEGIS_LOG", "off"),
+            setting,
+        ];
+        let mut process = Process::start(folder.path(), "watch", &settings);
+        assert!(!process.ended().await.success());
+        let lines = process.lines(text);
+        assert_eq!(lines.len(), 1, "{}", process.said());
+        assert_eq!(lines[0]["level"], "ERROR");
+        assert_eq!(lines[0]["fields"]["causes"], serde_json::json!([]));
+        assert!(!process.said().contains("error: "), "{}", process.said());
+    }
 }
