@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use aegis::{Instance, ServiceInfo};
 
-use super::view::{Asked, Known, View, one_leader};
+use super::view::{Asked, Known, View, is_outdone};
 
 /// One that does not answer so many times in a row, and has no record, is gone.
 const MISSES: u32 = 3;
@@ -95,6 +95,11 @@ impl Live {
         for key in gone.cloned().collect::<Vec<_>>() {
             told.extend(self.leave(&key, now));
         }
+        if !touched.is_empty() || !told.is_empty() {
+            // Who leads depends on what others say.
+            let leading = self.told.iter().filter(|(_, view)| view.epoch.is_some());
+            touched.extend(leading.map(|(key, _)| key.clone()));
+        }
         told.extend(touched.iter().filter_map(|key| self.tell(key, now)));
         self.left.retain(|_, left| now < *left + LATE);
         told
@@ -176,6 +181,11 @@ impl Live {
             instances: true,
         };
         let mut view = View::of(known, asked)?;
+        if view.leader {
+            // The record of one that was killed says that it leads until it runs out.
+            let mut records = self.records.values();
+            view.leader = !records.any(|heard| is_outdone(&view, &heard.record));
+        }
         // One that was never heard need not have been asked yet.
         view.answered = answers.map(|known| known.missed == 0);
         Some(view)
@@ -184,9 +194,7 @@ impl Live {
     /// Everybody, as of now.
     pub(super) fn views(&self, now: Instant) -> Vec<View> {
         let told = self.told.keys();
-        let mut views: Vec<View> = told.filter_map(|key| self.view(key, now)).collect();
-        one_leader(&mut views);
-        views
+        told.filter_map(|key| self.view(key, now)).collect()
     }
 }
 
@@ -239,6 +247,40 @@ mod tests {
         assert_eq!(names(&live.table(&[other], now)), "-a +a");
         assert_eq!(names(&live.table(&[], now)), "-a");
         assert_eq!(live.views(now), []);
+    }
+
+    #[test]
+    fn a_killed_leader_is_told_to_lead_no_more_once_another_one_does() {
+        let led = |id: &str, epoch: u64| {
+            let record = json!({"serviceName": "desk", "instanceId": id, "status": "ACTIVE",
+                "sticky_active_group": "main", "metadata": {"leader": true, "epoch": epoch}});
+            Arc::new(serde_json::from_value::<Instance>(record).unwrap())
+        };
+        let leading = |live: &Live, now| {
+            let views = live.views(now).into_iter();
+            let leaders = views.filter(|view| view.leader).map(|view| view.id);
+            leaders.collect::<Vec<_>>()
+        };
+        let (mut live, now) = (Live::default(), Instant::now());
+        let (killed, next) = (led("a", 7), led("b", 9));
+        assert_eq!(names(&live.table(std::slice::from_ref(&killed), now)), "+a");
+        assert_eq!(leading(&live, now), ["a"]);
+        let both = [killed.clone(), next];
+        let told = live.table(&both, now);
+        assert_eq!(names(&told), "~a +b");
+        let Told::Changed(view) = &told[0] else {
+            panic!("{told:?}")
+        };
+        assert!(!view.leader, "the killed one");
+        assert_eq!(leading(&live, now), ["b"]);
+        assert_eq!(names(&live.table(&both, now + SECOND)), "");
+        // If the other one is gone first, what is said last counts again.
+        assert_eq!(names(&live.table(&[killed], now)), "-b ~a");
+        assert_eq!(leading(&live, now), ["a"]);
+        // Whoever begins to watch hears of one leader only.
+        let told = Live::default().table(&both, now);
+        let leads = |told: &Told| matches!(told, Told::Appeared(view) if view.leader);
+        assert_eq!(told.iter().map(leads).collect::<Vec<_>>(), [false, true]);
     }
 
     #[test]

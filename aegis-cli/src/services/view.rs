@@ -65,6 +65,15 @@ pub(super) fn one_leader(views: &mut [View]) {
     }
 }
 
+/// Whether one record claims to lead a group that another one leads since.
+pub(super) fn is_outdone(view: &View, by: &Instance) -> bool {
+    let facts = &by.metadata;
+    view.service == by.service
+        && view.group == by.sticky_active_group
+        && facts.get("leader") == Some(&Value::Bool(true))
+        && facts.get("epoch").and_then(Value::as_u64) > view.epoch
+}
+
 /// How busy it was at its last heartbeat.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub(super) struct Load {
