@@ -127,7 +127,7 @@ metrics! {
     TRACES_LEFT_OUT = Counter "aegis_traces_left_out_total" []
         "Traces that were not recorded because more began than `otel.per_second` allows.";
     SERIES_LEFT_OUT = Counter "aegis_series_left_out_total" []
-        "Series that were not kept because there were too many.";
+        "Times that something was measured and not kept, because there were too many series.";
 }
 
 #[cfg(test)]
