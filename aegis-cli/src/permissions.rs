@@ -1,6 +1,8 @@
 //! `aegis permissions`: what a user of NATS must be allowed, for a service, for a client, or for the
 //! tool itself.
 
+use std::collections::BTreeMap;
+
 use aegis::{App, Client, Config, DiscoveryMode, Manifest, Permissions};
 
 use crate::cli::{Common, Permitted};
@@ -73,23 +75,22 @@ fn read(source: &str) -> anyhow::Result<Manifest> {
     })
 }
 
-/// The newest record of each service.
+/// What the instances of each service serve: while an update rolls out, they serve different things.
 async fn running(client: &Client, services: &[String]) -> anyhow::Result<Vec<Manifest>> {
     let discovery = client.discovery(DiscoveryMode::Basic);
     let mut manifests = Vec::new();
     for service in services {
         let all = discovery.all(service).await?;
-        let newest = all
-            .iter()
-            .max_by(|a, b| a.last_heartbeat.cmp(&b.last_heartbeat));
-        let newest = newest.ok_or_else(|| {
+        if all.is_empty() {
             let text = format!(
                 "no instance of {service} is in the registry: start one, or read what the program \
                  says of itself with --manifest (`App::manifest`)"
             );
-            anyhow::Error::from(Missing(text))
-        })?;
-        manifests.push(Manifest::of_instance(newest));
+            return Err(Missing(text).into());
+        }
+        let told = all.iter().map(|instance| Manifest::of_instance(instance));
+        let told: BTreeMap<String, Manifest> = told.map(|told| (told.to_string(), told)).collect();
+        manifests.extend(told.into_values());
     }
     Ok(manifests)
 }

@@ -51,6 +51,9 @@ impl<'a> Asker<'a> {
             body.to_string()
         };
         let mut answer = self.noted(self.client.ask_server(subject, &body).await)?;
+        if !answer.is_object() {
+            return Err(format!("what answers at {subject} is not JetStream"));
+        }
         match answer["error"].take() {
             Value::Null => Ok(answer),
             error => Err(format!(

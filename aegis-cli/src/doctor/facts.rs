@@ -212,9 +212,10 @@ impl Facts {
         }
     }
 
-    /// By so much an age may be wrong.
+    /// By so much an age may be wrong. Clocks that could not be compared are hardly further apart.
     pub(super) fn unsure(&self) -> Duration {
-        self.clock.map_or(Duration::ZERO, |clock| clock.unsure)
+        const UNKNOWN: Duration = Duration::from_secs(60);
+        self.clock.map_or(UNKNOWN, |clock| clock.unsure)
     }
 
     /// The server runs on this computer, for development as a rule.

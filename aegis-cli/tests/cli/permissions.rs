@@ -1,5 +1,7 @@
 //! `aegis permissions`: from flags, from a manifest, from a service that runs.
 
+use aegis::Config;
+use aegis::prelude::*;
 use aegis::testing::NatsServer;
 use serde_json::{Value, json};
 
@@ -179,6 +181,17 @@ fn what_cannot_be_is_a_mistake_of_the_command_line() {
     }
 }
 
+/// The next version of the calculator.
+struct Later;
+
+#[aegis::service(name = "calculator", version = "2.0.0")]
+impl Later {
+    #[rpc]
+    async fn root(&self, of: f64) -> Result<f64, Failure> {
+        Ok(of.sqrt())
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_service_that_runs_is_found_in_the_registry() {
     let server = NatsServer::start().await.unwrap();
@@ -203,6 +216,23 @@ async fn a_service_that_runs_is_found_in_the_registry() {
             "{subject} is in {subscribe:?}"
         );
     }
+    // An update is on its way: both versions have to work under what is printed.
+    let config = Config::default().url(&url).instance_id("calculator-2");
+    let later = App::new(config).service(Later).start().await.unwrap();
+    let said = run(&[
+        "permissions",
+        "--service",
+        "calculator",
+        "--url",
+        &url,
+        "--json",
+    ]);
+    let subscribe = allowed(&json(&said), "sub");
+    for subject in ["rpc.calculator.never", "rpc.calculator.root"] {
+        let all = subscribe.iter().filter(|one| *one == subject);
+        assert_eq!(all.count(), 1, "{subject} is once in {subscribe:?}");
+    }
+    later.stop().await.unwrap();
     let said = run(&["permissions", "--service", "nobody", "--url", &url]);
     assert_eq!(said.code, 1, "{}", said.err);
     assert!(said.err.contains("no instance of nobody"), "{}", said.err);

@@ -93,7 +93,11 @@ fn endpoint(config: &mut Config, text: &str) -> Result<(), String> {
     let way = "it is http://host:4318 or https://host, the part before /v1/traces, or `off`";
     let url = Url::parse(text).map_err(|_| way.to_owned())?;
     let is_http = matches!(url.scheme(), "http" | "https");
-    if !is_http || url.host_str().is_none_or(str::is_empty) || url.query().is_some() {
+    if !is_http
+        || url.host_str().is_none_or(str::is_empty)
+        || url.query().is_some()
+        || url.fragment().is_some()
+    {
         return Err(way.to_owned());
     }
     if !url.username().is_empty() || url.password().is_some() {

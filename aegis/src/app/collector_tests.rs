@@ -23,6 +23,7 @@ fn an_endpoint_is_the_part_before_the_path() {
         "grpc://localhost:4317",
         "http://localhost:4318/v1/traces",
         "http://localhost:4318?a=1",
+        "http://localhost:4318/#a",
         "",
         "http://",
     ] {

@@ -63,7 +63,9 @@ impl Errors {
     /// Counts one.
     pub(crate) fn count(&self, kind: &str) {
         let mut counters = self.counters.lock().unwrap_or_else(PoisonError::into_inner);
-        let known = counters.contains_key(kind) || counters.len() < MOST;
+        // Of what is not told apart there are many of these, which share their labels.
+        let is_lumped = self.labels.iter().any(|label| label.value() == OTHER);
+        let known = counters.contains_key(kind) || (counters.len() < MOST && !is_lumped);
         let kind = if known { kind } else { OTHER };
         if let Some(Known(counter)) = counters.get(kind) {
             return counter.increment(1);
@@ -102,5 +104,12 @@ mod tests {
             assert_eq!(counters.len(), MOST + 1, "{round}");
             assert!(counters.contains_key(OTHER));
         }
+        // Methods that are not told apart have their series in common.
+        let errors = Errors::new("aegis_tests_total", &[("service", OTHER.to_owned())]);
+        for kind in ["A", "B"] {
+            errors.count(kind);
+        }
+        let counters = errors.counters.lock().unwrap();
+        assert!(counters.keys().eq([OTHER]), "{counters:?}");
     }
 }

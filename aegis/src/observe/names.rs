@@ -121,7 +121,7 @@ metrics! {
     WATCH_STALE = Gauge "aegis_watch_stale_seconds" ["bucket"]
         "How long the live table of a bucket, of discovery above all, has not been known to be current; 0 while it is.";
     SLOW_CONSUMERS = Counter "aegis_slow_consumers_total" []
-        "Subscriptions that lost messages because they were read too slowly.";
+        "Messages that were lost, at least, because a subscription was read too slowly.";
     SPANS_DROPPED = Counter "aegis_spans_dropped_total" []
         "Spans that the collector did not take, or that found no room while they waited for it.";
     TRACES_LEFT_OUT = Counter "aegis_traces_left_out_total" []

@@ -4,9 +4,10 @@
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use aegis::port::Outgoing;
 use aegis::prelude::*;
 use aegis::testing::NatsServer;
-use aegis::{Config, RetryPolicy, Running};
+use aegis::{Config, Pattern, RetryPolicy, Running, Subject};
 use aegis_tests::{eventually, soon};
 
 use super::revoked::reload;
@@ -222,6 +223,43 @@ async fn a_restart_in_the_middle_of_it_runs_no_call_twice() {
     assert!(runs.is_sorted_by(|one, next| one < next), "twice: {runs:?}");
     assert!(answered.iter().all(|call| runs.contains(call)));
     soon("the end", ann.stop()).await.unwrap();
+}
+
+/// The client library tells of 128 refusals that come at once.
+#[tokio::test]
+async fn of_many_that_were_refused_at_once_all_are_heard_again() {
+    let world = World::start().await;
+    let bus = async |name: &str| aegis::testing::bus(&world.user(name)).await.unwrap();
+    let (ann, root) = (bus("ann").await, bus("root").await);
+    let subjects: Vec<String> = (0..300)
+        .map(|number| format!("rpc.many.{number}"))
+        .collect();
+    let mut heard = Vec::new();
+    for subject in &subjects {
+        let pattern = Pattern::parse(subject).unwrap();
+        heard.push(ann.subscribe(pattern, Some("q".to_owned())).await.unwrap());
+    }
+    ann.flush().await.unwrap();
+    let mut refused = ann.refused();
+    world.deny("rpc.many.>", "");
+    soon("many are refused", refused.wait_for(|all| all.len() >= 64))
+        .await
+        .unwrap();
+    world.deny("", "");
+    soon("they are allowed", refused.wait_for(Vec::is_empty))
+        .await
+        .unwrap();
+    ann.flush().await.unwrap();
+    for (subject, heard) in subjects.iter().zip(&mut heard) {
+        let subject = Subject::parse(subject).unwrap();
+        root.publish(Outgoing::new(subject.clone(), &b"x"[..]))
+            .await
+            .unwrap();
+        let message = soon(subject.as_str(), heard.next()).await.unwrap();
+        assert_eq!(message.payload, &b"x"[..]);
+    }
+    ann.close().await.unwrap();
+    root.close().await.unwrap();
 }
 
 /// A refusal comes at once, unlike a server that is away: who may not lead does not ask all the time.

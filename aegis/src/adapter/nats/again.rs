@@ -14,6 +14,8 @@ use crate::observe;
 /// Before a refused subscription is tried again the first time; doubled up to the next.
 const FIRST_PAUSE: Duration = Duration::from_secs(2);
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
+/// Subscriptions that are tried at once: the client tells of 128 refusals at most that come together.
+const AT_ONCE: usize = 32;
 
 /// What a connection does by itself. It ends with the last clone, and so does the connection.
 pub(super) struct Tasks {
@@ -69,14 +71,35 @@ impl NatsBus {
         if self.watch.inbox.is_refused() && !self.has_its_inbox_again().await {
             return false;
         }
-        self.ask_again().await;
+        let (refused, connection) = subscriptions.begin_trial();
+        let mut refused = refused.into_iter().peekable();
+        while refused.peek().is_some() {
+            let some = refused.by_ref().take(AT_ONCE).collect();
+            let are_back = self.ask_again(some, connection).await;
+            if are_back && subscriptions.are_doubtful() {
+                self.connect_anew().await;
+                break;
+            }
+        }
+        subscriptions.end_trial();
         subscriptions.refused().borrow().is_empty()
     }
 
-    /// Makes all of them again, and lets those that the server takes stand in the place of the old ones.
-    async fn ask_again(&self) {
+    /// After so many refusals that some may be unheard: another connection makes all subscriptions anew.
+    async fn connect_anew(&self) {
+        tracing::warn!(
+            "NATS had refused so many subscriptions at once that some refusals may be unheard: \
+             connects anew, which makes all of them again"
+        );
+        if let Err(error) = self.client.force_reconnect().await {
+            tracing::error!(%error, "no new connection could be asked for");
+        }
+    }
+
+    /// Makes some of them again, and lets those that the server takes stand in the place of the old ones;
+    /// whether there are any.
+    async fn ask_again(&self, refused: Vec<Refused>, connection: u64) -> bool {
         let subscriptions = &self.watch.subscriptions;
-        let (refused, connection) = subscriptions.begin_trial();
         let mut tried = Vec::new();
         for one in refused {
             if let Ok(made) = self.subscribed(&one.pattern, one.queue.clone()).await {
@@ -84,7 +107,8 @@ impl NatsBus {
             }
         }
         let handled = self.handled().await;
-        let again = subscriptions.end_trial(connection);
+        let again = subscriptions.refused_again(connection);
+        let mut are_back = false;
         for (one, made) in tried {
             let is_taken = |pattern| again.as_ref().is_some_and(|again| !again.contains(pattern));
             let Refused {
@@ -92,10 +116,13 @@ impl NatsBus {
                 queue,
                 listener,
             } = one;
-            // On another connection both may be heard: the new one is given up.
-            let other = if handled.is_ok() && is_taken(&pattern) {
+            // On another connection both may be heard: the new one is given up, and so is one that nobody
+            // wants any more.
+            let wanted = handled.is_ok() && !listener.has_ended();
+            let other = if wanted && is_taken(&pattern) {
                 let old = listener.replace(made);
                 subscriptions.is_back(&listener);
+                are_back = true;
                 tracing::info!(pattern, "NATS lets this user subscribe there again");
                 old
             } else {
@@ -106,6 +133,7 @@ impl NatsBus {
                 self.hand_back(other, &listener).await;
             }
         }
+        are_back
     }
 
     /// Ends a subscription, and gives what it still had to another one.

@@ -30,7 +30,7 @@ const LATE_REFUSAL: Duration = Duration::from_millis(20);
 /// A NATS connection.
 #[derive(Clone)]
 pub(crate) struct NatsBus {
-    client: async_nats::Client,
+    pub(super) client: async_nats::Client,
     pub(super) watch: Arc<Watch>,
     pub(super) tasks: Arc<Tasks>,
     name: Arc<str>,

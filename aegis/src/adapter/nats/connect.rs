@@ -149,7 +149,14 @@ impl Watch {
             return self.inbox.denied(subject);
         }
         let Some((verb, subject)) = violation else {
-            if text.to_ascii_lowercase().contains("expired") {
+            let text_low = text.to_ascii_lowercase();
+            if text_low.contains("account authentication expired") {
+                return tracing::error!(
+                    error = %text,
+                    "the NATS account of this user has expired: its operator has to renew it"
+                );
+            }
+            if text_low.contains("expired") {
                 return tracing::error!(
                     error = %text,
                     "the credentials have expired: replace the file, it is read anew at each attempt \

@@ -14,6 +14,8 @@ use super::listener::Listener;
 
 /// Refusals of what has no place here yet.
 const MOST_EARLY: usize = 64;
+/// The client tells of 128 events at most that come at once: of so many refusals, some may be unheard.
+const MANY: usize = 64;
 /// A subscription has its place so soon after the server was told of it.
 const EARLY: Duration = Duration::from_secs(1);
 
@@ -37,6 +39,8 @@ struct State {
     early: VecDeque<(String, Instant)>,
     /// Counts connections: each makes all subscriptions anew.
     connection: u64,
+    /// How many were refused on it.
+    refusals: usize,
     /// While some are tried again: what of that was refused.
     trial: Option<BTreeSet<String>>,
 }
@@ -100,6 +104,7 @@ impl Subscriptions {
                 is_news |= !std::mem::replace(&mut entry.refused, true);
             }
         }
+        state.refusals += usize::from(is_news);
         if !is_known {
             if state.early.len() == MOST_EARLY {
                 state.early.pop_front();
@@ -117,6 +122,7 @@ impl Subscriptions {
     pub(super) fn forget(&self) {
         let mut state = self.state();
         state.connection += 1;
+        state.refusals = 0;
         state.early.clear();
         for entry in &mut state.entries {
             entry.refused = false;
@@ -173,12 +179,21 @@ impl Subscriptions {
         (refused.collect(), state.connection)
     }
 
-    /// What was refused in the meantime; none if the connection is another one by now, so that the old
-    /// subscriptions may be heard as well.
-    pub(super) fn end_trial(&self, connection: u64) -> Option<BTreeSet<String>> {
-        let mut state = self.state();
-        let refused = state.trial.take();
+    /// What was refused since the trial began; none if the connection is another one by now, so that the
+    /// old subscriptions may be heard as well.
+    pub(super) fn refused_again(&self, connection: u64) -> Option<BTreeSet<String>> {
+        let state = self.state();
+        let refused = state.trial.clone();
         refused.filter(|_| state.connection == connection)
+    }
+
+    pub(super) fn end_trial(&self) {
+        self.state().trial = None;
+    }
+
+    /// Whether so many were refused on this connection that others may be, unheard.
+    pub(super) fn are_doubtful(&self) -> bool {
+        self.state().refusals >= MANY
     }
 
     /// It is heard again.
@@ -220,9 +235,11 @@ mod tests {
         let (refused, connection) = all.begin_trial();
         assert!(refused.is_empty());
         all.refuse("a.b");
-        assert!(all.end_trial(connection).unwrap().contains("a.b"));
+        assert!(all.refused_again(connection).unwrap().contains("a.b"));
+        all.end_trial();
+        assert_eq!(all.refused_again(connection), None);
         let (_, connection) = all.begin_trial();
         all.forget();
-        assert_eq!(all.end_trial(connection), None);
+        assert_eq!(all.refused_again(connection), None);
     }
 }

@@ -128,8 +128,8 @@ impl Export {
             told.sending = batch.len();
             self.spans(batch, told);
             told.sending = 0;
-            // A collector that takes no spans may take metrics.
-            if next.is_some_and(|at| at <= Instant::now()) {
+            // A collector that takes no spans may take metrics, unless everything is to be sent.
+            if !turn.is_asked && next.is_some_and(|at| at <= Instant::now()) {
                 break;
             }
         }
@@ -184,7 +184,9 @@ impl Export {
             if self.queue.is_asked() {
                 std::thread::sleep(SHORT_PAUSE);
             } else {
-                self.queue.pause(refused.wait.unwrap_or(pause));
+                // An overloaded proxy may say that it can be asked at once.
+                self.queue
+                    .pause(refused.wait.map_or(pause, |wait| wait.max(pause)));
                 pause = (pause * 2).min(LONGEST_PAUSE);
             }
         }

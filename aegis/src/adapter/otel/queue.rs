@@ -3,7 +3,7 @@
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
-use opentelemetry::Context;
+use opentelemetry::{Context, KeyValue, Value};
 use opentelemetry_sdk::error::OTelSdkResult;
 use opentelemetry_sdk::trace::{Span, SpanData, SpanProcessor};
 
@@ -13,6 +13,8 @@ use crate::observe::SPANS_DROPPED;
 pub(super) const MOST: usize = 8192;
 /// Spans that are sent with one request at most.
 pub(super) const BATCH: usize = 512;
+/// The longest text of a span, in bytes; the rest is cut off. How long ids are is up to others.
+const LONGEST: usize = 1024;
 
 /// The queue of this program.
 #[derive(Debug, Default)]
@@ -48,8 +50,9 @@ pub(super) struct Ended(pub(super) Arc<Queue>);
 impl SpanProcessor for Ended {
     fn on_start(&self, _: &mut Span, _: &Context) {}
 
-    fn on_end(&self, span: SpanData) {
+    fn on_end(&self, mut span: SpanData) {
         if span.span_context.is_sampled() {
+            cut(&mut span);
             self.0.add(span);
         }
     }
@@ -61,6 +64,33 @@ impl SpanProcessor for Ended {
 
     fn shutdown_with_timeout(&self, _: Duration) -> OTelSdkResult {
         Ok(())
+    }
+}
+
+/// Cuts what is too long in a span, and in the lines that were logged inside it.
+fn cut(span: &mut SpanData) {
+    let until = |text: &str| {
+        let mut ends = (0..=LONGEST).rev();
+        ends.find(|at| text.is_char_boundary(*at)).unwrap_or(0)
+    };
+    let cut_all = |attributes: &mut Vec<KeyValue>| {
+        for attribute in attributes {
+            if let Value::String(text) = &mut attribute.value
+                && text.as_str().len() > LONGEST
+            {
+                *text = text.as_str()[..until(text.as_str())].to_owned().into();
+            }
+        }
+    };
+    if span.name.len() > LONGEST {
+        span.name = span.name[..until(&span.name)].to_owned().into();
+    }
+    cut_all(&mut span.attributes);
+    for line in &mut span.events.events {
+        if line.name.len() > LONGEST {
+            line.name = line.name[..until(&line.name)].to_owned().into();
+        }
+        cut_all(&mut line.attributes);
     }
 }
 
@@ -182,7 +212,37 @@ pub(super) struct Turn {
 
 #[cfg(test)]
 mod tests {
+    use opentelemetry::trace::{Span as _, Tracer as _, TracerProvider as _};
+    use opentelemetry_sdk::trace::SdkTracerProvider;
+
     use super::*;
+
+    #[test]
+    fn what_others_make_long_is_cut() {
+        let queue = Arc::new(Queue::default());
+        let provider = SdkTracerProvider::builder().with_span_processor(Ended(queue.clone()));
+        let tracer = provider.build().tracer("test");
+        // The bound is in the middle of a character.
+        let long = format!("x{}", "\u{e9}".repeat(LONGEST));
+        let mut span = tracer.start(long.clone());
+        span.set_attribute(KeyValue::new("id", long.clone()));
+        span.set_attribute(KeyValue::new("short", "id"));
+        span.add_event(long.clone(), vec![KeyValue::new("said", long.clone())]);
+        span.end();
+        let span = queue.take().remove(0);
+        let line = &span.events.events[0];
+        let texts = [
+            span.name.to_string(),
+            span.attributes[0].value.to_string(),
+            line.name.to_string(),
+            line.attributes[0].value.to_string(),
+        ];
+        for text in texts {
+            assert_eq!(text.len(), LONGEST - 1);
+            assert!(long.starts_with(&text));
+        }
+        assert_eq!(span.attributes[1].value.to_string(), "id");
+    }
 
     /// What a thread that sends would do, once.
     fn one_turn(queue: &Arc<Queue>) -> std::thread::JoinHandle<()> {
