@@ -103,7 +103,7 @@ pub(crate) fn listed(names: &[String]) -> Option<String> {
 fn hint(found: &[ServiceInfo], wish: &Call) -> Option<String> {
     let (service, method) = (&wish.service, &wish.method);
     let mut instances = found.iter().filter(|info| info.name == *service).peekable();
-    let Some(first) = instances.peek() else {
+    let Some(&first) = instances.peek() else {
         let mut names: Vec<String> = found.iter().map(|info| info.name.clone()).collect();
         names.dedup();
         let names = listed(&names)?;
@@ -111,17 +111,80 @@ fn hint(found: &[ServiceInfo], wish: &Call) -> Option<String> {
             "no instance of {service} is there; there are {names}"
         ));
     };
-    let methods: Vec<&str> = first.endpoints.iter().map(|e| e.name.as_str()).collect();
-    if !methods.contains(&method.as_str()) {
+    let ids: Vec<&str> = instances.map(|info| info.id.as_str()).collect();
+    if let Some(to) = wish.to.as_deref().filter(|to| !ids.contains(to)) {
+        let ids = ids.join(", ");
+        return Some(format!(
+            "{service} has no instance {to}; its instances are {ids}"
+        ));
+    }
+    let Some(known) = first.endpoints.iter().find(|end| end.name == *method) else {
+        if ["health", "metrics"].contains(&method.as_str()) {
+            return Some(format!(
+                "{service} does not answer {method}: it was started with `builtin_rpcs = false`"
+            ));
+        }
+        let methods: Vec<&str> = first.endpoints.iter().map(|e| e.name.as_str()).collect();
         let methods = methods.join(", ");
         return Some(format!(
             "{service} has no method {method}; it has {methods}"
         ));
+    };
+    let kind = known.metadata.get("aegis.kind");
+    kind.is_some_and(|kind| kind == "exclusive_rpc").then(|| {
+        format!(
+            "{service} is there, and nobody leads it at the moment: `aegis leader {service}` shows who \
+             does; --retry 10 asks again"
+        )
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::Parser as _;
+    use serde_json::json;
+
+    #[derive(clap::Parser)]
+    struct Line {
+        #[command(flatten)]
+        call: Call,
     }
-    let to = wish.to.as_ref()?;
-    let ids: Vec<&str> = instances.map(|info| info.id.as_str()).collect();
-    let ids = ids.join(", ");
-    Some(format!(
-        "{service} has no instance {to}; its instances are {ids}"
-    ))
+
+    #[test]
+    fn the_likely_mistake_is_named() {
+        let desk = json!({"name": "desk", "id": "desk-1", "version": "1", "endpoints": [
+            {"name": "place", "subject": "rpc.desk.place", "metadata": {"aegis.kind": "rpc"}},
+            {"name": "close", "subject": "rpc.desk.close", "metadata": {"aegis.kind": "exclusive_rpc"}},
+        ]});
+        let found: Vec<ServiceInfo> = vec![serde_json::from_value(desk).unwrap()];
+        for (words, expected) in [
+            (
+                "shop place",
+                Some("no instance of shop is there; there are desk"),
+            ),
+            (
+                "desk plaec",
+                Some("desk has no method plaec; it has place, close"),
+            ),
+            (
+                "desk place --to desk-9",
+                Some("desk has no instance desk-9; its instances are desk-1"),
+            ),
+            (
+                "desk health --to desk-9",
+                Some("desk has no instance desk-9; its instances are desk-1"),
+            ),
+            ("desk health", Some("`builtin_rpcs = false`")),
+            ("desk place", None),
+            ("desk close", Some("nobody leads it at the moment")),
+        ] {
+            let words = ["call"].into_iter().chain(words.split(' '));
+            let wish = Line::parse_from(words).call;
+            let said = hint(&found, &wish);
+            assert_eq!(said.is_some(), expected.is_some(), "{said:?}");
+            let (said, expected) = (said.unwrap_or_default(), expected.unwrap_or_default());
+            assert!(said.contains(expected), "{said}");
+        }
+    }
 }

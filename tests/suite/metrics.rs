@@ -128,6 +128,7 @@ async fn what_alerts_are_made_on_is_there_before_it_happens() {
         "aegis_slow_consumers_total",
         "aegis_spans_dropped_total",
         "aegis_traces_left_out_total",
+        "aegis_connected",
     ] {
         let line = format!("\n{name} ");
         assert!(text.contains(&line), "{name} in {text}");

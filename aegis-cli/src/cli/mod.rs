@@ -71,7 +71,8 @@ impl Common {
         let defaults = Config::default()
             .log("warn")
             .connect_timeout(CONNECT_WITHIN);
-        let config = Config::load_over(defaults)?;
+        // A collector in the environment is that of services.
+        let config = Config::load_over(defaults)?.otel_endpoint("off");
         Ok(match &self.url {
             Some(url) => config.url(url),
             None => config,

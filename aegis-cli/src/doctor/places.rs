@@ -168,7 +168,8 @@ fn burden(stream: &str, found: &Consumer, place: &Place) -> Option<Finding> {
         let finding = Finding::warning("not_read", name, what)
             .because("an instance is registered for it, and may hang, or have lost its connection")
             .mended_by(format!(
-                "`aegis services {}` shows who answers; restart who does not",
+                "`aegis services {}` shows who answers: restart who does not. If all do, \
+                 their logs say why they get nothing, such as a missing permission (`aegis permissions`)",
                 service_of(handler)
             ));
         return Some(finding);

@@ -75,6 +75,13 @@ fn missing(facts: &Facts, needs: &Needs) -> Vec<Finding> {
                     "nothing: the next dead letter makes it anew, as does a start of a service",
                 );
         }
+        if *name == facts.names.jobs {
+            return Finding::warning("stream_missing", name, what)
+                .because("what came of the jobs whose records it held is forgotten")
+                .mended_by(
+                    "nothing: the next command makes it anew, as does a start of a service",
+                );
+        }
         Finding::problem("stream_missing", name, what)
             .because("nothing can be published, sent or led there; what it held is gone")
             .mended_by(format!(
@@ -91,8 +98,9 @@ fn unlike(name: &str, why: &str) -> Finding {
     Finding::problem("stream_drift", name, why)
         .because("services with handlers for it do not start")
         .mended_by(format!(
-            "`nats stream info {name}` shows it; remove it with everything in it (`nats stream rm \
-             {name}`), or give this environment a `subject_prefix`"
+            "`nats stream info {name}` shows it, and `nats stream edit {name}` changes what can be \
+             changed; else give this environment a `subject_prefix`, or save what it holds (`nats \
+             stream backup {name} DIR`) and remove it (`nats stream rm {name}`)"
         ))
 }
 

@@ -89,6 +89,8 @@ fn count_from_zero() {
     ] {
         metrics::counter!(name).increment(0);
     }
+    // Not connected yet, unless another client of this program is.
+    metrics::gauge!(observe::CONNECTED).increment(0.0);
 }
 
 pub(super) fn client(config: &Config, connection: Connection, source: &str) -> Result<Client> {

@@ -11,6 +11,8 @@ use crate::model::{Headers, TraceContext, header};
 pub(crate) struct Scope {
     pub(crate) deadline: Option<Instant>,
     pub(crate) trace: Option<TraceContext>,
+    /// What is handled was left out of all traces.
+    pub(crate) left_out: bool,
     /// Headers that stand on everything that is sent.
     pub(crate) carried: Option<Arc<Headers>>,
 }
@@ -73,7 +75,8 @@ impl Scope {
 
     /// Whether there is nothing to inherit.
     pub(crate) fn is_empty(&self) -> bool {
-        self.deadline.is_none() && self.trace.is_none() && self.carried.is_none()
+        let is_traced = self.trace.is_some() || self.left_out;
+        self.deadline.is_none() && !is_traced && self.carried.is_none()
     }
 
     /// Runs one step of a handler inside this scope.

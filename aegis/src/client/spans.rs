@@ -13,6 +13,7 @@ use crate::observe::{Linked, Parent, SPANS, Traced};
 fn parent(said: Option<TraceContext>, scope: &Scope) -> Parent {
     match said {
         Some(_) => Parent::Remote(said, Linked::No),
+        None if scope.left_out => Parent::LeftOut,
         None => Parent::Local(scope.trace),
     }
 }

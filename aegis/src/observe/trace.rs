@@ -19,6 +19,8 @@ pub(crate) enum Parent {
     Remote(Option<TraceContext>, Linked),
     /// Something is sent: the span that is entered, else what is handled.
     Local(Option<TraceContext>),
+    /// Something is sent by what was left out: it is left out as well, but for a span that is entered.
+    LeftOut,
 }
 
 /// Whether a span is linked to the span that it is a child of: that of the first publication.
@@ -43,6 +45,7 @@ impl Parent {
     fn context(self) -> Option<TraceContext> {
         match self {
             Self::Remote(context, _) | Self::Local(context) => context,
+            Self::LeftOut => None,
         }
     }
 }
@@ -77,6 +80,8 @@ pub(crate) fn entered() -> Option<TraceContext> {
 pub(crate) struct Traced {
     pub(crate) span: Span,
     pub(crate) context: Option<TraceContext>,
+    /// It begins no trace, and nothing that it sends does.
+    pub(crate) left_out: bool,
     /// The context is that of the span.
     placed: bool,
 }
@@ -89,19 +94,22 @@ impl Traced {
             return Self {
                 span: make(),
                 context: parent.context(),
+                left_out: false,
                 placed: false,
             };
         };
         let came = parent.context();
         let above = match parent {
             Parent::Remote(..) => came,
-            Parent::Local(_) => tracer.entered().or(came),
+            Parent::Local(_) | Parent::LeftOut => tracer.entered().or(came),
         };
+        let begins = || parent != Parent::LeftOut && tracer.begins();
         // What is not recorded is no span and adds no header, so that it costs nothing.
-        if !above.map_or_else(|| tracer.begins(), TraceContext::is_sampled) {
+        if !above.map_or_else(begins, TraceContext::is_sampled) {
             return Self {
                 span: Span::none(),
                 context: came,
+                left_out: true,
                 placed: false,
             };
         }
@@ -110,6 +118,7 @@ impl Traced {
         Self {
             span,
             context: place.or(came),
+            left_out: false,
             placed: place.is_some(),
         }
     }

@@ -97,6 +97,7 @@ impl Request {
             // Beyond what the clock can hold there is no deadline to speak of.
             deadline: arrived.checked_add(allowed),
             trace: traced.context,
+            left_out: traced.left_out,
             carried: Scope::carried(&headers),
         };
         let extended = headers.get(header::VERSION).is_some();

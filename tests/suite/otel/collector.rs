@@ -119,7 +119,7 @@ async fn a_collector_that_takes_no_metrics_is_asked_once() {
     assert_eq!(collector.requests(), 1);
     let said = process.said();
     assert!(
-        said.contains("the collector takes no metrics: none are sent"),
+        said.contains("the collector takes no metrics: it is asked again"),
         "{said}"
     );
 }

@@ -13,6 +13,8 @@ pub(super) const PLAYS: &str = concat!(module_path!(), "::plays");
 
 /// Calls that the role `flood` makes, one after another.
 pub(super) const FLOOD: usize = 300;
+/// Orders that the role `orders` places.
+pub(super) const ORDERS: usize = 40;
 
 #[derive(Debug, Serialize, Deserialize, aegis::Event)]
 #[event("otel.placed")]
@@ -177,17 +179,8 @@ async fn main(config: Config) -> Result<()> {
             is_busy(running.client()).await;
             return running.stop().await;
         }
-        "flood" => {
-            let running = app.service(Desk).start().await?;
-            let desk = DeskClient::new(running.client());
-            for _ in 0..FLOOD {
-                desk.quick().await.unwrap();
-            }
-            running.stop().await?;
-            let left_out = aegis::metrics().counter("aegis_traces_left_out_total", &[]);
-            tracing::info!("left out: {left_out}");
-            return Ok(());
-        }
+        "flood" => return floods(app).await,
+        "orders" => return places_orders(app).await,
         _ => {}
     }
     let client = Client::connect(config).await?;
@@ -201,6 +194,29 @@ async fn main(config: Config) -> Result<()> {
     visited.instrument(visit).await.unwrap();
     tracing::info!("has ordered");
     Ok(())
+}
+
+async fn floods(app: App) -> Result<()> {
+    let running = app.service(Desk).start().await?;
+    let desk = DeskClient::new(running.client());
+    for _ in 0..FLOOD {
+        desk.quick().await.unwrap();
+    }
+    running.stop().await?;
+    let left_out = aegis::metrics().counter("aegis_traces_left_out_total", &[]);
+    tracing::info!("left out: {left_out}");
+    Ok(())
+}
+
+async fn places_orders(app: App) -> Result<()> {
+    let app = app.service(Desk).service(Back).service(Mill);
+    let running = app.start().await?;
+    let desk = DeskClient::new(running.client());
+    for number in 0..ORDERS {
+        desk.place(number.to_string()).await.unwrap();
+    }
+    eventually_ground(ORDERS as u64).await;
+    running.stop().await
 }
 
 /// Every kind of call once.
@@ -226,16 +242,16 @@ async fn plays_alone(client: &Client) -> Result<()> {
     let order = std::env::var("AEGIS_TEST_ORDER").unwrap_or_default();
     if !order.is_empty() {
         desk.place(order).await.unwrap();
-        eventually_ground(client).await;
+        eventually_ground(1).await;
     }
     Ok(())
 }
 
-/// Waits until the command of the order was handled.
-async fn eventually_ground(_: &Client) {
+/// Waits until the commands of so many orders were handled.
+async fn eventually_ground(orders: u64) {
     let labels = [("service", "mill"), ("outcome", "succeeded")];
     let handled = || aegis::metrics().counter("aegis_commands_handled_total", &labels);
-    aegis_tests::eventually("a command", async || handled() > 0).await;
+    aegis_tests::eventually("a command", async || handled() >= orders).await;
 }
 
 /// More spans than there is room for, while calls have to be answered.

@@ -1,6 +1,8 @@
 //! Traces that are not recorded: as their beginning decided, or because nothing is.
 
-use super::roles::FLOOD;
+use std::collections::BTreeSet;
+
+use super::roles::{FLOOD, ORDERS};
 use super::traces::CLIENT;
 use super::*;
 
@@ -88,5 +90,29 @@ async fn of_many_traces_only_so_many_begin_in_a_second() {
             let whole = spans.iter().filter(|span| span.trace == *trace).count();
             assert_eq!(whole, 3, "caller, service, and the span inside it");
         }
+    }
+}
+
+#[tokio::test]
+async fn nothing_begins_inside_of_what_is_left_out() {
+    let collector = Collector::start(Mood::Takes).await;
+    let folder = Folder::new("otel");
+    let settings = [("AEGIS_OTEL_SAMPLE", "0.5")];
+    let mut process = Process::sending_to(&collector.url(), folder.path(), "orders", &settings);
+    process.done().await;
+    let spans = collector.spans();
+    let traces = |name: &str| {
+        let named = spans.iter().filter(|span| span.name == name);
+        named
+            .map(|span| span.trace.clone())
+            .collect::<BTreeSet<_>>()
+    };
+    for (sender, sent) in [
+        ("desk/place", "publish otel.placed"),
+        ("process otel.placed", "send mill.grind"),
+    ] {
+        let (sender, sent) = (traces(sender), traces(sent));
+        assert!((1..ORDERS).contains(&sent.len()), "{}", sent.len());
+        assert!(sent.is_subset(&sender), "{spans:#?}");
     }
 }

@@ -53,6 +53,26 @@ impl Diary {
     }
 }
 
+#[derive(Debug, serde::Serialize, serde::Deserialize, aegis::Event)]
+#[event("letters.written")]
+struct Written;
+
+/// Reads from streams.
+struct Office;
+
+#[aegis::service(name = "office", version = "1.0.0")]
+impl Office {
+    #[subscribe(mode = "compete")]
+    async fn read(&self, _event: Written) -> Result<(), Failure> {
+        Ok(())
+    }
+
+    #[command]
+    async fn stamp(&self) -> Result<(), Failure> {
+        Ok(())
+    }
+}
+
 /// A server whose users may or may not listen somewhere.
 struct World {
     nats: NatsServer,
@@ -260,6 +280,42 @@ async fn of_many_that_were_refused_at_once_all_are_heard_again() {
     }
     ann.close().await.unwrap();
     root.close().await.unwrap();
+}
+
+/// It begins anew again and again, which is no sign that it hears anything.
+#[tokio::test]
+async fn who_may_ask_for_nothing_is_known_to_hear_nothing() {
+    let world = World::start().await;
+    world.deny("$JS.API.CONSUMER.MSG.NEXT.>", "");
+    let running = App::new(world.user("ann")).service(Office);
+    let running = running.start().await.unwrap();
+    let client = world.client("root").await;
+    let stale = |name: &str, handler: (&str, &str)| {
+        let found = running
+            .metrics()
+            .gauge(name, &[("service", "office"), handler]);
+        Duration::from_secs_f64(found.unwrap())
+    };
+    let events = || stale("aegis_events_stale_seconds", ("handler", "read"));
+    let commands = || stale("aegis_commands_stale_seconds", ("command", "stamp"));
+    let office = OfficeClient::new(&client);
+    let job = office.stamp().send().await.unwrap();
+    eventually("nothing is heard", || async {
+        events() > Duration::from_secs(8) && commands() > Duration::from_secs(8)
+    })
+    .await;
+    let waiting = [("service", "office"), ("command", "stamp")];
+    let waiting = running.metrics().gauge("aegis_commands_waiting", &waiting);
+    assert_eq!(waiting, Some(1.0));
+    world.deny("", "");
+    soon("it is done", job.result().into_future())
+        .await
+        .unwrap();
+    eventually("it is heard", || async {
+        events() < Duration::from_secs(8) && commands() < Duration::from_secs(8)
+    })
+    .await;
+    soon("the end", running.stop()).await.unwrap();
 }
 
 /// A refusal comes at once, unlike a server that is away: who may not lead does not ask all the time.

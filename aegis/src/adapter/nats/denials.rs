@@ -14,8 +14,15 @@ const MOST: usize = 64;
 /// What was refused since the connection was made.
 #[derive(Debug, Default)]
 pub(super) struct Denials {
-    subjects: Mutex<VecDeque<String>>,
+    subjects: Mutex<VecDeque<Denied>>,
     count: watch::Sender<u64>,
+}
+
+#[derive(Debug)]
+struct Denied {
+    subject: String,
+    /// It was tried again since, and nothing was said yet.
+    retracted: bool,
 }
 
 impl Denials {
@@ -24,12 +31,18 @@ impl Denials {
     pub(super) fn note(&self, subject: &str) -> bool {
         let mut subjects = self.subjects();
         let has_room = subjects.len() < MOST;
-        let is_known = subjects.iter().any(|known| known == subject);
-        if !is_known {
+        let known = subjects.iter_mut().find(|known| known.subject == subject);
+        let is_known = known.is_some();
+        if let Some(known) = known {
+            known.retracted = false;
+        } else {
             if !has_room {
                 subjects.pop_front();
             }
-            subjects.push_back(subject.to_owned());
+            subjects.push_back(Denied {
+                subject: subject.to_owned(),
+                retracted: false,
+            });
         }
         drop(subjects);
         self.count
@@ -42,15 +55,19 @@ impl Denials {
         self.subjects().clear();
     }
 
-    /// It is tried again: the permission may be there by now.
+    /// It is tried again: the permission may be there by now. If it is not, that is no news.
     pub(super) fn retract(&self, subject: &str) {
-        self.subjects().retain(|known| known != subject);
+        let mut subjects = self.subjects();
+        for known in subjects.iter_mut().filter(|it| it.subject == subject) {
+            known.retracted = true;
+        }
     }
 
     /// The error for whoever has published on a subject, if that was refused.
     pub(super) fn of(&self, subject: &str) -> Option<Error> {
         let subjects = self.subjects();
-        let found = subjects.iter().any(|known| known == subject);
+        let mut subjects = subjects.iter().filter(|known| !known.retracted);
+        let found = subjects.any(|known| known.subject == subject);
         found.then(|| denied("publish", subject))
     }
 
@@ -68,7 +85,7 @@ impl Denials {
         }
     }
 
-    fn subjects(&self) -> MutexGuard<'_, VecDeque<String>> {
+    fn subjects(&self) -> MutexGuard<'_, VecDeque<Denied>> {
         self.subjects.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -88,6 +105,8 @@ mod tests {
         assert!(error.to_string().contains("a.c"), "{error}");
         denials.retract("a.c");
         assert!(denials.of("a.c").is_none() && denials.of("a.b").is_some());
+        assert!(!denials.note("a.c"), "it was tried again, and is no news");
+        assert!(denials.of("a.c").is_some());
         denials.forget();
         assert!(denials.of("a.b").is_none());
         for number in 0..=MOST {

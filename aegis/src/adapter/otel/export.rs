@@ -2,7 +2,6 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceResponse;
@@ -29,6 +28,9 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 const SHORT_PAUSE: Duration = Duration::from_millis(100);
 /// How long one batch is tried; newer ones tell more by then.
 const LONGEST_TRY: Duration = Duration::from_secs(60);
+/// A collector that does not know metrics is asked again so much later: it may have been a gateway that
+/// did not know the collector.
+const NO_METRICS: Duration = Duration::from_secs(600);
 /// How often it is said that the collector is away.
 const SAID: Duration = Duration::from_secs(60);
 
@@ -39,8 +41,6 @@ pub(super) struct Export {
     queue: Arc<Queue>,
     /// How often metrics are sent, if they are.
     metrics: Option<Duration>,
-    /// The collector is not there for metrics.
-    takes_no_metrics: AtomicBool,
 }
 
 /// How it stands with the collector, as far as it was said.
@@ -51,6 +51,8 @@ struct Told {
     /// When it was last said that spans were dropped, and how many were since.
     dropped: Option<Instant>,
     unsaid: u64,
+    /// The collector does not know metrics; until when it is not asked again.
+    no_metrics_until: Option<Instant>,
     /// It was said that traces are left out.
     left_out: bool,
     /// How many spans are being sent.
@@ -87,7 +89,6 @@ impl Export {
             sender,
             queue,
             metrics,
-            takes_no_metrics: AtomicBool::new(false),
         }
     }
 
@@ -217,7 +218,7 @@ impl Export {
 
     /// Sends all metrics, once: the next time they say more.
     fn figures(&self, start: u64, told: &mut Told) {
-        if self.takes_no_metrics.load(Ordering::Relaxed) {
+        if told.no_metrics_until.is_some_and(|at| Instant::now() < at) {
             return;
         }
         let now = nanos(SystemTime::now());
@@ -227,13 +228,19 @@ impl Export {
             .post
             .send::<ExportMetricsServiceResponse>("v1/metrics", &request)
         {
-            Ok(_) => self.heard(What::Metrics, told),
+            Ok(_) => {
+                told.no_metrics_until = None;
+                self.heard(What::Metrics, told);
+            }
             Err(refused) if refused.is_nowhere => {
-                self.takes_no_metrics.store(true, Ordering::Relaxed);
-                tracing::warn!(
-                    collector = self.post.base(),
-                    "the collector takes no metrics: none are sent; `otel.metrics = false` says the same"
-                );
+                let until = told.no_metrics_until.replace(Instant::now() + NO_METRICS);
+                if until.is_none() {
+                    tracing::warn!(
+                        collector = self.post.base(),
+                        "the collector takes no metrics: it is asked again every ten minutes; \
+                         `otel.metrics = false` sends none"
+                    );
+                }
             }
             Err(refused) => told.fails(&refused, What::Metrics, self.post.base()),
         }

@@ -92,8 +92,9 @@ impl Tracer for Recorder {
                 Some(above)
             }
             // The layer has taken what is entered for its parent.
-            Parent::Local(_) if self.entered().is_some() => None,
+            Parent::Local(_) | Parent::LeftOut if self.entered().is_some() => None,
             Parent::Local(handled) => Some(handled),
+            Parent::LeftOut => Some(None),
         };
         if let Some(above) = above {
             let above = match above {

@@ -27,9 +27,10 @@ impl Campaign {
     /// A lease that is not much longer than the way to the server is lost at the first trouble.
     pub(super) fn warn_of_slowness(&mut self, took: Duration) {
         let lease = self.who.failover.lease();
-        self.slow = self.slow << 1 | u64::from(took > lease / 10);
+        let is_slow = took > lease / 10;
+        self.slow = self.slow << 1 | u64::from(is_slow);
         // More than one of the last 64: once is an accident.
-        if self.slow.count_ones() < 2 {
+        if !is_slow || self.slow.count_ones() < 2 {
             return;
         }
         if let Some(unsaid) = self.slow_seldom.again() {

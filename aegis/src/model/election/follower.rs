@@ -32,6 +32,9 @@ impl Election {
             return false;
         }
         self.jitter = portion(JITTER, random);
+        if claim.boot != self.boot {
+            self.others_first = Moment::ZERO;
+        }
         self.known = Known::Record {
             revision,
             claim,
@@ -67,7 +70,7 @@ impl Election {
             Known::Record { claim, at, .. } if claim.boot == self.boot => *at,
             Known::Record { claim, at, .. } => (*at).max(connected) + claim.lease + self.jitter,
         };
-        Some(due.max(self.patience))
+        Some(due.max(self.patience).max(self.others_first))
     }
 
     fn trusts_a_missing_record(&self) -> bool {

@@ -226,7 +226,6 @@ impl Election {
         // The answer tells nothing that a read does not.
         self.known = Known::Nothing;
         self.role = Role::Releasing { op };
-        // Others first.
-        self.patience = now + self.failover.lease() * 2;
+        self.others_first = now + self.failover.lease() * 2;
     }
 }

@@ -32,6 +32,8 @@ pub(crate) struct Election {
     pub(super) stumbles: u32,
     /// It does not try to win before this time.
     pub(super) patience: Moment,
+    /// It has given up a leadership, and lets others win until then, unless one has.
+    pub(super) others_first: Moment,
     /// Drawn for each record.
     pub(super) jitter: Duration,
     pub(super) leaving: bool,
@@ -55,6 +57,7 @@ impl Election {
             next_read: Moment::ZERO,
             stumbles: 0,
             patience: Moment::ZERO,
+            others_first: Moment::ZERO,
             jitter: Duration::ZERO,
             leaving: false,
             lossless: false,

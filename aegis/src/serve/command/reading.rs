@@ -76,7 +76,7 @@ async fn open(worker: &CommandWorker) -> Result<Lanes> {
     client.saw_stream(&stream);
     let lanes = Lanes::open(worker, &stream.name).await?;
     worker.reads(stream.created);
-    worker.note_heard(Some(Instant::now()));
+    worker.begins_to_listen();
     Ok(lanes)
 }
 
@@ -92,10 +92,7 @@ async fn run(worker: Arc<CommandWorker>, lanes: Lanes) {
         let ended = match lanes.take() {
             Some(open) => read(&worker, open).await,
             None => match open(&worker).await {
-                Ok(open) => {
-                    tracing::info!(handler = worker.row.handler(), "commands are read again");
-                    read(&worker, open).await
-                }
+                Ok(open) => read_again(&worker, open).await,
                 Err(error) => Err(error),
             },
         };
@@ -128,15 +125,22 @@ async fn run(worker: Arc<CommandWorker>, lanes: Lanes) {
     drop(alive);
 }
 
+async fn read_again(worker: &Arc<CommandWorker>, mut lanes: Lanes) -> Result<()> {
+    tracing::info!(handler = worker.row.handler(), "commands are read again");
+    look(worker, &mut lanes).await?;
+    read(worker, lanes).await
+}
+
 /// Reads until it is stopped. Errors: what makes another beginning necessary.
 async fn read(worker: &Arc<CommandWorker>, mut lanes: Lanes) -> Result<()> {
     let mut looks = tokio::time::interval_at(Instant::now() + LOOK, LOOK);
     looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let ended = loop {
-        if looks.tick().now_or_never().is_some()
-            && let Err(error) = look(worker, &mut lanes).await
-        {
-            break Err(error);
+        if looks.tick().now_or_never().is_some() {
+            if let Err(error) = look(worker, &mut lanes).await {
+                break Err(error);
+            }
+            worker.note_heard(Some(Instant::now()));
         }
         match turn(worker, &mut lanes).await {
             Ok(true) => {}
@@ -214,7 +218,6 @@ async fn look(worker: &CommandWorker, lanes: &mut Lanes) -> Result<()> {
         reason = "a count of commands is far below 2^52"
     )]
     worker.figures.waiting.set(waiting.commands as f64);
-    worker.note_heard(Some(Instant::now()));
     if let Some(lane) = waiting.full
         && let Some(unsaid) = worker.complaints.again()
     {

@@ -125,6 +125,7 @@ impl CommandWorker {
         let scope = Scope {
             deadline: self.handler.timeout.map(|limit| since + limit),
             trace: traced.context,
+            left_out: traced.left_out,
             carried: Some(Scope::belonging(headers, slot.held.id.as_str())),
         };
         let task = Task {

@@ -144,6 +144,13 @@ impl CommandWorker {
         self.running().len()
     }
 
+    /// Commands are read, perhaps again: that alone is no sign of the server, which may refuse every
+    /// question.
+    pub(super) fn begins_to_listen(&self) {
+        let mut heard = self.heard.lock().unwrap_or_else(PoisonError::into_inner);
+        heard.get_or_insert_with(Instant::now);
+    }
+
     /// The server was heard at that time, or nothing is read any more.
     pub(super) fn note_heard(&self, at: Option<Instant>) {
         *self.heard.lock().unwrap_or_else(PoisonError::into_inner) = at;

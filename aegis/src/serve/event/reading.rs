@@ -180,7 +180,6 @@ impl Reader {
         let worker = self.worker.clone();
         let mut pull = source.consumer.pull().await?;
         let heard = pull.heard();
-        worker.note_heard(Some(Instant::now()));
         let most = worker.limit;
         let few = (most / 2).max(1);
         let mut asked = 0;
@@ -303,9 +302,14 @@ async fn looking(
 ) -> Error {
     let mut looks = tokio::time::interval_at(Instant::now() + LOOK, LOOK);
     looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let begun = Instant::now();
     loop {
         looks.tick().await;
-        worker.note_heard(Some(heard()));
+        // That it has begun is no sign of the server: it may refuse every question.
+        let at = heard();
+        if at > begun {
+            worker.note_heard(Some(at));
+        }
         let deadline = Instant::now() + WITHIN;
         let known = worker.whereabouts.get(source.stream);
         let looked = source.consumer.status(deadline).await;

@@ -207,6 +207,7 @@ impl Worker {
         let scope = Scope {
             deadline: None,
             trace: traced.context,
+            left_out: traced.left_out,
             carried: Some(Scope::belonging(event.headers(), belongs_to)),
         };
         Job {

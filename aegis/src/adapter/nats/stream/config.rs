@@ -131,8 +131,9 @@ fn retention(known: &Known) -> Result<Retention> {
         other => Err(Error::new(
             ErrorKind::Config,
             format!(
-                "the stream {} has the retention {other:?}, which nobody asks for here: choose \
-                 another name, or make it anew with `limits` or `workqueue`",
+                "the stream {0} has the retention {other:?}, which nobody asks for here: `nats stream \
+                 edit {0} --retention limits` keeps what it holds; one that was made with `workqueue` \
+                 has to be made anew",
                 known.name
             ),
         )),
