@@ -197,14 +197,9 @@ async fn a_service_that_runs_is_found_in_the_registry() {
     let server = NatsServer::start().await.unwrap();
     let url = server.url();
     let running = calculator(&url, "calculator-1").await;
-    let said = run(&[
-        "permissions",
-        "--service",
-        "calculator",
-        "--url",
-        &url,
-        "--json",
-    ]);
+    let words = ["permissions", "--service", "calculator", "--json"];
+    let asked = || run(&[&words[..], &["--url", &url]].concat());
+    let said = asked();
     let subscribe = allowed(&json(&said), "sub");
     for subject in [
         "rpc.calculator.add",
@@ -219,14 +214,7 @@ async fn a_service_that_runs_is_found_in_the_registry() {
     // An update is on its way: both versions have to work under what is printed.
     let config = Config::default().url(&url).instance_id("calculator-2");
     let later = App::new(config).service(Later).start().await.unwrap();
-    let said = run(&[
-        "permissions",
-        "--service",
-        "calculator",
-        "--url",
-        &url,
-        "--json",
-    ]);
+    let said = asked();
     let subscribe = allowed(&json(&said), "sub");
     for subject in ["rpc.calculator.never", "rpc.calculator.root"] {
         let all = subscribe.iter().filter(|one| *one == subject);

@@ -109,7 +109,8 @@ impl Traced {
             return Self {
                 span: Span::none(),
                 context: came,
-                left_out: true,
+                // Otherwise the flag of what came says it, and travels on.
+                left_out: came.is_none(),
                 placed: false,
             };
         }

@@ -60,6 +60,12 @@ impl Desk {
     async fn header(&self, ctx: &Context) -> Result<Option<String>, Failure> {
         Ok(ctx.header("traceparent").map(str::to_owned))
     }
+
+    /// The same of a call made here.
+    #[rpc]
+    async fn asks(&self, ctx: &Context) -> Result<Option<String>, Failure> {
+        Ok(DeskClient::new(&ctx.client()).header().await?)
+    }
 }
 
 /// Handles events.
@@ -235,6 +241,8 @@ async fn plays_alone(client: &Client) -> Result<()> {
     desk.quick().trace(unsampled).await.unwrap();
     let header = desk.header().trace(unsampled).await.unwrap();
     tracing::info!("header of one left out: {header:?}");
+    let header = desk.asks().trace(unsampled).await.unwrap();
+    tracing::info!("header behind one left out: {header:?}");
     if let Ok(recorded) = std::env::var("AEGIS_TEST_TRACE") {
         let recorded = TraceContext::parse(&recorded).unwrap();
         desk.quick().trace(recorded).await.unwrap();
