@@ -6,7 +6,7 @@ use std::time::Duration;
 use aegis::{JobState, JobStatus};
 use tokio::time::Instant;
 
-use super::show::standing;
+use super::show::{percent, standing};
 use crate::out::{Out, fitted, now, plain};
 use crate::terminal;
 
@@ -168,16 +168,6 @@ fn joined(before: String, status: &JobStatus, facts: [Option<String>; 2]) -> Str
 
 fn attempt(attempt: u32) -> Option<String> {
     (attempt > 0).then(|| format!("attempt {attempt}"))
-}
-
-/// How much is done: what was reported, and all of it if it succeeded.
-fn percent(status: &JobStatus) -> Option<f64> {
-    let reported = status.progress.as_ref().map(|progress| progress.percent);
-    match status.state {
-        JobState::Succeeded => reported.map(|_| 100.0),
-        JobState::Queued => None,
-        _ => reported,
-    }
 }
 
 fn cells(percent: f64) -> String {

@@ -29,8 +29,7 @@ pub(super) fn heads() -> Vec<String> {
 
 /// What `aegis command list` shows of one.
 pub(super) fn row(job: &JobStatus) -> Vec<String> {
-    let progress = job.progress.as_ref();
-    let percent = progress.map(|progress| format!("{} %", progress.percent.floor()));
+    let percent = percent(job).map(|percent| format!("{} %", percent.floor()));
     vec![
         plain(&job.id),
         job.state.to_string(),
@@ -41,6 +40,16 @@ pub(super) fn row(job: &JobStatus) -> Vec<String> {
         moment(job.created, false),
         plain(&cut(&what(job), SHORT)),
     ]
+}
+
+/// How much is done: what was reported, and all of it if it succeeded.
+pub(super) fn percent(job: &JobStatus) -> Option<f64> {
+    let reported = job.progress.as_ref().map(|progress| progress.percent);
+    match job.state {
+        JobState::Succeeded => reported.map(|_| 100.0),
+        JobState::Queued => None,
+        _ => reported,
+    }
 }
 
 /// What there is to say of one, in short.

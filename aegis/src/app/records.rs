@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 use tokio_util::task::AbortOnDropHandle;
@@ -50,6 +50,7 @@ pub(super) async fn records(
             standing: part.standing.subscribe(),
             epoch: AtomicU64::new(0),
             last: Mutex::default(),
+            worst: Mutex::new((Duration::ZERO, Instant::now())),
             lag: metrics::gauge!(observe::EXECUTOR_LAG, "service" => home.service.to_string()),
         });
         facts.known(&record);

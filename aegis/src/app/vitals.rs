@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures_util::future::{BoxFuture, FutureExt};
 use serde_json::{Map, Value};
@@ -46,9 +46,14 @@ pub(super) struct Record {
     /// As which epoch it leads, in the words of the last record; 0 if it does not.
     pub(super) epoch: AtomicU64,
     pub(super) lag: metrics::Gauge,
+    /// The longest wait for a thread, and when it was told.
+    pub(super) worst: Mutex<(Duration, Instant)>,
     /// The last one that was made.
     pub(super) last: Mutex<Option<Instance>>,
 }
+
+/// For so long the longest wait for a thread is told: longer than metrics are read apart.
+const WORST: Duration = Duration::from_secs(60);
 
 /// The present, as it stands in records.
 pub(super) fn now() -> String {
@@ -69,7 +74,7 @@ impl Vitals for Record {
         let epoch = self.epoch_now();
         self.epoch.store(epoch, Ordering::Relaxed);
         measured.load.lag_ms = lag.as_secs_f64() * 1000.0;
-        self.lag.set(lag.as_secs_f64());
+        self.lag.set(self.worst(lag).as_secs_f64());
         let (status, reason) = judge(&Signs {
             draining: *self.state.borrow() == Lifecycle::Stopping,
             connected: self.is_connected(),
@@ -130,6 +135,13 @@ impl Record {
         last.clone()
     }
 
+    /// The longest wait of the last minute, of which this is the newest.
+    fn worst(&self, lag: Duration) -> Duration {
+        let mut worst = self.worst.lock().unwrap_or_else(PoisonError::into_inner);
+        *worst = worse(*worst, lag, Instant::now());
+        worst.0
+    }
+
     /// Whether calls can come, as it is told from now on.
     fn is_connected(&self) -> bool {
         let connected = *self.connection.borrow() == ConnectionState::Connected;
@@ -183,5 +195,39 @@ impl Record {
             ("boot", self.boot.clone().into()),
         ];
         metadata.extend(own.map(|(key, value)| (key.to_owned(), value)));
+    }
+}
+
+/// What is told after another wait: the longer one, unless it is old.
+fn worse(told: (Duration, Instant), lag: Duration, now: Instant) -> (Duration, Instant) {
+    let is_old = now.saturating_duration_since(told.1) >= WORST;
+    if lag >= told.0 || is_old {
+        (lag, now)
+    } else {
+        told
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_longest_wait_is_told_for_a_minute() {
+        let start = Instant::now();
+        let mut told = (Duration::ZERO, start);
+        for (second, lag, expected) in [
+            (0, 1, 1),
+            (2, 700, 700),
+            (4, 2, 700),
+            (30, 700, 700),
+            (80, 1, 700),
+            (90, 3, 3),
+            (92, 1, 3),
+        ] {
+            let now = start + Duration::from_secs(second);
+            told = worse(told, Duration::from_millis(lag), now);
+            assert_eq!(told.0, Duration::from_millis(expected), "after {second} s");
+        }
     }
 }

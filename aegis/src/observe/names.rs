@@ -113,7 +113,7 @@ metrics! {
     HEARTBEAT_AGE = Gauge "aegis_registry_heartbeat_age_seconds" ["service"]
         "How long ago the last heartbeat reached the registry.";
     EXECUTOR_LAG = Gauge "aegis_executor_lag_seconds" ["service"]
-        "The longest that a task waited for a thread since the last heartbeat.";
+        "The longest that a task waited for a thread in the last minute.";
     CONNECTED = Gauge "aegis_connected" []
         "1 while this program is connected to NATS, else 0.";
     DISCONNECTS = Counter "aegis_disconnects_total" []

@@ -82,7 +82,7 @@ impl NatsBus {
             }
         }
         subscriptions.end_trial();
-        subscriptions.refused().borrow().is_empty()
+        subscriptions.are_heard()
     }
 
     /// After so many refusals that some may be unheard: another connection makes all subscriptions anew.

@@ -39,7 +39,7 @@ struct State {
     early: VecDeque<(String, Instant)>,
     /// Counts connections: each makes all subscriptions anew.
     connection: u64,
-    /// How many were refused on it.
+    /// How many were refused on it since all were heard.
     refusals: usize,
     /// While some are tried again: what of that was refused.
     trial: Option<BTreeSet<String>>,
@@ -189,6 +189,15 @@ impl Subscriptions {
 
     pub(super) fn end_trial(&self) {
         self.state().trial = None;
+    }
+
+    /// Tells whether all are heard.
+    pub(super) fn are_heard(&self) -> bool {
+        let are_heard = self.refused().borrow().is_empty();
+        if are_heard {
+            self.state().refusals = 0;
+        }
+        are_heard
     }
 
     /// Whether so many were refused on this connection that others may be, unheard.

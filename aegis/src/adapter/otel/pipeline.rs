@@ -75,9 +75,11 @@ pub(crate) fn start(options: &Options, name: &str) {
     }
     trace();
     let (endpoint, sample) = (&options.endpoint, options.sample);
+    let per_second = options.per_second.map(|traces| traces.to_string());
     tracing::info!(
         endpoint,
         sample,
+        per_second = per_second.as_deref().unwrap_or("off"),
         metrics = options.metrics.is_some(),
         "sends to the collector"
     );

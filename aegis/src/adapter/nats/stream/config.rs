@@ -132,8 +132,8 @@ fn retention(known: &Known) -> Result<Retention> {
             ErrorKind::Config,
             format!(
                 "the stream {0} has the retention {other:?}, which nobody asks for here: `nats stream \
-                 edit {0} --retention limits` keeps what it holds; one that was made with `workqueue` \
-                 has to be made anew",
+                 edit {0} --retention limits` keeps what it holds; a stream of commands is to have \
+                 `workqueue`, and has to be made anew",
                 known.name
             ),
         )),
