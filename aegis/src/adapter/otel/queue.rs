@@ -3,7 +3,7 @@
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
-use opentelemetry::{Context, KeyValue, Value};
+use opentelemetry::{Context, Value};
 use opentelemetry_sdk::error::OTelSdkResult;
 use opentelemetry_sdk::trace::{Span, SpanData, SpanProcessor};
 
@@ -69,29 +69,30 @@ impl SpanProcessor for Ended {
 
 /// Cuts what is too long in a span, and in the lines that were logged inside it.
 fn cut(span: &mut SpanData) {
-    let until = |text: &str| {
-        let mut ends = (0..=LONGEST).rev();
-        ends.find(|at| text.is_char_boundary(*at)).unwrap_or(0)
-    };
-    let cut_all = |attributes: &mut Vec<KeyValue>| {
-        for attribute in attributes {
-            if let Value::String(text) = &mut attribute.value
-                && text.as_str().len() > LONGEST
-            {
-                *text = text.as_str()[..until(text.as_str())].to_owned().into();
-            }
+    let lines = &mut span.events.events;
+    let names = lines.iter_mut().map(|line| &mut line.name);
+    for name in names.chain([&mut span.name]) {
+        if let Some(short) = shortened(name) {
+            *name = short.into();
         }
-    };
-    if span.name.len() > LONGEST {
-        span.name = span.name[..until(&span.name)].to_owned().into();
     }
-    cut_all(&mut span.attributes);
-    for line in &mut span.events.events {
-        if line.name.len() > LONGEST {
-            line.name = line.name[..until(&line.name)].to_owned().into();
+    let inside = lines.iter_mut().flat_map(|line| &mut line.attributes);
+    for attribute in inside.chain(&mut span.attributes) {
+        if let Value::String(text) = &mut attribute.value
+            && let Some(short) = shortened(text.as_str())
+        {
+            *text = short.into();
         }
-        cut_all(&mut line.attributes);
     }
+}
+
+/// What stays of a text that is too long; none of any other.
+fn shortened(text: &str) -> Option<String> {
+    if text.len() <= LONGEST {
+        return None;
+    }
+    let end = (0..=LONGEST).rev().find(|at| text.is_char_boundary(*at))?;
+    Some(text[..end].to_owned())
 }
 
 impl Queue {
@@ -212,6 +213,7 @@ pub(super) struct Turn {
 
 #[cfg(test)]
 mod tests {
+    use opentelemetry::KeyValue;
     use opentelemetry::trace::{Span as _, Tracer as _, TracerProvider as _};
     use opentelemetry_sdk::trace::SdkTracerProvider;
 
