@@ -185,9 +185,7 @@ impl Export {
             if self.queue.is_asked() {
                 std::thread::sleep(SHORT_PAUSE);
             } else {
-                // An overloaded proxy may say that it can be asked at once.
-                self.queue
-                    .pause(refused.wait.map_or(pause, |wait| wait.max(pause)));
+                self.queue.pause(refused.wait_after(pause));
                 pause = (pause * 2).min(LONGEST_PAUSE);
             }
         }

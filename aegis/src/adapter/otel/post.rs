@@ -35,6 +35,14 @@ pub(super) struct Refused {
     pub(super) wait: Option<Duration>,
 }
 
+impl Refused {
+    /// How long to wait before another attempt: what the collector wants, but not less than we do; an
+    /// overloaded proxy may say that it can be asked at once.
+    pub(super) fn wait_after(&self, pause: Duration) -> Duration {
+        self.wait.map_or(pause, |wait| wait.max(pause))
+    }
+}
+
 impl Post {
     pub(super) fn new(base: &str, headers: Vec<(String, String)>) -> Self {
         Self {
@@ -143,6 +151,16 @@ fn refused(status: u16, wait: Option<Duration>) -> Refused {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn nobody_is_asked_again_at_once() {
+        let seconds = Duration::from_secs;
+        for (wanted, expected) in [(None, 2), (Some(0), 2), (Some(1), 2), (Some(9), 9)] {
+            let refused = refused(503, wanted.map(seconds));
+            let wait = refused.wait_after(seconds(2));
+            assert_eq!(wait, seconds(expected), "{wanted:?}");
+        }
+    }
 
     #[test]
     fn what_may_pass_is_told_from_what_does_not() {
